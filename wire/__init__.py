@@ -1,0 +1,42 @@
+"""Bytes to messages and back, for both flavours of the cTrader Open API. No socket, no clock, no task.
+
+Used alone, this package guards nothing: whatever it is given it encodes, orders included.
+"""
+
+from .catalog import Budget, Kind, Permission
+from .codecs import Codec, JsonCodec, Message, ProtobufCodec, UnknownPayload
+from .connection import Connection, Role
+from .errors import (
+    CTraderError,
+    FrameTooLarge,
+    LocalProtocolError,
+    ProtocolError,
+    RemoteProtocolError,
+    UndecodablePayload,
+)
+from .framing import Delimiting, FrameDecoder, encode_frame
+from .states import AccountState, ConnectionState
+
+__all__ = [
+    "AccountState",
+    "Budget",
+    "CTraderError",
+    "Codec",
+    "Connection",
+    "ConnectionState",
+    "Delimiting",
+    "FrameDecoder",
+    "FrameTooLarge",
+    "JsonCodec",
+    "Kind",
+    "LocalProtocolError",
+    "Message",
+    "Permission",
+    "ProtobufCodec",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "Role",
+    "UndecodablePayload",
+    "UnknownPayload",
+    "encode_frame",
+]

@@ -1,0 +1,140 @@
+"""What a `Connection` reports of the bytes that it was given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
+
+if TYPE_CHECKING:
+    from .codecs import Message
+    from .errors import RemoteProtocolError
+    from .states import AccountState
+
+__all__ = [
+    "AccountChanged",
+    "ErrorReceived",
+    "Event",
+    "EventReceived",
+    "HeartbeatReceived",
+    "LinkClosed",
+    "RequestReceived",
+    "ResponseReceived",
+    "UndecodedReceived",
+]
+
+_T = TypeVar("_T")
+
+
+@dataclass_transform(frozen_default=True)
+def _event(cls: type[_T]) -> type[_T]:
+    """Read-only to the type checker, at a third of what a frozen dataclass costs to make."""
+    return dataclass(slots=True)(cls)
+
+
+@_event
+class ResponseReceived:
+    """Answers a request that was open; its id is now closed."""
+
+    client_msg_id: str
+    message: Message
+
+
+@_event
+class ErrorReceived:
+    """Any of the error messages: `ProtoErrorRes`, `ProtoOAErrorRes`, `ProtoOAOrderErrorEvent`.
+
+    Attributes:
+        client_msg_id: of the request that failed, where it is one that is open; otherwise None.
+        account: the account that it names, or None.
+        code: `errorCode`, as the server wrote it.
+        description: the server's text, or None.
+        retry_after_s: `retryAfter` of `ProtoOAErrorRes`, seconds, or None.
+        maintenance_end_ms: milliseconds since the epoch, whichever unit the server used, or None.
+        message: the message itself.
+    """
+
+    client_msg_id: str | None
+    account: int | None
+    code: str
+    description: str | None
+    retry_after_s: float | None
+    maintenance_end_ms: int | None
+    message: Message
+
+
+@_event
+class EventReceived:
+    """Pushed by the server; also every execution event and order error, answer to a request or not."""
+
+    message: Message
+    client_msg_id: str | None
+
+
+@_event
+class RequestReceived:
+    """Said by a client (to a Connection in the role of the server).
+
+    Attributes:
+        message: the request.
+        client_msg_id: its id, or None where the client gave none.
+        misplaced: why it may not be said now (application or account not authorised), or None.
+    """
+
+    message: Message
+    client_msg_id: str | None
+    misplaced: str | None
+
+
+@_event
+class HeartbeatReceived:
+    """A sign of life."""
+
+
+@_event
+class UndecodedReceived:
+    """A message that could not be read or placed. The link is kept; a waiter of this id has failed.
+
+    Attributes:
+        payload_type: the number in the envelope.
+        client_msg_id: the id in the envelope, or None.
+        body: the payload as it arrived.
+        reason: what is wrong with it.
+    """
+
+    payload_type: int
+    client_msg_id: str | None
+    body: Any
+    reason: str
+
+
+@_event
+class AccountChanged:
+    """An account's table moved."""
+
+    account: int
+    state: AccountState
+
+
+@_event
+class LinkClosed:
+    """The connection is over; nothing follows.
+
+    Attributes:
+        reason: for people.
+        error: what the peer did wrong, or None where it just ended.
+    """
+
+    reason: str
+    error: RemoteProtocolError | None
+
+
+Event = (
+    ResponseReceived
+    | ErrorReceived
+    | EventReceived
+    | RequestReceived
+    | HeartbeatReceived
+    | UndecodedReceived
+    | AccountChanged
+    | LinkClosed
+)
