@@ -58,7 +58,7 @@ Made from the .proto files by compile.py: do not edit.
 
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
-from typing import Final, Literal
+from typing import Final, Literal, final
 
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.internal.containers import RepeatedCompositeFieldContainer, RepeatedScalarFieldContainer
@@ -200,6 +200,7 @@ def _enum(
 def _message(
     message: DescriptorProto, comments: dict[tuple[int, ...], str], path: tuple[int, ...]
 ) -> Iterator[str]:
+    yield "@final"  # as protobuf has it at runtime
     yield f"class {message.name}(Message):"
     yield from _docstring(comments.get(path), "    ")
     parameters: list[str] = []

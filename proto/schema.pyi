@@ -5,7 +5,7 @@ Made from the .proto files by compile.py: do not edit.
 
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
-from typing import Final, Literal
+from typing import Final, Literal, final
 
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.internal.containers import RepeatedCompositeFieldContainer, RepeatedScalarFieldContainer
@@ -476,6 +476,7 @@ class ProtoOAStopOutStrategy(IntEnum):
     MOST_MARGIN_USED_FIRST = 0
     MOST_LOSING_FIRST = 1
 
+@final
 class ProtoMessage(Message):
     """The envelope: every frame is one of these."""
     payloadType: int
@@ -496,6 +497,7 @@ class ProtoMessage(Message):
     def HasField(self, field_name: Literal["payloadType", "payload", "clientMsgId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "payload", "clientMsgId"]) -> None: ...
 
+@final
 class ProtoErrorRes(Message):
     """An error of the proxy, about no account in particular."""
     payloadType: int
@@ -515,6 +517,7 @@ class ProtoErrorRes(Message):
     def HasField(self, field_name: Literal["payloadType", "errorCode", "description", "maintenanceEndTimestamp"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "errorCode", "description", "maintenanceEndTimestamp"]) -> None: ...
 
+@final
 class ProtoHeartbeatEvent(Message):
     """Sign of life in both directions; no answer is due. A client sends one after at most 10 s of silence."""
     payloadType: int
@@ -526,6 +529,7 @@ class ProtoHeartbeatEvent(Message):
     def HasField(self, field_name: Literal["payloadType"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType"]) -> None: ...
 
+@final
 class ProtoOAAsset(Message):
     """A currency, metal, coin: what symbols are made of."""
     assetId: int
@@ -544,6 +548,7 @@ class ProtoOAAsset(Message):
     def HasField(self, field_name: Literal["assetId", "name", "displayName", "digits"]) -> bool: ...
     def ClearField(self, field_name: Literal["assetId", "name", "displayName", "digits"]) -> None: ...
 
+@final
 class ProtoOASymbol(Message):
     """All trading terms of a symbol."""
     symbolId: int
@@ -668,6 +673,7 @@ class ProtoOASymbol(Message):
     def HasField(self, field_name: Literal["symbolId", "digits", "pipPosition", "enableShortSelling", "guaranteedStopLoss", "swapRollover3Days", "swapLong", "swapShort", "maxVolume", "minVolume", "stepVolume", "maxExposure", "commission", "commissionType", "slDistance", "tpDistance", "gslDistance", "gslCharge", "distanceSetIn", "minCommission", "minCommissionType", "minCommissionAsset", "rolloverCommission", "skipRolloverDays", "scheduleTimeZone", "tradingMode", "rolloverCommission3Days", "swapCalculationType", "lotSize", "preciseTradingCommissionRate", "preciseMinCommission", "pnlConversionFeeRate", "leverageId", "swapPeriod", "swapTime", "skipSWAPPeriods", "chargeSwapAtWeekends", "measurementUnits"]) -> bool: ...
     def ClearField(self, field_name: Literal["symbolId", "digits", "pipPosition", "enableShortSelling", "guaranteedStopLoss", "swapRollover3Days", "swapLong", "swapShort", "maxVolume", "minVolume", "stepVolume", "maxExposure", "schedule", "commission", "commissionType", "slDistance", "tpDistance", "gslDistance", "gslCharge", "distanceSetIn", "minCommission", "minCommissionType", "minCommissionAsset", "rolloverCommission", "skipRolloverDays", "scheduleTimeZone", "tradingMode", "rolloverCommission3Days", "swapCalculationType", "lotSize", "preciseTradingCommissionRate", "preciseMinCommission", "holiday", "pnlConversionFeeRate", "leverageId", "swapPeriod", "swapTime", "skipSWAPPeriods", "chargeSwapAtWeekends", "measurementUnits"]) -> None: ...
 
+@final
 class ProtoOALightSymbol(Message):
     """A symbol as lists give it; digits and volumes are in ProtoOASymbol only."""
     symbolId: int
@@ -695,6 +701,7 @@ class ProtoOALightSymbol(Message):
     def HasField(self, field_name: Literal["symbolId", "symbolName", "enabled", "baseAssetId", "quoteAssetId", "symbolCategoryId", "description", "sortingNumber"]) -> bool: ...
     def ClearField(self, field_name: Literal["symbolId", "symbolName", "enabled", "baseAssetId", "quoteAssetId", "symbolCategoryId", "description", "sortingNumber"]) -> None: ...
 
+@final
 class ProtoOAArchivedSymbol(Message):
     """A symbol that no longer trades but that old deals refer to."""
     symbolId: int
@@ -713,6 +720,7 @@ class ProtoOAArchivedSymbol(Message):
     def HasField(self, field_name: Literal["symbolId", "name", "utcLastUpdateTimestamp", "description"]) -> bool: ...
     def ClearField(self, field_name: Literal["symbolId", "name", "utcLastUpdateTimestamp", "description"]) -> None: ...
 
+@final
 class ProtoOASymbolCategory(Message):
     """A group of symbols within an asset class."""
     id: int
@@ -731,6 +739,7 @@ class ProtoOASymbolCategory(Message):
     def HasField(self, field_name: Literal["id", "assetClassId", "name", "sortingNumber"]) -> bool: ...
     def ClearField(self, field_name: Literal["id", "assetClassId", "name", "sortingNumber"]) -> None: ...
 
+@final
 class ProtoOAInterval(Message):
     """A stretch of the week. A session that crosses the week's end is two of them."""
     startSecond: int
@@ -746,6 +755,7 @@ class ProtoOAInterval(Message):
     def HasField(self, field_name: Literal["startSecond", "endSecond"]) -> bool: ...
     def ClearField(self, field_name: Literal["startSecond", "endSecond"]) -> None: ...
 
+@final
 class ProtoOATrader(Message):
     """A trading account. Equity and margin are not in it: they follow from the positions."""
     ctidTraderAccountId: int
@@ -814,6 +824,7 @@ class ProtoOATrader(Message):
     def HasField(self, field_name: Literal["ctidTraderAccountId", "balance", "balanceVersion", "managerBonus", "ibBonus", "nonWithdrawableBonus", "accessRights", "depositAssetId", "swapFree", "leverageInCents", "totalMarginCalculationType", "maxLeverage", "frenchRisk", "traderLogin", "accountType", "brokerName", "registrationTimestamp", "isLimitedRisk", "limitedRiskMarginCalculationStrategy", "moneyDigits", "fairStopOut", "stopOutStrategy"]) -> bool: ...
     def ClearField(self, field_name: Literal["ctidTraderAccountId", "balance", "balanceVersion", "managerBonus", "ibBonus", "nonWithdrawableBonus", "accessRights", "depositAssetId", "swapFree", "leverageInCents", "totalMarginCalculationType", "maxLeverage", "frenchRisk", "traderLogin", "accountType", "brokerName", "registrationTimestamp", "isLimitedRisk", "limitedRiskMarginCalculationStrategy", "moneyDigits", "fairStopOut", "stopOutStrategy"]) -> None: ...
 
+@final
 class ProtoOAPosition(Message):
     """An open position, or in events one that is about to open or has just closed."""
     positionId: int
@@ -867,6 +878,7 @@ class ProtoOAPosition(Message):
     def HasField(self, field_name: Literal["positionId", "tradeData", "positionStatus", "swap", "price", "stopLoss", "takeProfit", "utcLastUpdateTimestamp", "commission", "marginRate", "mirroringCommission", "guaranteedStopLoss", "usedMargin", "stopLossTriggerMethod", "moneyDigits", "trailingStopLoss"]) -> bool: ...
     def ClearField(self, field_name: Literal["positionId", "tradeData", "positionStatus", "swap", "price", "stopLoss", "takeProfit", "utcLastUpdateTimestamp", "commission", "marginRate", "mirroringCommission", "guaranteedStopLoss", "usedMargin", "stopLossTriggerMethod", "moneyDigits", "trailingStopLoss"]) -> None: ...
 
+@final
 class ProtoOATradeData(Message):
     """What orders and positions have in common."""
     symbolId: int
@@ -900,6 +912,7 @@ class ProtoOATradeData(Message):
     def HasField(self, field_name: Literal["symbolId", "volume", "tradeSide", "openTimestamp", "label", "guaranteedStopLoss", "comment", "measurementUnits", "closeTimestamp"]) -> bool: ...
     def ClearField(self, field_name: Literal["symbolId", "volume", "tradeSide", "openTimestamp", "label", "guaranteedStopLoss", "comment", "measurementUnits", "closeTimestamp"]) -> None: ...
 
+@final
 class ProtoOAOrder(Message):
     """An order, pending or done."""
     orderId: int
@@ -974,6 +987,7 @@ class ProtoOAOrder(Message):
     def HasField(self, field_name: Literal["orderId", "tradeData", "orderType", "orderStatus", "expirationTimestamp", "executionPrice", "executedVolume", "utcLastUpdateTimestamp", "baseSlippagePrice", "slippageInPoints", "closingOrder", "limitPrice", "stopPrice", "stopLoss", "takeProfit", "clientOrderId", "timeInForce", "positionId", "relativeStopLoss", "relativeTakeProfit", "isStopOut", "trailingStopLoss", "stopTriggerMethod"]) -> bool: ...
     def ClearField(self, field_name: Literal["orderId", "tradeData", "orderType", "orderStatus", "expirationTimestamp", "executionPrice", "executedVolume", "utcLastUpdateTimestamp", "baseSlippagePrice", "slippageInPoints", "closingOrder", "limitPrice", "stopPrice", "stopLoss", "takeProfit", "clientOrderId", "timeInForce", "positionId", "relativeStopLoss", "relativeTakeProfit", "isStopOut", "trailingStopLoss", "stopTriggerMethod"]) -> None: ...
 
+@final
 class ProtoOABonusDepositWithdraw(Message):
     """A bonus given or taken back."""
     operationType: int
@@ -1010,6 +1024,7 @@ class ProtoOABonusDepositWithdraw(Message):
     def HasField(self, field_name: Literal["operationType", "bonusHistoryId", "managerBonus", "managerDelta", "ibBonus", "ibDelta", "changeBonusTimestamp", "externalNote", "introducingBrokerId", "moneyDigits"]) -> bool: ...
     def ClearField(self, field_name: Literal["operationType", "bonusHistoryId", "managerBonus", "managerDelta", "ibBonus", "ibDelta", "changeBonusTimestamp", "externalNote", "introducingBrokerId", "moneyDigits"]) -> None: ...
 
+@final
 class ProtoOADepositWithdraw(Message):
     """A change of balance other than by a deal."""
     operationType: int
@@ -1044,6 +1059,7 @@ class ProtoOADepositWithdraw(Message):
     def HasField(self, field_name: Literal["operationType", "balanceHistoryId", "balance", "delta", "changeBalanceTimestamp", "externalNote", "balanceVersion", "equity", "moneyDigits"]) -> bool: ...
     def ClearField(self, field_name: Literal["operationType", "balanceHistoryId", "balance", "delta", "changeBalanceTimestamp", "externalNote", "balanceVersion", "equity", "moneyDigits"]) -> None: ...
 
+@final
 class ProtoOADeal(Message):
     """One execution of an order, whole or in part."""
     dealId: int
@@ -1099,6 +1115,7 @@ class ProtoOADeal(Message):
     def HasField(self, field_name: Literal["dealId", "orderId", "positionId", "volume", "filledVolume", "symbolId", "createTimestamp", "executionTimestamp", "utcLastUpdateTimestamp", "executionPrice", "tradeSide", "dealStatus", "marginRate", "commission", "baseToUsdConversionRate", "closePositionDetail", "moneyDigits"]) -> bool: ...
     def ClearField(self, field_name: Literal["dealId", "orderId", "positionId", "volume", "filledVolume", "symbolId", "createTimestamp", "executionTimestamp", "utcLastUpdateTimestamp", "executionPrice", "tradeSide", "dealStatus", "marginRate", "commission", "baseToUsdConversionRate", "closePositionDetail", "moneyDigits"]) -> None: ...
 
+@final
 class ProtoOADealOffset(Message):
     """A deal that is matched against another, opening against closing."""
     dealId: int
@@ -1119,6 +1136,7 @@ class ProtoOADealOffset(Message):
     def HasField(self, field_name: Literal["dealId", "volume", "executionTimestamp", "executionPrice"]) -> bool: ...
     def ClearField(self, field_name: Literal["dealId", "volume", "executionTimestamp", "executionPrice"]) -> None: ...
 
+@final
 class ProtoOAClosePositionDetail(Message):
     """What a closing deal realised. New balance = old + grossProfit + swap + commission + pnlConversionFee."""
     entryPrice: float
@@ -1158,6 +1176,7 @@ class ProtoOAClosePositionDetail(Message):
     def HasField(self, field_name: Literal["entryPrice", "grossProfit", "swap", "commission", "balance", "quoteToDepositConversionRate", "closedVolume", "balanceVersion", "moneyDigits", "pnlConversionFee"]) -> bool: ...
     def ClearField(self, field_name: Literal["entryPrice", "grossProfit", "swap", "commission", "balance", "quoteToDepositConversionRate", "closedVolume", "balanceVersion", "moneyDigits", "pnlConversionFee"]) -> None: ...
 
+@final
 class ProtoOATrendbar(Message):
     """A bar, from bids. Live ones have no deltaClose (the event's bid is the close), past ones no period."""
     volume: int
@@ -1187,6 +1206,7 @@ class ProtoOATrendbar(Message):
     def HasField(self, field_name: Literal["volume", "period", "low", "deltaOpen", "deltaClose", "deltaHigh", "utcTimestampInMinutes"]) -> bool: ...
     def ClearField(self, field_name: Literal["volume", "period", "low", "deltaOpen", "deltaClose", "deltaHigh", "utcTimestampInMinutes"]) -> None: ...
 
+@final
 class ProtoOAExpectedMargin(Message):
     """Margin that an order would take."""
     volume: int
@@ -1205,6 +1225,7 @@ class ProtoOAExpectedMargin(Message):
     def HasField(self, field_name: Literal["volume", "buyMargin", "sellMargin"]) -> bool: ...
     def ClearField(self, field_name: Literal["volume", "buyMargin", "sellMargin"]) -> None: ...
 
+@final
 class ProtoOATickData(Message):
     """A tick. In a list only the first is absolute, each other a difference to the one before; add up."""
     timestamp: int
@@ -1220,6 +1241,7 @@ class ProtoOATickData(Message):
     def HasField(self, field_name: Literal["timestamp", "tick"]) -> bool: ...
     def ClearField(self, field_name: Literal["timestamp", "tick"]) -> None: ...
 
+@final
 class ProtoOACtidProfile(Message):
     """The owner of an access token."""
     userId: int
@@ -1231,6 +1253,7 @@ class ProtoOACtidProfile(Message):
     def HasField(self, field_name: Literal["userId"]) -> bool: ...
     def ClearField(self, field_name: Literal["userId"]) -> None: ...
 
+@final
 class ProtoOACtidTraderAccount(Message):
     """An account that an access token covers."""
     ctidTraderAccountId: int
@@ -1257,6 +1280,7 @@ class ProtoOACtidTraderAccount(Message):
     def HasField(self, field_name: Literal["ctidTraderAccountId", "isLive", "traderLogin", "lastClosingDealTimestamp", "lastBalanceUpdateTimestamp", "brokerTitleShort"]) -> bool: ...
     def ClearField(self, field_name: Literal["ctidTraderAccountId", "isLive", "traderLogin", "lastClosingDealTimestamp", "lastBalanceUpdateTimestamp", "brokerTitleShort"]) -> None: ...
 
+@final
 class ProtoOAAssetClass(Message):
     """A kind of asset: forex, metals, indices."""
     id: int
@@ -1273,6 +1297,7 @@ class ProtoOAAssetClass(Message):
     def HasField(self, field_name: Literal["id", "name", "sortingNumber"]) -> bool: ...
     def ClearField(self, field_name: Literal["id", "name", "sortingNumber"]) -> None: ...
 
+@final
 class ProtoOADepthQuote(Message):
     """A level of the order book, on one side of it."""
     id: int
@@ -1293,6 +1318,7 @@ class ProtoOADepthQuote(Message):
     def HasField(self, field_name: Literal["id", "size", "bid", "ask"]) -> bool: ...
     def ClearField(self, field_name: Literal["id", "size", "bid", "ask"]) -> None: ...
 
+@final
 class ProtoOAMarginCall(Message):
     """A margin level at which the account is warned."""
     marginCallType: int
@@ -1310,6 +1336,7 @@ class ProtoOAMarginCall(Message):
     def HasField(self, field_name: Literal["marginCallType", "marginLevelThreshold", "utcLastUpdateTimestamp"]) -> bool: ...
     def ClearField(self, field_name: Literal["marginCallType", "marginLevelThreshold", "utcLastUpdateTimestamp"]) -> None: ...
 
+@final
 class ProtoOAHoliday(Message):
     """A day, or part of one, on which a symbol does not trade."""
     holidayId: int
@@ -1339,6 +1366,7 @@ class ProtoOAHoliday(Message):
     def HasField(self, field_name: Literal["holidayId", "name", "description", "scheduleTimeZone", "holidayDate", "isRecurring", "startSecond", "endSecond"]) -> bool: ...
     def ClearField(self, field_name: Literal["holidayId", "name", "description", "scheduleTimeZone", "holidayDate", "isRecurring", "startSecond", "endSecond"]) -> None: ...
 
+@final
 class ProtoOADynamicLeverage(Message):
     """Leverage that falls as a position grows."""
     leverageId: int
@@ -1354,6 +1382,7 @@ class ProtoOADynamicLeverage(Message):
     def HasField(self, field_name: Literal["leverageId"]) -> bool: ...
     def ClearField(self, field_name: Literal["leverageId", "tiers"]) -> None: ...
 
+@final
 class ProtoOADynamicLeverageTier(Message):
     """One slice of a dynamic leverage."""
     volume: int
@@ -1369,6 +1398,7 @@ class ProtoOADynamicLeverageTier(Message):
     def HasField(self, field_name: Literal["volume", "leverage"]) -> bool: ...
     def ClearField(self, field_name: Literal["volume", "leverage"]) -> None: ...
 
+@final
 class ProtoOAPositionUnrealizedPnL(Message):
     """Profit of an open position at current prices; moneyDigits is in the response."""
     positionId: int
@@ -1386,6 +1416,7 @@ class ProtoOAPositionUnrealizedPnL(Message):
     def HasField(self, field_name: Literal["positionId", "grossUnrealizedPnL", "netUnrealizedPnL"]) -> bool: ...
     def ClearField(self, field_name: Literal["positionId", "grossUnrealizedPnL", "netUnrealizedPnL"]) -> None: ...
 
+@final
 class ProtoOAApplicationAuthReq(Message):
     """Authorises the application on this connection; first of all requests."""
     payloadType: int
@@ -1402,6 +1433,7 @@ class ProtoOAApplicationAuthReq(Message):
     def HasField(self, field_name: Literal["payloadType", "clientId", "clientSecret"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "clientId", "clientSecret"]) -> None: ...
 
+@final
 class ProtoOAApplicationAuthRes(Message):
     """The application is authorised."""
     payloadType: int
@@ -1413,6 +1445,7 @@ class ProtoOAApplicationAuthRes(Message):
     def HasField(self, field_name: Literal["payloadType"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType"]) -> None: ...
 
+@final
 class ProtoOAAccountAuthReq(Message):
     """Opens a session for an account on this connection."""
     payloadType: int
@@ -1429,6 +1462,7 @@ class ProtoOAAccountAuthReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "accessToken"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "accessToken"]) -> None: ...
 
+@final
 class ProtoOAAccountAuthRes(Message):
     """The account is authorised."""
     payloadType: int
@@ -1442,6 +1476,7 @@ class ProtoOAAccountAuthRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOAErrorRes(Message):
     """The request failed and was not done."""
     payloadType: int
@@ -1467,6 +1502,7 @@ class ProtoOAErrorRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "errorCode", "description", "maintenanceEndTimestamp", "retryAfter"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "errorCode", "description", "maintenanceEndTimestamp", "retryAfter"]) -> None: ...
 
+@final
 class ProtoOAClientDisconnectEvent(Message):
     """The server ends the application's session, and with it every account's. The connection is done."""
     payloadType: int
@@ -1480,6 +1516,7 @@ class ProtoOAClientDisconnectEvent(Message):
     def HasField(self, field_name: Literal["payloadType", "reason"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "reason"]) -> None: ...
 
+@final
 class ProtoOAAccountsTokenInvalidatedEvent(Message):
     """The token of these accounts no longer holds: replaced, revoked or deleted. The connection stays."""
     payloadType: int
@@ -1497,6 +1534,7 @@ class ProtoOAAccountsTokenInvalidatedEvent(Message):
     def HasField(self, field_name: Literal["payloadType", "reason"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountIds", "reason"]) -> None: ...
 
+@final
 class ProtoOAVersionReq(Message):
     """Asks which release the proxy runs; allowed before authorisation."""
     payloadType: int
@@ -1508,6 +1546,7 @@ class ProtoOAVersionReq(Message):
     def HasField(self, field_name: Literal["payloadType"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType"]) -> None: ...
 
+@final
 class ProtoOAVersionRes(Message):
     """Release of the proxy."""
     payloadType: int
@@ -1521,6 +1560,7 @@ class ProtoOAVersionRes(Message):
     def HasField(self, field_name: Literal["payloadType", "version"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "version"]) -> None: ...
 
+@final
 class ProtoOANewOrderReq(Message):
     """Places an order. Needs SCOPE_TRADE."""
     payloadType: int
@@ -1595,6 +1635,7 @@ class ProtoOANewOrderReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId", "orderType", "tradeSide", "volume", "limitPrice", "stopPrice", "timeInForce", "expirationTimestamp", "stopLoss", "takeProfit", "comment", "baseSlippagePrice", "slippageInPoints", "label", "positionId", "clientOrderId", "relativeStopLoss", "relativeTakeProfit", "guaranteedStopLoss", "trailingStopLoss", "stopTriggerMethod"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId", "orderType", "tradeSide", "volume", "limitPrice", "stopPrice", "timeInForce", "expirationTimestamp", "stopLoss", "takeProfit", "comment", "baseSlippagePrice", "slippageInPoints", "label", "positionId", "clientOrderId", "relativeStopLoss", "relativeTakeProfit", "guaranteedStopLoss", "trailingStopLoss", "stopTriggerMethod"]) -> None: ...
 
+@final
 class ProtoOAExecutionEvent(Message):
     """Something happened to an order, a position or the balance, whoever caused it. The first one after a
     request is its acceptance, not its fill.
@@ -1638,6 +1679,7 @@ class ProtoOAExecutionEvent(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "executionType", "position", "order", "deal", "bonusDepositWithdraw", "depositWithdraw", "errorCode", "isServerEvent"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "executionType", "position", "order", "deal", "bonusDepositWithdraw", "depositWithdraw", "errorCode", "isServerEvent"]) -> None: ...
 
+@final
 class ProtoOACancelOrderReq(Message):
     """Cancels a pending order. Needs SCOPE_TRADE."""
     payloadType: int
@@ -1653,6 +1695,7 @@ class ProtoOACancelOrderReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "orderId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "orderId"]) -> None: ...
 
+@final
 class ProtoOAAmendOrderReq(Message):
     """Replaces the terms of a pending order. What is left out is removed from it: send all. Needs
     SCOPE_TRADE.
@@ -1704,6 +1747,7 @@ class ProtoOAAmendOrderReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "orderId", "volume", "limitPrice", "stopPrice", "expirationTimestamp", "stopLoss", "takeProfit", "slippageInPoints", "relativeStopLoss", "relativeTakeProfit", "guaranteedStopLoss", "trailingStopLoss", "stopTriggerMethod"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "orderId", "volume", "limitPrice", "stopPrice", "expirationTimestamp", "stopLoss", "takeProfit", "slippageInPoints", "relativeStopLoss", "relativeTakeProfit", "guaranteedStopLoss", "trailingStopLoss", "stopTriggerMethod"]) -> None: ...
 
+@final
 class ProtoOAAmendPositionSLTPReq(Message):
     """Sets both protective prices of a position. One that is left out is removed. Needs SCOPE_TRADE."""
     payloadType: int
@@ -1732,6 +1776,7 @@ class ProtoOAAmendPositionSLTPReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "positionId", "stopLoss", "takeProfit", "guaranteedStopLoss", "trailingStopLoss", "stopLossTriggerMethod"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "positionId", "stopLoss", "takeProfit", "guaranteedStopLoss", "trailingStopLoss", "stopLossTriggerMethod"]) -> None: ...
 
+@final
 class ProtoOAClosePositionReq(Message):
     """Closes a position, whole or in part. Needs SCOPE_TRADE."""
     payloadType: int
@@ -1750,6 +1795,7 @@ class ProtoOAClosePositionReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "positionId", "volume"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "positionId", "volume"]) -> None: ...
 
+@final
 class ProtoOATrailingSLChangedEvent(Message):
     """A trailing stop moved; no execution event tells of it."""
     payloadType: int
@@ -1774,6 +1820,7 @@ class ProtoOATrailingSLChangedEvent(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "positionId", "orderId", "stopPrice", "utcLastUpdateTimestamp"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "positionId", "orderId", "stopPrice", "utcLastUpdateTimestamp"]) -> None: ...
 
+@final
 class ProtoOAAssetListReq(Message):
     """Asks for the broker's assets."""
     payloadType: int
@@ -1787,6 +1834,7 @@ class ProtoOAAssetListReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOAAssetListRes(Message):
     """The broker's assets."""
     payloadType: int
@@ -1804,6 +1852,7 @@ class ProtoOAAssetListRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "asset"]) -> None: ...
 
+@final
 class ProtoOASymbolsListReq(Message):
     """Asks for the account's symbols, in brief."""
     payloadType: int
@@ -1819,6 +1868,7 @@ class ProtoOASymbolsListReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "includeArchivedSymbols"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "includeArchivedSymbols"]) -> None: ...
 
+@final
 class ProtoOASymbolsListRes(Message):
     """The account's symbols, in brief."""
     payloadType: int
@@ -1840,6 +1890,7 @@ class ProtoOASymbolsListRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbol", "archivedSymbol"]) -> None: ...
 
+@final
 class ProtoOASymbolByIdReq(Message):
     """Asks for all terms of some symbols."""
     payloadType: int
@@ -1857,6 +1908,7 @@ class ProtoOASymbolByIdReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId"]) -> None: ...
 
+@final
 class ProtoOASymbolByIdRes(Message):
     """All terms of the symbols asked for."""
     payloadType: int
@@ -1878,6 +1930,7 @@ class ProtoOASymbolByIdRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbol", "archivedSymbol"]) -> None: ...
 
+@final
 class ProtoOASymbolsForConversionReq(Message):
     """Asks which symbols lead from one asset to another."""
     payloadType: int
@@ -1895,6 +1948,7 @@ class ProtoOASymbolsForConversionReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "firstAssetId", "lastAssetId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "firstAssetId", "lastAssetId"]) -> None: ...
 
+@final
 class ProtoOASymbolsForConversionRes(Message):
     """The chain of conversion."""
     payloadType: int
@@ -1912,6 +1966,7 @@ class ProtoOASymbolsForConversionRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbol"]) -> None: ...
 
+@final
 class ProtoOASymbolChangedEvent(Message):
     """Terms of these symbols changed: read them again."""
     payloadType: int
@@ -1929,6 +1984,7 @@ class ProtoOASymbolChangedEvent(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId"]) -> None: ...
 
+@final
 class ProtoOAAssetClassListReq(Message):
     """Asks for the asset classes."""
     payloadType: int
@@ -1942,6 +1998,7 @@ class ProtoOAAssetClassListReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOAAssetClassListRes(Message):
     """The asset classes."""
     payloadType: int
@@ -1959,6 +2016,7 @@ class ProtoOAAssetClassListRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "assetClass"]) -> None: ...
 
+@final
 class ProtoOATraderReq(Message):
     """Asks for the account itself."""
     payloadType: int
@@ -1972,6 +2030,7 @@ class ProtoOATraderReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOATraderRes(Message):
     """The account itself."""
     payloadType: int
@@ -1989,6 +2048,7 @@ class ProtoOATraderRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "trader"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "trader"]) -> None: ...
 
+@final
 class ProtoOATraderUpdatedEvent(Message):
     """The account was changed on the server. Not sent for every change of balance: deals tell that."""
     payloadType: int
@@ -2006,6 +2066,7 @@ class ProtoOATraderUpdatedEvent(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "trader"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "trader"]) -> None: ...
 
+@final
 class ProtoOAReconcileReq(Message):
     """Asks for what is open."""
     payloadType: int
@@ -2022,6 +2083,7 @@ class ProtoOAReconcileReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "returnProtectionOrders"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "returnProtectionOrders"]) -> None: ...
 
+@final
 class ProtoOAReconcileRes(Message):
     """What is open."""
     payloadType: int
@@ -2043,6 +2105,7 @@ class ProtoOAReconcileRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "position", "order"]) -> None: ...
 
+@final
 class ProtoOAOrderErrorEvent(Message):
     """A trading request was refused; it answers one, or comes later by itself."""
     payloadType: int
@@ -2065,6 +2128,7 @@ class ProtoOAOrderErrorEvent(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "errorCode", "orderId", "positionId", "description"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "errorCode", "orderId", "positionId", "description"]) -> None: ...
 
+@final
 class ProtoOADealListReq(Message):
     """Asks for deals in a span of time. Counts as historical for the rate limit."""
     payloadType: int
@@ -2087,6 +2151,7 @@ class ProtoOADealListReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "fromTimestamp", "toTimestamp", "maxRows"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "fromTimestamp", "toTimestamp", "maxRows"]) -> None: ...
 
+@final
 class ProtoOADealListRes(Message):
     """Deals, newest first; history may lag a moment."""
     payloadType: int
@@ -2107,6 +2172,7 @@ class ProtoOADealListRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "hasMore"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "deal", "hasMore"]) -> None: ...
 
+@final
 class ProtoOAOrderListReq(Message):
     """Asks for orders by the time of their last change."""
     payloadType: int
@@ -2126,6 +2192,7 @@ class ProtoOAOrderListReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "fromTimestamp", "toTimestamp"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "fromTimestamp", "toTimestamp"]) -> None: ...
 
+@final
 class ProtoOAOrderListRes(Message):
     """Orders, latest change first; cancelled and protective ones are among them."""
     payloadType: int
@@ -2146,6 +2213,7 @@ class ProtoOAOrderListRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "hasMore"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "order", "hasMore"]) -> None: ...
 
+@final
 class ProtoOAExpectedMarginReq(Message):
     """Asks what margin orders of these volumes would take."""
     payloadType: int
@@ -2165,6 +2233,7 @@ class ProtoOAExpectedMarginReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId", "volume"]) -> None: ...
 
+@final
 class ProtoOAExpectedMarginRes(Message):
     """One margin for each volume asked."""
     payloadType: int
@@ -2185,6 +2254,7 @@ class ProtoOAExpectedMarginRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "moneyDigits"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "margin", "moneyDigits"]) -> None: ...
 
+@final
 class ProtoOAMarginChangedEvent(Message):
     """The margin of a position changed."""
     payloadType: int
@@ -2206,6 +2276,7 @@ class ProtoOAMarginChangedEvent(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "positionId", "usedMargin", "moneyDigits"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "positionId", "usedMargin", "moneyDigits"]) -> None: ...
 
+@final
 class ProtoOACashFlowHistoryListReq(Message):
     """Asks for changes of balance, a week at most. Counts as historical for the rate limit."""
     payloadType: int
@@ -2225,6 +2296,7 @@ class ProtoOACashFlowHistoryListReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "fromTimestamp", "toTimestamp"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "fromTimestamp", "toTimestamp"]) -> None: ...
 
+@final
 class ProtoOACashFlowHistoryListRes(Message):
     """Changes of balance other than by deals."""
     payloadType: int
@@ -2242,6 +2314,7 @@ class ProtoOACashFlowHistoryListRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "depositWithdraw"]) -> None: ...
 
+@final
 class ProtoOAGetAccountListByAccessTokenReq(Message):
     """Asks which accounts an access token covers."""
     payloadType: int
@@ -2256,6 +2329,7 @@ class ProtoOAGetAccountListByAccessTokenReq(Message):
     def HasField(self, field_name: Literal["payloadType", "accessToken"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "accessToken"]) -> None: ...
 
+@final
 class ProtoOAGetAccountListByAccessTokenRes(Message):
     """The accounts of a token, demo and live ones alike."""
     payloadType: int
@@ -2276,6 +2350,7 @@ class ProtoOAGetAccountListByAccessTokenRes(Message):
     def HasField(self, field_name: Literal["payloadType", "accessToken", "permissionScope"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "accessToken", "permissionScope", "ctidTraderAccount"]) -> None: ...
 
+@final
 class ProtoOARefreshTokenReq(Message):
     """Trades a refresh token for a new pair of tokens. Accounts on the old access token may lose their
     session.
@@ -2292,6 +2367,7 @@ class ProtoOARefreshTokenReq(Message):
     def HasField(self, field_name: Literal["payloadType", "refreshToken"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "refreshToken"]) -> None: ...
 
+@final
 class ProtoOARefreshTokenRes(Message):
     """The new pair: store it before using it."""
     payloadType: int
@@ -2315,6 +2391,7 @@ class ProtoOARefreshTokenRes(Message):
     def HasField(self, field_name: Literal["payloadType", "accessToken", "tokenType", "expiresIn", "refreshToken"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "accessToken", "tokenType", "expiresIn", "refreshToken"]) -> None: ...
 
+@final
 class ProtoOASubscribeSpotsReq(Message):
     """Asks for quotes of some symbols, for this connection and account."""
     payloadType: int
@@ -2335,6 +2412,7 @@ class ProtoOASubscribeSpotsReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "subscribeToSpotTimestamp"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId", "subscribeToSpotTimestamp"]) -> None: ...
 
+@final
 class ProtoOASubscribeSpotsRes(Message):
     """Quotes will come, the last known one of each symbol at once."""
     payloadType: int
@@ -2348,6 +2426,7 @@ class ProtoOASubscribeSpotsRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOAUnsubscribeSpotsReq(Message):
     """Ends quotes of some symbols."""
     payloadType: int
@@ -2365,6 +2444,7 @@ class ProtoOAUnsubscribeSpotsReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId"]) -> None: ...
 
+@final
 class ProtoOAUnsubscribeSpotsRes(Message):
     """Quotes will end; a few may still come."""
     payloadType: int
@@ -2378,6 +2458,7 @@ class ProtoOAUnsubscribeSpotsRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOASpotEvent(Message):
     """A quote. A side that is absent has not changed."""
     payloadType: int
@@ -2409,6 +2490,7 @@ class ProtoOASpotEvent(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId", "bid", "ask", "sessionClose", "timestamp"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId", "bid", "ask", "trendbar", "sessionClose", "timestamp"]) -> None: ...
 
+@final
 class ProtoOASubscribeLiveTrendbarReq(Message):
     """Asks for the running bar of a symbol. Needs its quotes subscribed first."""
     payloadType: int
@@ -2426,6 +2508,7 @@ class ProtoOASubscribeLiveTrendbarReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "period", "symbolId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "period", "symbolId"]) -> None: ...
 
+@final
 class ProtoOASubscribeLiveTrendbarRes(Message):
     """Bars will come, inside ProtoOASpotEvent."""
     payloadType: int
@@ -2439,6 +2522,7 @@ class ProtoOASubscribeLiveTrendbarRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOAUnsubscribeLiveTrendbarReq(Message):
     """Ends the running bar of a symbol and period."""
     payloadType: int
@@ -2456,6 +2540,7 @@ class ProtoOAUnsubscribeLiveTrendbarReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "period", "symbolId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "period", "symbolId"]) -> None: ...
 
+@final
 class ProtoOAUnsubscribeLiveTrendbarRes(Message):
     """Bars will end."""
     payloadType: int
@@ -2469,6 +2554,7 @@ class ProtoOAUnsubscribeLiveTrendbarRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOAGetTrendbarsReq(Message):
     """Asks for past bars, both ends included. Counts as historical for the rate limit."""
     payloadType: int
@@ -2495,6 +2581,7 @@ class ProtoOAGetTrendbarsReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "fromTimestamp", "toTimestamp", "period", "symbolId", "count"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "fromTimestamp", "toTimestamp", "period", "symbolId", "count"]) -> None: ...
 
+@final
 class ProtoOAGetTrendbarsRes(Message):
     """Past bars, oldest first; the running one may be among them."""
     payloadType: int
@@ -2522,6 +2609,7 @@ class ProtoOAGetTrendbarsRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "period", "timestamp", "symbolId", "hasMore"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "period", "timestamp", "trendbar", "symbolId", "hasMore"]) -> None: ...
 
+@final
 class ProtoOAGetTickDataReq(Message):
     """Asks for past ticks of one side, a week at most. Counts as historical for the rate limit."""
     payloadType: int
@@ -2545,6 +2633,7 @@ class ProtoOAGetTickDataReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId", "type", "fromTimestamp", "toTimestamp"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId", "type", "fromTimestamp", "toTimestamp"]) -> None: ...
 
+@final
 class ProtoOAGetTickDataRes(Message):
     """Past ticks."""
     payloadType: int
@@ -2565,6 +2654,7 @@ class ProtoOAGetTickDataRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "hasMore"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "tickData", "hasMore"]) -> None: ...
 
+@final
 class ProtoOAGetCtidProfileByTokenReq(Message):
     """Asks who owns an access token."""
     payloadType: int
@@ -2579,6 +2669,7 @@ class ProtoOAGetCtidProfileByTokenReq(Message):
     def HasField(self, field_name: Literal["payloadType", "accessToken"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "accessToken"]) -> None: ...
 
+@final
 class ProtoOAGetCtidProfileByTokenRes(Message):
     """The owner of the token."""
     payloadType: int
@@ -2594,6 +2685,7 @@ class ProtoOAGetCtidProfileByTokenRes(Message):
     def HasField(self, field_name: Literal["payloadType", "profile"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "profile"]) -> None: ...
 
+@final
 class ProtoOADepthEvent(Message):
     """The order book changed."""
     payloadType: int
@@ -2617,6 +2709,7 @@ class ProtoOADepthEvent(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId", "newQuotes", "deletedQuotes"]) -> None: ...
 
+@final
 class ProtoOASubscribeDepthQuotesReq(Message):
     """Asks for the order book of some symbols. Needs their quotes subscribed first."""
     payloadType: int
@@ -2634,6 +2727,7 @@ class ProtoOASubscribeDepthQuotesReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId"]) -> None: ...
 
+@final
 class ProtoOASubscribeDepthQuotesRes(Message):
     """The order book will come."""
     payloadType: int
@@ -2647,6 +2741,7 @@ class ProtoOASubscribeDepthQuotesRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOAUnsubscribeDepthQuotesReq(Message):
     """Ends the order book of some symbols."""
     payloadType: int
@@ -2664,6 +2759,7 @@ class ProtoOAUnsubscribeDepthQuotesReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolId"]) -> None: ...
 
+@final
 class ProtoOAUnsubscribeDepthQuotesRes(Message):
     """The order book will end."""
     payloadType: int
@@ -2677,6 +2773,7 @@ class ProtoOAUnsubscribeDepthQuotesRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOASymbolCategoryListReq(Message):
     """Asks for the symbol categories."""
     payloadType: int
@@ -2690,6 +2787,7 @@ class ProtoOASymbolCategoryListReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOASymbolCategoryListRes(Message):
     """The symbol categories."""
     payloadType: int
@@ -2707,6 +2805,7 @@ class ProtoOASymbolCategoryListRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "symbolCategory"]) -> None: ...
 
+@final
 class ProtoOAAccountLogoutReq(Message):
     """Ends the account's session on this connection."""
     payloadType: int
@@ -2720,6 +2819,7 @@ class ProtoOAAccountLogoutReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOAAccountLogoutRes(Message):
     """The session will end; ProtoOAAccountDisconnectEvent says when it has."""
     payloadType: int
@@ -2733,6 +2833,7 @@ class ProtoOAAccountLogoutRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOAAccountDisconnectEvent(Message):
     """The account's session has ended; the connection and other accounts stay. Authorise it again to go on."""
     payloadType: int
@@ -2746,6 +2847,7 @@ class ProtoOAAccountDisconnectEvent(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOAMarginCallListReq(Message):
     """Asks for the account's margin calls."""
     payloadType: int
@@ -2759,6 +2861,7 @@ class ProtoOAMarginCallListReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOAMarginCallListRes(Message):
     """The account's margin calls, usually three."""
     payloadType: int
@@ -2774,6 +2877,7 @@ class ProtoOAMarginCallListRes(Message):
     def HasField(self, field_name: Literal["payloadType"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "marginCall"]) -> None: ...
 
+@final
 class ProtoOAMarginCallUpdateReq(Message):
     """Sets the threshold of a margin call."""
     payloadType: int
@@ -2791,6 +2895,7 @@ class ProtoOAMarginCallUpdateReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "marginCall"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "marginCall"]) -> None: ...
 
+@final
 class ProtoOAMarginCallUpdateRes(Message):
     """The threshold is set."""
     payloadType: int
@@ -2802,6 +2907,7 @@ class ProtoOAMarginCallUpdateRes(Message):
     def HasField(self, field_name: Literal["payloadType"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType"]) -> None: ...
 
+@final
 class ProtoOAMarginCallUpdateEvent(Message):
     """The threshold of a margin call was changed."""
     payloadType: int
@@ -2819,6 +2925,7 @@ class ProtoOAMarginCallUpdateEvent(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "marginCall"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "marginCall"]) -> None: ...
 
+@final
 class ProtoOAMarginCallTriggerEvent(Message):
     """The margin level fell to a threshold; told at most once in ten minutes."""
     payloadType: int
@@ -2836,6 +2943,7 @@ class ProtoOAMarginCallTriggerEvent(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "marginCall"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "marginCall"]) -> None: ...
 
+@final
 class ProtoOAGetDynamicLeverageByIDReq(Message):
     """Asks for a dynamic leverage."""
     payloadType: int
@@ -2852,6 +2960,7 @@ class ProtoOAGetDynamicLeverageByIDReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "leverageId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "leverageId"]) -> None: ...
 
+@final
 class ProtoOAGetDynamicLeverageByIDRes(Message):
     """The dynamic leverage."""
     payloadType: int
@@ -2869,6 +2978,7 @@ class ProtoOAGetDynamicLeverageByIDRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "leverage"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "leverage"]) -> None: ...
 
+@final
 class ProtoOADealListByPositionIdReq(Message):
     """Asks for the deals of a position."""
     payloadType: int
@@ -2890,6 +3000,7 @@ class ProtoOADealListByPositionIdReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "positionId", "fromTimestamp", "toTimestamp"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "positionId", "fromTimestamp", "toTimestamp"]) -> None: ...
 
+@final
 class ProtoOADealListByPositionIdRes(Message):
     """The deals of the position, newest first."""
     payloadType: int
@@ -2910,6 +3021,7 @@ class ProtoOADealListByPositionIdRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "hasMore"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "deal", "hasMore"]) -> None: ...
 
+@final
 class ProtoOAOrderDetailsReq(Message):
     """Asks for an order and its deals."""
     payloadType: int
@@ -2925,6 +3037,7 @@ class ProtoOAOrderDetailsReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "orderId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "orderId"]) -> None: ...
 
+@final
 class ProtoOAOrderDetailsRes(Message):
     """The order, and all its deals."""
     payloadType: int
@@ -2946,6 +3059,7 @@ class ProtoOAOrderDetailsRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "order"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "order", "deal"]) -> None: ...
 
+@final
 class ProtoOAOrderListByPositionIdReq(Message):
     """Asks for the orders of a position."""
     payloadType: int
@@ -2967,6 +3081,7 @@ class ProtoOAOrderListByPositionIdReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "positionId", "fromTimestamp", "toTimestamp"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "positionId", "fromTimestamp", "toTimestamp"]) -> None: ...
 
+@final
 class ProtoOAOrderListByPositionIdRes(Message):
     """The orders of the position, latest change first."""
     payloadType: int
@@ -2987,6 +3102,7 @@ class ProtoOAOrderListByPositionIdRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "hasMore"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "order", "hasMore"]) -> None: ...
 
+@final
 class ProtoOADealOffsetListReq(Message):
     """Asks which deals a deal is matched with."""
     payloadType: int
@@ -3002,6 +3118,7 @@ class ProtoOADealOffsetListReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "dealId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "dealId"]) -> None: ...
 
+@final
 class ProtoOADealOffsetListRes(Message):
     """What the deal is matched with."""
     payloadType: int
@@ -3023,6 +3140,7 @@ class ProtoOADealOffsetListRes(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId", "offsetBy", "offsetting"]) -> None: ...
 
+@final
 class ProtoOAGetPositionUnrealizedPnLReq(Message):
     """Asks for the profit of all open positions at current prices."""
     payloadType: int
@@ -3036,6 +3154,7 @@ class ProtoOAGetPositionUnrealizedPnLReq(Message):
     def HasField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> bool: ...
     def ClearField(self, field_name: Literal["payloadType", "ctidTraderAccountId"]) -> None: ...
 
+@final
 class ProtoOAGetPositionUnrealizedPnLRes(Message):
     """Profit of each open position."""
     payloadType: int

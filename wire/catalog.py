@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from ..proto.schema import MESSAGES
 from . import messages as oa
 
 if TYPE_CHECKING:
@@ -142,14 +143,8 @@ def _row(payload_type: int, cls: type[ProtobufMessage]) -> Entry:
     if cls in _TRADES:  # section 2: the first execution event with the request's id is the answer
         permission, answers = _TRADES[cls], frozenset({oa.payload_type_of(oa.ProtoOAExecutionEvent)})
     else:
-        permission = (
-            Permission.SESSION
-            if cls in _SESSION
-            else Permission.WRITE
-            if cls in _WRITES
-            else Permission.READ
-        )
-        answers = frozenset({oa.payload_type_of(oa.MESSAGES[name[:-3] + "Res"])})
+        permission = Permission.SESSION if cls in _SESSION else Permission.WRITE if cls in _WRITES else Permission.READ
+        answers = frozenset({oa.payload_type_of(MESSAGES[name[:-3] + "Res"])})
     budget = Budget.HISTORICAL if cls in _HISTORICAL else Budget.ORDINARY
     return Entry(kind, permission, budget, answers, field)
 

@@ -19,7 +19,6 @@ from .text import broken_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from google.protobuf.message import Message as ProtobufMessage
 
 __all__ = ["Codec", "JsonCodec", "Message", "ProtobufCodec", "UnknownPayload"]
 
@@ -131,7 +130,10 @@ class ProtobufCodec:
             payload.ParseFromString(envelope.payload)
         except DecodeError as error:
             raise UndecodablePayload(
-                f"no {cls.__name__}: {error}", payload_type, client_msg_id=client_msg_id, body=envelope.payload
+                f"no {cls.__name__}: {error}",
+                payload_type,
+                client_msg_id=client_msg_id,
+                body=envelope.payload,
             ) from None
         if not payload.IsInitialized():
             problem = _missing(payload)
@@ -196,7 +198,10 @@ class JsonCodec:
             payload, unknown_keys = self._fields.from_json(cls, {} if raw is None else raw)
         except FieldError as error:
             raise UndecodablePayload(
-                f"no {cls.__name__}: {error}", payload_type, client_msg_id=client_msg_id, body=orjson.dumps(raw)
+                f"no {cls.__name__}: {error}",
+                payload_type,
+                client_msg_id=client_msg_id,
+                body=orjson.dumps(raw),
             ) from None
         if not payload.IsInitialized():
             raise UndecodablePayload(
@@ -223,7 +228,7 @@ def _checked_type(message: Message) -> int:
     return payload_type
 
 
-def _missing(payload: ProtobufMessage) -> str:
+def _missing(payload: Any) -> str:
     names = ", ".join(payload.FindInitializationErrors())
     return f"{type(payload).__name__} lacks required fields: {names}"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import messages as oa
 from . import units
-from .catalog import CATALOG, Kind, Permission, account_of
+from .catalog import CATALOG, Kind, account_of
 from .codecs import Message, UnknownPayload
 from .errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
 from .events import (
@@ -109,6 +109,10 @@ class Connection:
         """The client message ids that are waiting for an answer."""
         return frozenset(self._open)
 
+    @property
+    def _closed(self) -> bool:
+        return self._state is ConnectionState.CLOSED
+
     # Bytes in
 
     def receive_data(self, data: bytes) -> list[Event]:
@@ -118,7 +122,7 @@ class Connection:
         `LinkClosed` with a `RemoteProtocolError`.
         """
         events: list[Event] = []
-        if self._state is ConnectionState.CLOSED:
+        if self._closed:
             return events
         try:
             for body in self._framing.feed(data):
@@ -132,7 +136,7 @@ class Connection:
                     )
                 else:
                     self._take(message, events)
-                if self._state is ConnectionState.CLOSED:
+                if self._closed:
                     break
         except RemoteProtocolError as error:
             self._end(events, str(error), error)
@@ -141,7 +145,7 @@ class Connection:
     def receive_eof(self) -> list[Event]:
         """What it means that the stream has ended."""
         events: list[Event] = []
-        if self._state is not ConnectionState.CLOSED:
+        if not self._closed:
             try:
                 self._framing.close()
             except RemoteProtocolError as error:
@@ -211,7 +215,7 @@ class Connection:
 
     def _misplaced(self, payload_type: int, account: int | None, message: Message) -> str | None:
         """Why this may not be said now, or None."""
-        if self._state is ConnectionState.CLOSED:
+        if self._closed:
             return f"{message.name} cannot be said: the connection is closed"
         entry = CATALOG.get(payload_type)
         if entry is not None and entry.kind is not Kind.HEARTBEAT:
@@ -335,13 +339,14 @@ class Connection:
         payload_type, account = self._open.get(message.client_msg_id or "", (None, None))
         if payload_type == _APP_AUTH:
             already = code in _APP_ALREADY
-            self._move_connection(
-                ConnectionInput.APP_AUTH_ANSWERED if already else ConnectionInput.APP_AUTH_REFUSED
-            )
+            self._move_connection(ConnectionInput.APP_AUTH_ANSWERED if already else ConnectionInput.APP_AUTH_REFUSED)
         elif payload_type == _ACCOUNT_AUTH and account is not None:
             already = code in _ACCOUNT_ALREADY
             asked = AccountInput.AUTH_ANSWERED if already else AccountInput.AUTH_REFUSED
             self._move_account(account, asked, events)
+        elif payload_type is None and self._state is ConnectionState.AUTHENTICATING and not message.client_msg_id:
+            # Section 10.4: an error of the proxy may lack the id; nothing but the auth is on its way now.
+            self._move_connection(ConnectionInput.APP_AUTH_REFUSED)
         else:
             lost = account or account_of(message.payload)
             if lost is not None and _says_not_authorised(code, text):
@@ -358,7 +363,7 @@ class Connection:
             events.append(AccountChanged(account, after))
 
     def _end(self, events: list[Event], reason: str, error: RemoteProtocolError | None) -> None:
-        if self._state is ConnectionState.CLOSED:
+        if self._closed:
             return
         for account in self._accounts:
             self._move_account(account, AccountInput.ENDED, events)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_FRAME_SIZE",
     "Delimiting",
-    "Framing",
     "FrameDecoder",
+    "Framing",
     "LengthFraming",
     "NewlineFraming",
     "ObjectFraming",
@@ -136,7 +136,7 @@ class FrameDecoder(_Cutter):
             rest += chunk
             if len(rest) < self._needed(rest):
                 return
-            data: bytes | bytearray = bytes(rest)
+            data = bytes(rest)
             rest.clear()
         else:
             data = chunk

@@ -85,9 +85,7 @@ class JsonFields:
                 result[name] = plan.write(value)
         return result
 
-    def _message(
-        self, cls: type[ProtobufMessage], value: Any, path: str, unknown: dict[str, Any]
-    ) -> ProtobufMessage:
+    def _message(self, cls: type[ProtobufMessage], value: Any, path: str, unknown: dict[str, Any]) -> ProtobufMessage:
         if not isinstance(value, dict):
             raise FieldError(path or cls.__name__, f"an object is due, not {_kind(value)}")
         plans = self._plans_of(cls)
@@ -117,7 +115,7 @@ class JsonFields:
             }
         return plans
 
-    def _plan(self, field: FieldDescriptor, enum: type[IntEnum] | None) -> _Plan:
+    def _plan(self, field: Any, enum: type[IntEnum] | None) -> _Plan:
         # Neither FieldDescriptor.label nor .is_repeated is there in every runtime from 5.29 on; this is.
         repeated = isinstance(field.default_value, list)
         if enum is not None:
@@ -127,9 +125,7 @@ class JsonFields:
             return _Plan(lambda value, path, _: _integer(value, path, low, high), repeated)
         if field.type == FieldDescriptor.TYPE_MESSAGE:
             cls = MESSAGES[field.message_type.name]
-            return _Plan(
-                lambda value, path, unknown: self._message(cls, value, path, unknown), repeated, self._object
-            )
+            return _Plan(lambda value, path, unknown: self._message(cls, value, path, unknown), repeated, self._object)
         if field.type == FieldDescriptor.TYPE_DOUBLE:
             name = field.full_name
             return _Plan(lambda value, path, _: _double(value, path), repeated, lambda value: _finite(value, name))

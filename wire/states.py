@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ACCOUNT_TABLE", "CONNECTION_TABLE", "AccountInput", "AccountState", "ConnectionInput", "ConnectionState"]
+__all__ = [
+    "ACCOUNT_TABLE",
+    "CONNECTION_TABLE",
+    "AccountInput",
+    "AccountState",
+    "ConnectionInput",
+    "ConnectionState",
+]
 
 
 class ConnectionState(enum.Enum):
