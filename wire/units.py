@@ -66,6 +66,7 @@ DEFAULT_MONEY_DIGITS: Final = 2
 _WIRE_PRICE_DIGITS: Final = 5  # prices on the wire are integers of 1/100000, whatever the symbol's digits
 _LARGEST: Final = 40  # digits before or after the point of a number that anybody could mean; int64 has 19
 _MOST_PLACES: Final = 20  # decimals of any price or money; the schema has int32, servers send 0 to 8
+_INT64: Final = 2**63
 _SECONDS_END: Final = 10**11  # as ms that is March 1973, as s the year 5138
 
 # Wide enough for the product of any two numbers that pass `exact`, and an error where a digit would be lost:
@@ -362,8 +363,8 @@ def minutes_from_ms(at_ms: int) -> int:
 def maintenance_end_ms(timestamp: int) -> int:
     """Milliseconds since the epoch from `maintenanceEndTimestamp`.
 
-    The schema says milliseconds in `ProtoErrorRes` and seconds in `ProtoOAErrorRes`, older pages differ: the size
-    decides, above 10^11 it is milliseconds (docs/protocol.md section 8).
+    The schema says milliseconds in `ProtoErrorRes` and seconds in `ProtoOAErrorRes`, older pages differ: the
+    size decides, above 10^11 it is milliseconds (docs/protocol.md section 8).
     """
     whole = _whole(timestamp)
     return whole if whole > _SECONDS_END else whole * 1000
@@ -402,12 +403,13 @@ def conversion_fee_rate_from_wire(rate: int) -> Decimal:
 
 
 def _whole(value: int) -> int:
-    """Take an integer of any kind, but no bool, float, Decimal or text."""
-    if type(value) is int:
-        return value
+    """Take an integer that a field can hold, but no bool, float, Decimal or text."""
     if isinstance(value, bool):
         raise TypeError(f"{value!r} is a bool; an integer is needed")
-    return operator.index(value)
+    whole = operator.index(value)
+    if not -_INT64 <= whole < 2 * _INT64:
+        raise ValueError(f"an integer of {whole.bit_length()} bits does not fit a field of 64")
+    return whole
 
 
 def _places(value: int) -> int:

@@ -1,0 +1,48 @@
+# Every target does its whole set-up; a second call does not set up again.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LINKS := .types/anyctrader
+PACKAGES := proto wire session fake scripts
+
+.PHONY: sandbox test check format lint types schema clean
+
+# The main job: demo and live, two embedded servers, the promotion runbook. No account, no credentials.
+sandbox: $(READY)
+	$(BIN)/anyctrader runbook --sandbox
+
+test: $(READY)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(MAKE) --no-print-directory types
+	$(BIN)/python -m anyctrader.proto.compile --check
+	$(MAKE) --no-print-directory test
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(READY)
+	$(BIN)/ruff check .
+
+# mypy does not follow the folder-to-package mapping of an editable install: a tree of links shows it the packages.
+types: $(READY)
+	@mkdir -p $(LINKS)
+	@for package in $(PACKAGES); do ln -sfn ../../$$package $(LINKS)/$$package; done
+	$(BIN)/mypy $(LINKS)
+
+schema: $(READY)
+	$(BIN)/python -m anyctrader.proto.compile
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("anyctrader needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .types build *.egg-info
