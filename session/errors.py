@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AuditUnavailable",
     "AuthenticationFailed",
+    "CTraderError",
     "ConnectFailed",
     "InvalidOrder",
     "LimitExceeded",

@@ -1,0 +1,168 @@
+"""How long things may take, how often they may be asked for, and how large they may be."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from .environments import Environment
+from .errors import SettingsError
+from .rules import check_fields, described, lots, seconds, whole
+
+__all__ = ["LargestOrder", "Limits", "Rates", "Timings"]
+
+
+class LargestOrder(enum.Enum):
+    """A largest order that is not a number of lots."""
+
+    SMALLEST = "smallest"
+    """The smallest that the symbol takes (`ProtoOASymbol.minVolume`)."""
+    UNLIMITED = "unlimited"
+    """What the symbol and the account take. Not to be had on live: there, say how much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """How long things may take, in seconds.
+
+    Raises:
+        SettingsError: a field breaks its rule, or the watchdog would bark before a heartbeat is due.
+    """
+
+    heartbeat_s: float = field(
+        default=8.0,
+        metadata=described(
+            seconds(below=10),
+            "longest time without a frame of ours: then a heartbeat leaves",
+            reason="the server wants a frame each 10 s; 2 s are left for a busy loop and a slow network",
+        ),
+    )
+    watchdog_s: float = field(
+        default=60.0,
+        metadata=described(
+            seconds(most=3_600),
+            "longest silence of the server: then the link counts as dead; must be longer than the heartbeat",
+            reason="an idle server sends its heartbeat every 25 to 30 s: two of them may be lost. Below 30 s a "
+            "healthy but idle link is cut; only a test wants that",
+        ),
+    )
+    connect_s: float = field(
+        default=15.0,
+        metadata=described(
+            seconds(most=3_600),
+            "longest time for name, TCP, TLS and application auth together",
+            reason="a healthy one takes well under a second; a lost SYN is sent again after 1, 3 and 7 s",
+        ),
+    )
+    request_s: float = field(
+        default=10.0,
+        metadata=described(
+            seconds(most=3_600),
+            "longest wait for an answer where the caller names none, time in the queue included",
+            reason="answers take about 50 ms; a server that has taken 200 times that is not answering",
+        ),
+    )
+    order_queue_s: float = field(
+        default=2.0,
+        metadata=described(
+            seconds(most=60),
+            "longest time that an order waits in our queue: then it fails unsent",
+            reason="an order that leaves late meets another price than the one that it was made for",
+        ),
+    )
+    write_s: float = field(
+        default=10.0,
+        metadata=described(
+            seconds(most=3_600),
+            "longest time for one write: then the link counts as dead",
+            reason="a write that blocks holds the heartbeats back, and after 10 s without one the server may close",
+        ),
+    )
+    reconnect_first_s: float = field(
+        default=1.0,
+        metadata=described(
+            seconds(most=3_600),
+            "longest wait before the first try after a loss; the ceiling doubles with each loss",
+            reason="each wait is anywhere between nothing and its ceiling: all clients lose a server at once",
+        ),
+    )
+    reconnect_most_s: float = field(
+        default=60.0,
+        metadata=described(
+            seconds(most=86_400),
+            "ceiling of the wait before a try",
+            reason="a server that is back should not be left alone for long",
+        ),
+    )
+    reconnect_steady_s: float = field(
+        default=60.0,
+        metadata=described(
+            seconds(most=86_400),
+            "how long a session must have been ready for its next loss to count as the first again",
+            reason="a server that takes a connection and drops it at once must not be asked every second",
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.watchdog_s <= self.heartbeat_s:
+            raise SettingsError(["watchdog_s must be longer than heartbeat_s"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """How many requests a second may leave on a connection, over a rolling second.
+
+    Raises:
+        SettingsError: a field breaks its rule.
+    """
+
+    ordinary_per_s: int = field(
+        default=50,
+        metadata=described(
+            whole(1, 10_000),
+            "most requests a second that are not historical",
+            reason="the server's limit per connection (docs/protocol.md section 5); it refuses what is above",
+        ),
+    )
+    historical_per_s: int = field(
+        default=5,
+        metadata=described(
+            whole(1, 10_000),
+            "most requests a second for history",
+            reason="the server's limit per connection (docs/protocol.md section 5); it refuses what is above",
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What an order may not exceed. The default is the tight one; `Limits.standard` knows each environment's.
+
+    Raises:
+        SettingsError: a field breaks its rule.
+    """
+
+    largest_order_lots: Decimal | LargestOrder = field(
+        default=LargestOrder.SMALLEST,
+        metadata=described(
+            lots(LargestOrder),
+            "largest order, in lots: an amount, `smallest` (the symbol's smallest), or on demo `unlimited`",
+            default="`unlimited` on demo, `smallest` on live",
+            reason="what is larger on live is larger because somebody said so",
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @classmethod
+    def standard(cls, environment: Environment) -> Limits:
+        """The limits of an environment for which nothing was said."""
+        if environment.is_live:
+            return cls()
+        return cls(largest_order_lots=LargestOrder.UNLIMITED)

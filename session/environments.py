@@ -1,0 +1,151 @@
+"""Demo and live: what each is, where it is to be found, and what may be asked of it."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal
+
+from .errors import SettingsError
+from .rules import check_fields, described, file, host, whole
+
+__all__ = [
+    "STANDARD_PORTS",
+    "CodecName",
+    "Endpoint",
+    "Environment",
+    "Mode",
+    "check_endpoint",
+    "endpoint_problems",
+]
+
+CodecName = Literal["protobuf", "json"]
+
+STANDARD_PORTS: Final[Mapping[str, int]] = MappingProxyType({"protobuf": 5035, "json": 5036})
+"""The port of each codec on the published hosts (docs/protocol.md section 1)."""
+
+_NO_CODEC = "codec must be protobuf or json"
+
+
+class Environment(enum.Enum):
+    """Demo or live: two separate systems (docs/protocol.md section 1), never one in place of the other.
+
+    There is no third value and no default: `Environment("prod")` is a `ValueError`.
+    """
+
+    DEMO = "demo"
+    LIVE = "live"
+
+    @property
+    def host(self) -> str:
+        """The published host; the nearest regional proxy is chosen behind the name."""
+        return f"{self.value}.ctraderapi.com"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether real money is at stake. An account of it says the same in `isLive`."""
+        return self is Environment.LIVE
+
+    @property
+    def other(self) -> Environment:
+        """The one that this is not."""
+        return Environment.DEMO if self.is_live else Environment.LIVE
+
+
+class Mode(enum.Enum):
+    """What may be asked of an environment, beside reading it."""
+
+    OFF = "off"
+    """Session and read requests only."""
+    REDUCE_ONLY = "reduce_only"
+    """What closes, cancels or tightens; nothing that opens."""
+    ON = "on"
+    """All that the limits allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to connect.
+
+    Raises:
+        SettingsError: a field breaks its rule.
+    """
+
+    host: str = field(
+        metadata=described(
+            host(),
+            "host to connect to; one that is published for the other environment is refused",
+            default="the published host: `demo.ctraderapi.com` or `live.ctraderapi.com`",
+            reason="the nearest regional proxy is chosen behind the published name",
+        )
+    )
+    port: int = field(
+        metadata=described(
+            whole(1, 65_535),
+            "port to connect to; the standard port of the other codec is refused",
+            default="5035 for `protobuf`, 5036 for `json`",
+            reason="each port speaks one codec only",
+        )
+    )
+    ca_file: Path | None = field(
+        default=None,
+        metadata=described(
+            file(),
+            "file of the certificate authorities to trust, in PEM, in place of the system's; relative to the "
+            "working folder",
+            default="the system's authorities",
+            reason="the published hosts have ordinary public certificates; a fake server has its own authority",
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @classmethod
+    def published(cls, environment: Environment, codec: CodecName = "protobuf") -> Endpoint:
+        """The endpoint that the documentation names for this environment and codec.
+
+        Raises:
+            SettingsError: there is no such codec.
+        """
+        if codec not in STANDARD_PORTS:
+            raise SettingsError([_NO_CODEC])
+        return cls(environment.host, STANDARD_PORTS[codec])
+
+
+def check_endpoint(environment: Environment, endpoint: Endpoint, codec: CodecName) -> None:
+    """Refuses an endpoint that cannot be meant for this environment and codec.
+
+    Raises:
+        SettingsError: the host is published for the other environment (today's name, or one of the older
+            regional ones), or the port is the standard one of the other codec. Nothing was connected.
+    """
+    if problems := endpoint_problems(environment, endpoint, codec):
+        raise SettingsError(problems)
+
+
+def endpoint_problems(environment: Environment, endpoint: Endpoint, codec: CodecName) -> list[str]:
+    """What `check_endpoint` refuses: a sentence a problem, starting with the field; empty if nothing."""
+    if codec not in STANDARD_PORTS:
+        return [_NO_CODEC]
+    problems = []
+    if environment.other in _named_by(endpoint.host):
+        problems.append(
+            f"host is a host of {environment.other.value}, and these are the settings of {environment.value}"
+        )
+    if endpoint.port in STANDARD_PORTS.values() and endpoint.port != STANDARD_PORTS[codec]:
+        problems.append("port is the standard one of the other codec: change the codec or the port")
+    return problems
+
+
+def _named_by(host: str) -> set[Environment]:
+    """The environments that a host of the server's own domains names, as in `live-uk-eqx-01.p.ctrader.com`."""
+    name = host.lower()
+    if not name.endswith((".ctraderapi.com", ".ctrader.com")):
+        return set()
+    words = re.split(r"[^a-z]+", name)
+    return {environment for environment in Environment if environment.value in words}

@@ -1,0 +1,289 @@
+"""What a setting may be: read from a text, or checked as the value that code gave.
+
+A rule says in `expects` what is allowed, and that is all that an error tells: no rule, and no error made from
+one, repeats the value that was refused, since it may be a secret that landed in the wrong place.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import Field, dataclass, fields
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from .errors import SettingsError
+from .secret import Secret
+
+if TYPE_CHECKING:
+    import enum
+    from collections.abc import Callable, Mapping
+    from types import UnionType
+
+__all__ = [
+    "About",
+    "Rule",
+    "about",
+    "check_fields",
+    "choice",
+    "described",
+    "file",
+    "flag",
+    "folder",
+    "host",
+    "lots",
+    "seconds",
+    "secret_text",
+    "secret_word",
+    "text",
+    "whole",
+    "word",
+]
+
+# Digits only: float(), int() and Decimal() also take "1_000", "1e3", "infinity" and digits of other scripts,
+# which in a settings file are mistakes. The lengths keep every number far inside what each type holds.
+_WHOLE = re.compile(r"[0-9]{1,19}")
+_DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
+# ASCII only: Python's resolver folds look-alikes of other scripts into the ASCII name after our check saw them.
+# Underscores are not in the standard, but names of containers have them.
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_IPV6 = re.compile(r"(?=.{2,45}\Z)(?=.*:.*:)[0-9A-Fa-f:.]+")
+
+_NOT_BLANK = "must be a text that is not blank"
+_ONE_WORD = "must be one line of printable text, with no space before or after it"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one setting may be.
+
+    Attributes:
+        expects: what is allowed, as the end of a sentence that starts with the key: "must be ...".
+        allows: whether a value has the right type and lies in the range.
+        convert: the value that a text stands for, or None where it stands for none.
+        takes_empty: an empty text is judged by the rule; otherwise it counts as not given.
+    """
+
+    expects: str
+    allows: Callable[[object], bool]
+    convert: Callable[[str], object]
+    takes_empty: bool = False
+
+    def read(self, text: str) -> object:
+        """The value that `text` stands for.
+
+        Raises:
+            ValueError: it stands for none that is allowed. The message is `expects`; it has no part of `text`.
+        """
+        value = self.convert(text)
+        if value is None or not self.allows(value):
+            raise ValueError(self.expects)
+        return value
+
+
+def seconds(*, below: float = math.inf, most: float = math.inf) -> Rule:
+    """A span in seconds: more than 0, and less than `below`, at most `most`."""
+    bound = f"below {below:g}" if below <= most else f"at most {most:g}"
+
+    def allows(value: object) -> bool:
+        return _is_number(value, int | float) and 0 < value < below and value <= most
+
+    return Rule(
+        f"must be a number of seconds such as 8 or 0.5, more than 0 and {bound}",
+        allows,
+        lambda text: float(text) if _DECIMAL.fullmatch(text) else None,
+    )
+
+
+def whole(least: int, most: int) -> Rule:
+    """A whole number from `least` to `most`."""
+
+    def allows(value: object) -> bool:
+        return _is_number(value, int) and least <= value <= most
+
+    return Rule(
+        f"must be a whole number from {least} to {most}",
+        allows,
+        lambda text: int(text) if _WHOLE.fullmatch(text) else None,
+    )
+
+
+def lots(words: type[enum.Enum]) -> Rule:
+    """An amount of lots as an exact `Decimal` above 0, or one of the words of `words`."""
+
+    def allows(value: object) -> bool:
+        return isinstance(value, words) or (isinstance(value, Decimal) and value.is_finite() and value > 0)
+
+    def convert(text: str) -> object:
+        if _DECIMAL.fullmatch(text):
+            return Decimal(text)
+        return next((word for word in words if word.value == text), None)
+
+    names = " or ".join(str(word.value) for word in words)
+    return Rule(
+        f"must be lots such as 0.5 (exact: in code a Decimal, never a float), more than 0, or {names}",
+        allows,
+        convert,
+    )
+
+
+def choice(*words: str) -> Rule:
+    """One of a few words."""
+    return Rule(
+        f"must be {' or '.join(words)}", lambda value: isinstance(value, str) and value in words, lambda text: text
+    )
+
+
+def flag() -> Rule:
+    """Exactly `true` or `false`: nothing that somebody meant as "off" may be read as "on"."""
+    return Rule(
+        "must be exactly true or false",
+        lambda value: isinstance(value, bool),
+        {"true": True, "false": False}.get,
+        takes_empty=True,
+    )
+
+
+def text() -> Rule:
+    """Any text that is not blank."""
+    return Rule(_NOT_BLANK, _is_text, lambda text: text)
+
+
+def word() -> Rule:
+    """A text that is sent: printable, and with nothing around it that a copy and paste may have left."""
+    return Rule(_ONE_WORD, _is_word, lambda text: text)
+
+
+def secret_word() -> Rule:
+    """A `Secret` that is sent: its text is a `word`."""
+    return Rule(_ONE_WORD, lambda value: isinstance(value, Secret) and _is_word(value.reveal()), Secret)
+
+
+def secret_text() -> Rule:
+    """A `Secret` that is never sent: anything but blank, since a password may hold what it likes."""
+    return Rule(_NOT_BLANK, lambda value: isinstance(value, Secret) and _is_text(value.reveal()), Secret)
+
+
+def host() -> Rule:
+    """A host name or an IP address."""
+
+    def allows(value: object) -> bool:
+        if not isinstance(value, str) or len(value) > 253:  # RFC 1035: the longest name
+            return False
+        return bool(_IPV6.fullmatch(value)) or all(map(_LABEL.fullmatch, value.split(".")))
+
+    return Rule(
+        "must be a host name or an address: ASCII, no scheme, no port, no path, no dot at the end",
+        allows,
+        lambda text: text,
+    )
+
+
+def file() -> Rule:
+    """The path of a file; read from a text, the file must be there."""
+
+    def convert(text: str) -> object:
+        path = Path(text)
+        try:
+            return path if path.is_file() else None
+        except (OSError, ValueError):  # too long a name, a folder that is closed to us, a null character
+            return None
+
+    return Rule(
+        "must be the path of a file that exists and can be looked at",
+        lambda value: isinstance(value, Path),
+        convert,
+    )
+
+
+def folder() -> Rule:
+    """The path of a folder, which need not exist yet."""
+    return Rule(
+        "must be the path of a folder",
+        lambda value: isinstance(value, Path) and "\0" not in str(value),
+        lambda text: Path(text) if text.strip() else None,
+    )
+
+
+def _is_number(value: object, kind: type | UnionType) -> TypeGuard[float]:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_word(value: object) -> bool:
+    # What is not UTF-8 in the process environment arrives as surrogates: those are not printable either.
+    return isinstance(value, str) and bool(value) and value == value.strip() and value.isprintable()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a setting is, for the table in `docs/settings.md`, the texts of errors, and whoever reads the code.
+
+    Attributes:
+        rule: what it may be.
+        meaning: what it does, in a sentence without its end.
+        reason: why its default is what it is, or what to know before changing it.
+        default: the default in words; empty for the field's own.
+        key: the end of its key after `CTRADER_DEMO_` or `CTRADER_LIVE_`; empty for the field's name in capitals.
+        required: an environment cannot be used without it.
+        advice: how to get it, where it is required; `{environment}` stands for `demo` or `live`.
+    """
+
+    rule: Rule
+    meaning: str
+    reason: str = ""
+    default: str = ""
+    key: str = ""
+    required: bool = False
+    advice: str = ""
+
+
+def described(
+    rule: Rule,
+    meaning: str,
+    *,
+    reason: str = "",
+    default: str = "",
+    key: str = "",
+    required: bool = False,
+    advice: str = "",
+) -> Mapping[str, About]:
+    """The `metadata` of a dataclass field that is a setting; the arguments are those of `About`."""
+    return {
+        "about": About(
+            rule=rule,
+            meaning=meaning,
+            reason=reason,
+            default=default,
+            key=key,
+            required=required,
+            advice=advice,
+        )
+    }
+
+
+def about(field: Field[Any]) -> About | None:
+    """What was said about a dataclass field with `described`, or None where nothing was."""
+    found = field.metadata.get("about")
+    return found if isinstance(found, About) else None
+
+
+def check_fields(settings: Any) -> None:
+    """Holds each described field of a dataclass object against its rule. None is allowed where it is the default.
+
+    Raises:
+        SettingsError: lists every field that breaks its rule, by name, without its value.
+    """
+    problems = []
+    for field in fields(settings):
+        if (said := about(field)) is None:
+            continue
+        value = getattr(settings, field.name)
+        if not said.rule.allows(value) and not (value is None and field.default is None):
+            problems.append(f"{field.name} {said.rule.expects}")
+    if problems:
+        raise SettingsError(problems)

@@ -1,0 +1,73 @@
+"""A text that must not be seen: client secrets, tokens, passwords, user names."""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from typing import NoReturn
+
+__all__ = ["Secret"]
+
+_MASK = "***"
+
+
+class Secret:
+    """Holds a text and shows it to nobody who does not ask by name.
+
+    `repr`, `str`, `format` and f-strings give `***`, whatever the format asks for. It cannot be pickled, and
+    JSON writers do not know it. Two are equal when their texts are; a plain `str` is never equal to one, so
+    that a comparison cannot be made by accident with a text that somebody logs.
+
+    Args:
+        text: the text to hold.
+
+    Raises:
+        TypeError: `text` is not a `str`; the message names its type only.
+    """
+
+    __slots__ = ("_text",)
+
+    _text: str
+
+    def __init__(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"a Secret holds a str, not {type(text).__name__}")
+        object.__setattr__(self, "_text", text)
+
+    def reveal(self) -> str:
+        """The text itself. Call it where the text is put into a message, and keep no copy."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"Secret({_MASK!r})"
+
+    def __str__(self) -> str:
+        return _MASK
+
+    def __format__(self, spec: str) -> str:
+        # The format is ignored: a width or a precision would be told by the length of what comes out.
+        return _MASK
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        # In constant time, so that how long a comparison takes says nothing about how much of it agreed.
+        # surrogatepass: an environment variable may hold bytes that are not UTF-8, and they compare too.
+        return compare_digest(self._text.encode("utf-8", "surrogatepass"), other._text.encode("utf-8", "surrogatepass"))
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a Secret cannot be changed")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a Secret cannot be changed")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a Secret is not pickled: it would be written out in the clear")
