@@ -1,0 +1,152 @@
+"""The files of an audit together, and the lock that keeps a second writer away. Blocking: for a thread.
+
+A thread that hangs in the disk cannot be stopped, only left behind. What it holds open stays open, and locked, until
+it comes back: so no descriptor is closed, or reused, under a write that still goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from typing import TYPE_CHECKING, TypeVar
+
+from .environments import Environment
+from .errors import AuditUnavailable
+from .journal import DISK_FULL, Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from .chain import Fact
+    from .disk import Disk
+    from .journal import Commit
+
+__all__ = ["LIVE_FIRST", "AuditFiles"]
+
+LIVE_FIRST = (Environment.LIVE, Environment.DEMO)
+"""The order of the environments within each group of lines."""
+
+T = TypeVar("T")
+
+_NO_WRITING = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+class AuditFiles:
+    """`order_audit.jsonl` and `position_snapshot.jsonl` of a folder, open for writing.
+
+    Attributes:
+        folder: where they are.
+        name: name of the order audit's file.
+        remarks: what was found when they were opened, and belongs on record.
+    """
+
+    def __init__(self, folder: Path, *, disk: Disk, sandbox: bool, reserve_bytes: int, now_ms: int) -> None:
+        """
+        Raises:
+            AuditUnavailable: another process writes there, or this one already does. Nothing is left open.
+            OSError: they cannot be opened. Nothing is left open.
+        """
+        self.folder = folder
+        self._busy = False
+        self._abandoned = False
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = [_locked(folder / ".order_audit.lock", disk)]
+        environments = [environment.value for environment in LIVE_FIRST]
+
+        def journal(stem: str, size: int) -> Journal:
+            return Journal(folder, stem, environments=environments, disk=disk, sandbox=sandbox, reserve_bytes=size)
+
+        self._orders = journal("order_audit", reserve_bytes)
+        self._snapshots = journal("position_snapshot", 0)
+        self.name = self._orders.path.name
+        try:
+            self.remarks = self._orders.open(now_ms) + self._snapshots.open(now_ms)
+        except BaseException:
+            self._close_all()
+            raise
+
+    def commit_orders(self, facts: Sequence[Fact]) -> Commit:
+        """Puts a group of lines of the order audit on the disk (see `Journal.commit`)."""
+        return self._at_work(lambda: self._orders.commit(facts))
+
+    def commit_snapshots(self, facts: Sequence[Fact]) -> Commit:
+        """Puts a group of position snapshots on the disk (see `Journal.commit`)."""
+        return self._at_work(lambda: self._snapshots.commit(facts))
+
+    def close(self) -> None:
+        """Closes everything and gives up the lock."""
+        self._at_work(self._close_all)
+
+    def abandon(self) -> None:
+        """Leaves a thread that hangs to itself: it closes everything if it ever comes back. Does not block."""
+        self._abandoned = True
+        if not self._busy:
+            self._close_all()
+
+    def stalled(self, after_s: float) -> str:
+        """What to tell people of a disk that hangs."""
+        return (
+            f"the disk did not take a line of {self.name} within {after_s:g} s: see that {self.folder} answers; "
+            "recording goes on by itself when it does"
+        )
+
+    def advice(self, error: Exception) -> str:
+        """What to tell people of an error: what happened, and what to do."""
+        code, text = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
+        what = f"{self.name} cannot be written ({text or error})"
+        if code in DISK_FULL:
+            return f"{what}: free space for {self.folder}; until then closes and cancels go on record, nothing else"
+        if code in _NO_WRITING:
+            return f"{what}: make {self.folder} writable; until then at most closes and cancels go on record"
+        if code == errno.ESTALE:
+            return f"{what}: put it back into {self.folder}, or start again"
+        return f"{what}: look after the disk of {self.folder}; recording goes on by itself when it answers"
+
+    def _at_work(self, work: Callable[[], T]) -> T:
+        self._busy = True
+        try:
+            # Asked after `_busy` is set, as abandon() asks in the other order: one of the two sees the other.
+            if self._abandoned:
+                raise OSError(errno.EBADF, "the audit was left behind")
+            return work()
+        finally:
+            self._busy = False
+            if self._abandoned:
+                self._close_all()
+
+    def _close_all(self) -> None:
+        self._orders.close()
+        self._snapshots.close()
+        while self._lock:  # last: nobody else may write before we cannot any more
+            try:
+                descriptor = self._lock.pop()
+            except IndexError:  # another thread was faster
+                return
+            os.close(descriptor)
+
+
+def _locked(path: Path, disk: Disk) -> int:
+    try:
+        descriptor = disk.open(path, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        if error.errno not in _NO_WRITING:
+            raise
+        descriptor = disk.open(path, os.O_RDONLY)  # a lock needs no more, and closes can go on record
+    try:
+        if not disk.lock(descriptor):
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            who = "this process" if holder == str(os.getpid()) else f"process {holder}"
+            raise AuditUnavailable(
+                f"{path.with_name('order_audit.jsonl')} is being written by {who}, and only one may: "
+                "end that one, or give this one another folder"
+            )
+        # For people only: without space for it the lock holds as well.
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor

@@ -1,0 +1,317 @@
+"""One append-only file of chained lines, and what surrounds it. Blocking: every call is for a thread.
+
+order_audit.jsonl                current lines
+order_audit.2026-11-22.jsonl     the lines of a day that is over (with .2 and so on where the name was taken)
+order_audit.<time>.<offset>.torn what a crash left of a last line, moved out of the way
+.order_audit.head.json           where the chains stand, rewritten in place at each commit
+.order_audit.reserve             space kept for closes and cancels
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import orjson
+
+from .chain import Chain, Fact, Tail, day_of, iso_ms
+from .recovery import Remark, last_day, recover_tails, sound_size
+from .reserve import Reserve
+from .verification import head_of, read_head
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from .disk import Disk
+
+__all__ = ["DISK_FULL", "Commit", "Journal"]
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+# Longer than two environments need, and one sector: rewritten in place it never needs new space.
+_HEAD_BYTES = 512
+_CREATE = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What became of a group of facts.
+
+    Attributes:
+        blocked: why the lines that are not essential were left out, or None where all are on the disk.
+        remarks: what is to be noted besides.
+    """
+
+    blocked: OSError | None = None
+    remarks: list[Remark] = field(default_factory=list)
+
+
+class Journal:
+    """The file of one kind of record, for all environments."""
+
+    def __init__(
+        self, folder: Path, stem: str, *, environments: Sequence[str], disk: Disk, sandbox: bool, reserve_bytes: int
+    ) -> None:
+        """
+        Args:
+            folder: where the files are.
+            stem: name of the file without `.jsonl`.
+            environments: whose chains it holds.
+            disk: the way to the operating system.
+            sandbox: whether its lines are marked.
+            reserve_bytes: the space to keep for essential lines; 0: none, and nothing is refused for its lack.
+        """
+        self.path = folder / f"{stem}.jsonl"
+        self.chain = Chain(sandbox)
+        self._folder = folder
+        self._stem = stem
+        self._environments = tuple(environments)
+        self._disk = disk
+        self._reserve = Reserve(folder / f".{stem}.reserve", reserve_bytes, disk=disk) if reserve_bytes else None
+        self._file = self._head = -1
+        self._open: list[int] = []  # what close() has to close
+        self._size = 0
+        self._day: str | None = None  # of the current file; None while it is empty
+        self._dirty = False  # bytes of a failed write may stand behind _size
+        self._remarks: list[Remark] = []
+        self._said: set[str] = set()
+
+    # opening and closing
+
+    def open(self, now_ms: int) -> list[Remark]:
+        """Opens the file, sets a torn last line aside, and finds where each chain stands.
+
+        Raises:
+            OSError: it cannot be opened for writing. Nothing is left open.
+        """
+        try:
+            known = self._open_head()
+            self._open_file()
+            self._set_aside(now_ms)
+            found, remarks = recover_tails(self._folder, self._stem, self._environments, head=known)
+            self.chain.tails.update(found)
+            self._remarks += remarks
+            self._day = last_day(self.path)
+            self._sync_head()
+            self._why_essential_only()
+        except BaseException:
+            self.close()
+            raise
+        return self._taken_remarks()
+
+    def close(self) -> None:
+        """Closes its descriptors. Once is enough, and more often does no harm, even from two threads at a time."""
+        while self._open:
+            try:
+                descriptor = self._open.pop()
+            except IndexError:  # the other thread was faster
+                return
+            os.close(descriptor)
+
+    def _open_head(self) -> dict[str, Tail] | None:
+        path = head_of(self._folder, self._stem)
+        known = None
+        try:
+            known = read_head(path)
+        except (ValueError, OSError) as error:
+            self._say("head_unreadable", path.name, error if isinstance(error, OSError) else None)
+        try:
+            self._head = self._disk.open(path, _CREATE)
+        except OSError as error:
+            self._say("head_unavailable", path.name, error)
+        else:
+            self._open.append(self._head)
+        return known
+
+    def _open_file(self) -> None:
+        new = not self.path.exists()
+        self._file = self._disk.open(self.path, _CREATE | os.O_APPEND)
+        self._open.append(self._file)
+        if new:
+            self._disk.sync_folder(self._folder)
+        self._size = os.fstat(self._file).st_size
+
+    def _set_aside(self, now_ms: int) -> None:
+        """Moves what follows the last whole line to a file of its own: kept, but no longer in the chain's way."""
+        sound = sound_size(self.path)
+        if sound == self._size:
+            return
+        with self.path.open("rb") as file:
+            file.seek(sound)
+            torn = file.read()
+        # With the offset, so that one set aside at the same time as another has a name of its own.
+        to = self._folder / f"{self._stem}.{iso_ms(now_ms).replace(':', '-')}.{sound}.torn"
+        try:
+            self._keep(to, torn)
+        except OSError as error:  # a write cut short is what a full disk leaves behind
+            if error.errno not in DISK_FULL or self._reserve is None or not self._reserve.give():
+                raise
+            self._keep(to, torn)
+        self._disk.sync_folder(self._folder)
+        self._disk.cut(self._file, sound)
+        self._disk.sync(self._file)
+        self._size = sound
+        named = [name for name in self._environments if f'"environment":"{name}"'.encode() in torn]
+        fields = {"set_aside": to.name, "bytes": len(torn)}
+        self._remarks += [Remark("torn_line", fields, name) for name in named] or [Remark("torn_line", fields)]
+
+    def _keep(self, path: Path, data: bytes) -> None:
+        descriptor = self._disk.open(path, _CREATE | os.O_TRUNC)
+        try:
+            self._write_all(descriptor, data)
+            self._disk.sync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    # writing
+
+    def commit(self, facts: Sequence[Fact]) -> Commit:
+        """Writes the facts as one group of lines, in this order, and returns when they are on the disk.
+
+        Raises:
+            OSError: none of the lines counts as written, and the chain stands where it stood.
+        """
+        if not facts:
+            return Commit()
+        day = max(day_of(fact.at_ms) for fact in facts)
+        self._repair()
+        self._stay()
+        self._rotate(day)
+        blocked = self._why_essential_only()
+        essential = [fact for fact in facts if fact.essential]
+        try:
+            self._write(facts if blocked is None else essential)
+        except OSError as error:
+            if error.errno not in DISK_FULL or not essential:
+                raise
+            blocked = error
+            self._write_from_reserve(essential, error)
+        if self._day is None and self._size:
+            self._day = day
+        self._sync_head(durable=False)
+        return Commit(blocked if len(essential) < len(facts) else None, self._taken_remarks())
+
+    def _write(self, facts: Sequence[Fact]) -> None:
+        chain = self.chain.copy()
+        data = b"".join(chain.append(fact) for fact in facts)
+        if not data:
+            return
+        try:
+            self._write_all(self._file, data)
+            self._disk.sync(self._file)
+        except OSError as error:
+            # Cut back even where only the sync failed: it is not known which bytes reached the disk, and a later
+            # sync would not tell. The last block is written anew by the cut.
+            self._dirty = True
+            try:
+                self._repair()
+            except OSError as another:
+                error.add_note(f"and it could not be cut back to its last good line yet: {another}")
+            raise
+        self._size += len(data)
+        self.chain = chain
+
+    def _write_all(self, descriptor: int, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._disk.write(descriptor, bytes(rest)) :]
+
+    def _repair(self) -> None:
+        if self._dirty:
+            self._disk.cut(self._file, self._size)
+            self._disk.sync(self._file)
+            self._dirty = False
+
+    def _write_from_reserve(self, facts: Sequence[Fact], error: OSError) -> None:
+        while self._reserve is not None and self._reserve.give():
+            try:
+                return self._write(facts)
+            except OSError as again:
+                if again.errno not in DISK_FULL:
+                    raise
+        raise error
+
+    def _why_essential_only(self) -> OSError | None:
+        if self._reserve is None:
+            return None
+        if not self._disk.writable(self._folder):
+            return OSError(errno.EROFS, os.strerror(errno.EROFS), str(self._folder))
+        try:
+            self._reserve.refill()
+        except OSError as error:
+            self._say("reserve_incomplete", self._reserve.path.name, error)
+            return error
+        self._said.discard("reserve_incomplete")
+        return None
+
+    # the file's place
+
+    def _stay(self) -> None:
+        """Sees that the lines go where people look for them: the file may have been moved away or deleted."""
+        try:
+            there = os.stat(self.path)
+        except FileNotFoundError:
+            self._replace_file()
+            self._remarks.append(Remark("file_missing", {"file": self.path.name}))
+            return
+        mine = os.fstat(self._file)
+        if (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
+            raise OSError(errno.ESTALE, "another file has taken its place", str(self.path))
+
+    def _replace_file(self) -> None:
+        file = self._disk.open(self.path, _CREATE | os.O_EXCL | os.O_APPEND)
+        self._open.append(file)
+        self._open.remove(self._file)
+        os.close(self._file)
+        self._file, self._size, self._day, self._dirty = file, 0, None, False
+        self._disk.sync_folder(self._folder)
+        self._sync_head()  # a chain with no line in the new file is known by it alone
+
+    def _rotate(self, day: str) -> None:
+        if self._day is None or day <= self._day:  # a clock that was set back does not go back to an older file
+            return
+        number, to = 1, self._folder / f"{self._stem}.{self._day}.jsonl"
+        while to.exists():
+            number += 1
+            to = self._folder / f"{self._stem}.{self._day}.{number}.jsonl"
+        try:
+            self._disk.rename(self.path, to)
+            try:
+                self._replace_file()
+            except OSError:
+                if not self.path.exists():
+                    self._disk.rename(to, self.path)
+                raise
+        except OSError as error:
+            # The lines matter more than the file they stand in: it goes on with the old one, and tries again.
+            self._say("rotation_failed", self.path.name, error)
+        else:
+            self._said.discard("rotation_failed")
+
+    def _sync_head(self, *, durable: bool = True) -> None:
+        if self._head < 0:
+            return
+        stand = {name: {"seq": tail.seq, "hash": tail.hash} for name, tail in self.chain.tails.items()}
+        try:
+            os.lseek(self._head, 0, os.SEEK_SET)
+            self._disk.write(self._head, orjson.dumps(stand).ljust(_HEAD_BYTES - 1) + b"\n")
+            if durable:
+                self._disk.sync(self._head)
+        except OSError as error:
+            self._say("head_unavailable", self.path.name, error)
+        else:
+            self._said.discard("head_unavailable")
+
+    def _say(self, fact: str, file: str, error: OSError | None = None) -> None:
+        """Leaves a remark, once until what it says is over."""
+        if fact not in self._said:
+            self._said.add(fact)
+            fields = {"file": file} | ({"error": error.strerror or str(error)} if error is not None else {})
+            self._remarks.append(Remark(fact, fields))
+
+    def _taken_remarks(self) -> list[Remark]:
+        remarks, self._remarks = self._remarks, []
+        return remarks

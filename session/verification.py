@@ -1,0 +1,244 @@
+"""Whether the audit files still say what was written: changed, missing, reordered and torn lines."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import orjson
+
+from .chain import FIRST_PREV, ReadLine, Tail, read_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["Checker", "Damage", "files_of", "read_head", "verify"]
+
+_ROTATED = re.compile(r"\.(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something that is not as it was written.
+
+    Attributes:
+        file: name of the file.
+        line_number: the line, from 1, at which it shows.
+        environment: the environment, or None where the line does not tell.
+        seq: the sequence number, of the first line where it concerns several, or None where it cannot be told.
+        kind: changed, missing, reordered (out of order, or there twice), or torn (cut short or unreadable).
+        what: a sentence for people.
+    """
+
+    file: str
+    line_number: int
+    environment: str | None
+    seq: int | None
+    kind: Literal["changed", "missing", "reordered", "torn"]
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line_number}: {self.kind}: {self.what}"
+
+
+@dataclass(slots=True)
+class _Gap:
+    fed: int
+    file: str
+    line_number: int
+    environment: str
+    first: int
+    last: int
+    unseen: int
+    seen: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """An environment's furthest line so far. Two hashes where the line was changed: either may be meant next."""
+
+    seq: int
+    hashes: frozenset[str]
+
+
+class Checker:
+    """Reads the lines of one chain in the order of its files, and tells what is not as it was written."""
+
+    def __init__(self, heads: Mapping[str, Tail] | None = None, *, whole: bool = True) -> None:
+        """
+        Args:
+            heads: where the chains are known to stand, or further: lines missing at the end show by it.
+            whole: whether the first line of each environment must be its line 1.
+        """
+        self._heads = dict(heads or {})
+        self._whole = whole
+        self._last: dict[str, _Seen] = {}
+        self._gaps: list[_Gap] = []
+        self._nameless = 0  # damaged lines that did not say which they are; each may explain one missing line
+        self._fed = 0
+        self._found: list[tuple[int, Damage]] = []
+
+    def _report(self, damage: Damage, *, fed: int | None = None) -> None:
+        self._found.append((self._fed if fed is None else fed, damage))
+
+    def feed(self, line: bytes, *, file: str, line_number: int, complete: bool = True) -> None:
+        """One line without its newline; `complete` tells whether it had one."""
+        self._fed += 1
+        read = read_line(line) if complete else None
+        if read is None:
+            how = "the line cannot be read" if complete else "the last line is cut short, or being written now"
+            self._report(Damage(file, line_number, None, None, "torn", how))
+            self._nameless += 1
+            return
+        last = self._last.get(read.environment)
+        if last is None and not self._whole:
+            last = _Seen(read.seq - 1, frozenset({read.prev}))
+        elif last is None:
+            last = _Seen(0, frozenset({FIRST_PREV}))
+        if not read.intact:
+            self._changed(read, last, file=file, line_number=line_number)
+        elif read.seq <= last.seq:
+            self._late(read, file=file, line_number=line_number)
+        else:
+            self._next(read, last, file=file, line_number=line_number)
+
+    def _changed(self, read: ReadLine, last: _Seen, *, file: str, line_number: int) -> None:
+        name = f"line {read.seq} of {read.environment}"
+        what = f"{name} does not have the content that its hash was made of"
+        self._report(Damage(file, line_number, read.environment, read.seq, "changed", what))
+        if read.seq == last.seq + 1 and read.environment in self._last:
+            self._last[read.environment] = _Seen(read.seq, frozenset({read.hash, read.computed}))
+        else:  # what was changed may be the number or the environment
+            self._nameless += 1
+
+    def _late(self, read: ReadLine, *, file: str, line_number: int) -> None:
+        what = f"line {read.seq} of {read.environment} is there twice"
+        for gap in self._gaps:
+            if gap.environment == read.environment and gap.first <= read.seq <= gap.last and read.seq not in gap.seen:
+                gap.seen.add(read.seq)
+                gap.unseen -= 1
+                what = f"line {read.seq} of {read.environment} comes after line {self._last[read.environment].seq}"
+                break
+        self._report(Damage(file, line_number, read.environment, read.seq, "reordered", what))
+
+    def _next(self, read: ReadLine, last: _Seen, *, file: str, line_number: int) -> None:
+        environment, name = read.environment, f"line {read.seq} of {read.environment}"
+        skipped = read.seq - last.seq - 1
+        if skipped:
+            explained = min(skipped, self._nameless)
+            self._nameless -= explained
+            first, end = last.seq + 1, read.seq - 1
+            self._gaps.append(_Gap(self._fed, file, line_number, environment, first, end, skipped - explained))
+        elif read.prev not in last.hashes:
+            what = f"{name} does not follow the line before it: one of the two was replaced"
+            self._report(Damage(file, line_number, environment, read.seq, "changed", what))
+        head = self._heads.get(environment)
+        if head is not None and head.seq == read.seq and head.hash != read.hash:
+            what = f"{name} is not the one that was written: it was replaced"
+            self._report(Damage(file, line_number, environment, read.seq, "changed", what))
+        self._last[environment] = _Seen(read.seq, frozenset({read.hash}))
+
+    def close(self, *, file: str, line_number: int) -> list[Damage]:
+        """All that was found, in the order of the files.
+
+        Args:
+            file: name of the last file.
+            line_number: number of its last line.
+        """
+        for environment, head in self._heads.items():
+            last = self._last.get(environment)
+            seq = last.seq if last is not None else 0
+            if head.seq > seq:
+                explained = min(head.seq - seq, self._nameless)
+                self._nameless -= explained
+                unseen = head.seq - seq - explained
+                self._gaps.append(_Gap(self._fed, file, line_number, environment, seq + 1, head.seq, unseen))
+        for gap in self._gaps:
+            if gap.unseen:
+                span = f"line {gap.first} of {gap.environment} is not here"
+                if gap.last > gap.first:
+                    span = f"lines {gap.first} to {gap.last} of {gap.environment} are not here"
+                some = gap.unseen < gap.last - gap.first + 1
+                what = f"{gap.unseen} of the {span}" if some else span
+                damage = Damage(gap.file, gap.line_number, gap.environment, gap.first, "missing", what)
+                self._report(damage, fed=gap.fed)
+        return [damage for _, damage in sorted(self._found, key=lambda found: found[0])]
+
+
+def read_head(path: Path) -> dict[str, Tail] | None:
+    """Where the chains stood at the last commit, from the file beside them; None where there is none.
+
+    Raises:
+        ValueError: there is one, and it does not say.
+    """
+    try:
+        content = path.read_bytes()
+        if not content:  # made, and then the power went
+            return None
+        members = orjson.loads(content)
+        return {name: Tail(tail["seq"] + 0, tail["hash"] + "") for name, tail in members.items()}
+    except FileNotFoundError:
+        return None
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+
+
+def files_of(folder: Path, stem: str) -> list[Path]:
+    """The files of one audit in the order in which they were written, the current one last."""
+    rotated: list[tuple[str, int, Path]] = []
+    for path in folder.glob(f"{stem}.*.jsonl"):
+        match = _ROTATED.match(path.name, len(stem))
+        if match:
+            rotated.append((match[1], int(match[2] or 1), path))
+    current = folder / f"{stem}.jsonl"
+    return [path for _, _, path in sorted(rotated)] + ([current] if current.exists() else [])
+
+
+def verify(path: Path | str) -> list[Damage]:
+    """Reads one file, or all the audit files of a folder, and tells what is not as it was written.
+
+    A folder is checked as a whole: its chains begin with line 1, run on from file to file, and end where the
+    writer last left them. A file alone is checked from its own first line on. While a writer is at work, its last
+    group of lines may show as torn.
+
+    Returns:
+        every damage found, in the order of the files; empty where all is as it was written.
+
+    Raises:
+        OSError: a file could not be read.
+        FileNotFoundError: there is no such file, or no audit in the folder.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        stem = path.name.removesuffix(".jsonl")
+        return _verify([path], head_of(path.parent, stem), whole=False)
+    stems = [stem for stem in ("order_audit", "position_snapshot") if files_of(path, stem)]
+    if not stems:
+        raise FileNotFoundError(f"there is no order_audit.jsonl in {path}")
+    return [damage for stem in stems for damage in _verify(files_of(path, stem), head_of(path, stem), whole=True)]
+
+
+def head_of(folder: Path, stem: str) -> Path:
+    """The file that tells where the chains of an audit stand."""
+    return folder / f".{stem}.head.json"
+
+
+def _verify(paths: Iterable[Path], head: Path, *, whole: bool) -> list[Damage]:
+    stand, found = None, []
+    try:
+        # Before the lines: those that a writer adds meanwhile are then ahead of it, and none seems missing.
+        stand = read_head(head)
+    except ValueError:
+        what = "it cannot be read, and without it lines missing at the end do not show"
+        found.append(Damage(head.name, 1, None, None, "torn", what))
+    checker = Checker(stand, whole=whole)
+    name, number = "", 0
+    for path in paths:
+        name, number = path.name, 0
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                complete = line.endswith(b"\n")
+                checker.feed(line[:-1] if complete else line, file=name, line_number=number, complete=complete)
+    return found + checker.close(file=name, line_number=number)

@@ -1,0 +1,133 @@
+"""The other end of a link, over real TLS on loopback, scripted by the test.
+
+By default it authorises whatever asks and answers a version request; `answers` says otherwise, by request name.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.abc
+import trustme
+from anyio.streams.tls import TLSStream
+
+from anyctrader.session.settings import Endpoint
+from anyctrader.wire import Connection, Message, ProtobufCodec, Role
+from anyctrader.wire import messages as oa
+from anyctrader.wire.events import HeartbeatReceived, LinkClosed, RequestReceived
+
+Answer = Callable[["Peer", Any], Iterable[Any]]
+
+
+def account_list(_: Peer, request: Any) -> Iterable[Any]:
+    rows = [
+        oa.ProtoOACtidTraderAccount(ctidTraderAccountId=1, isLive=False, traderLogin=501),
+        oa.ProtoOACtidTraderAccount(ctidTraderAccountId=2, isLive=True, traderLogin=502),
+    ]
+    return [oa.ProtoOAGetAccountListByAccessTokenRes(accessToken=request.accessToken, ctidTraderAccount=rows)]
+
+
+DEFAULTS: dict[str, Answer] = {
+    "ProtoOAApplicationAuthReq": lambda _, __: [oa.ProtoOAApplicationAuthRes()],
+    "ProtoOAGetAccountListByAccessTokenReq": account_list,
+    "ProtoOAAccountAuthReq": lambda _, r: [oa.ProtoOAAccountAuthRes(ctidTraderAccountId=r.ctidTraderAccountId)],
+    "ProtoOAVersionReq": lambda _, __: [oa.ProtoOAVersionRes(version="91")],
+}
+
+
+class Peer:
+    """What the other end has heard, and a way to speak to it."""
+
+    def __init__(self, answers: dict[str, Answer] | None = None) -> None:
+        self.answers = DEFAULTS | (answers or {})
+        self.heard: list[Any] = []  # payloads and HeartbeatReceived, in order, over all connections
+        self.links = 0
+        self.reading = anyio.Event()
+        self.reading.set()
+        self._news = anyio.Event()
+        self._stream: Any = None
+        self._connection: Connection | None = None
+        self._current: anyio.CancelScope | None = None
+
+    def names(self) -> list[str]:
+        return [type(item).__name__ for item in self.heard]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            news = self._news
+            await news.wait()
+
+    async def say(self, payload: Any, client_msg_id: str | None = None) -> None:
+        assert self._connection is not None
+        await self._stream.send(self._connection.send(Message(payload, client_msg_id)))
+
+    async def say_bytes(self, data: bytes) -> None:
+        await self._stream.send(data)
+
+    def hang_up(self) -> None:
+        assert self._current is not None
+        self._current.cancel()
+
+    async def serve(self, raw: anyio.abc.SocketStream, context: ssl.SSLContext) -> None:
+        self.links += 1
+        with anyio.CancelScope() as self._current:
+            try:
+                stream = await TLSStream.wrap(
+                    raw, server_side=True, ssl_context=context, standard_compatible=False
+                )
+            except (anyio.BrokenResourceError, anyio.EndOfStream, ssl.SSLError):
+                return
+            self._stream, self._connection = stream, Connection(Role.SERVER, ProtobufCodec())
+            self._tell()
+            try:
+                await self._converse(self._connection)
+            except (anyio.EndOfStream, anyio.BrokenResourceError):
+                pass
+        await anyio.aclose_forcefully(raw)
+        self._tell()
+
+    async def _converse(self, connection: Connection) -> None:
+        while True:
+            await self.reading.wait()
+            for event in connection.receive_data(await self._stream.receive()):
+                if isinstance(event, RequestReceived):
+                    self.heard.append(event.message.payload)
+                    answer = self.answers.get(event.message.name, lambda *_: [])
+                    for payload in answer(self, event.message.payload):
+                        await self.say(payload, event.client_msg_id)
+                elif isinstance(event, HeartbeatReceived | LinkClosed):
+                    self.heard.append(event)
+            self._tell()
+
+    def _tell(self) -> None:
+        news, self._news = self._news, anyio.Event()
+        news.set()
+
+
+@asynccontextmanager
+async def listening(peer: Peer, folder: Path, *names: str) -> AsyncIterator[Endpoint]:
+    """The peer behind a port, with a certificate for these names (by default the right ones)."""
+    authority = trustme.CA()
+    ca_file = folder / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*(names or ("127.0.0.1", "localhost"))).configure_cert(context)
+
+    async def serve(raw: anyio.abc.SocketStream) -> None:
+        await peer.serve(raw, context)
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, serve)
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        try:
+            yield Endpoint("127.0.0.1", port, ca_file)
+        finally:
+            tasks.cancel_scope.cancel()
+
+

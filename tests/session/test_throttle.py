@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anyctrader.session.settings import Rates
+from anyctrader.session.throttle import Throttle
+from anyctrader.wire import Budget
+
+ORDINARY, HISTORICAL = Budget.ORDINARY, Budget.HISTORICAL
+
+
+def test_a_full_budget_leaves_at_once_and_no_more() -> None:
+    throttle = Throttle(Rates(ordinary_per_s=3))
+    for _ in range(3):
+        assert throttle.free_at_s(ORDINARY, now_s=10.0) <= 10.0
+        throttle.sent(ORDINARY, now_s=10.0)
+    assert throttle.free_at_s(ORDINARY, now_s=10.0) > 11.0
+
+
+def test_the_window_rolls_instead_of_starting_anew_each_second() -> None:
+    throttle = Throttle(Rates(ordinary_per_s=2))
+    throttle.sent(ORDINARY, now_s=10.0)
+    throttle.sent(ORDINARY, now_s=10.9)
+    assert 11.0 < throttle.free_at_s(ORDINARY, now_s=11.0) < 11.1
+    throttle.sent(ORDINARY, now_s=11.1)
+    assert throttle.free_at_s(ORDINARY, now_s=11.2) > 11.9
+
+
+def test_the_two_budgets_do_not_touch_each_other() -> None:
+    throttle = Throttle(Rates(ordinary_per_s=1, historical_per_s=1))
+    throttle.sent(HISTORICAL, now_s=10.0)
+    assert throttle.free_at_s(ORDINARY, now_s=10.0) <= 10.0
+    assert throttle.free_at_s(HISTORICAL, now_s=10.0) > 11.0
+
+
+def test_what_is_used_is_what_left_within_the_window() -> None:
+    throttle = Throttle(Rates())
+    throttle.sent(ORDINARY, now_s=10.0)
+    throttle.sent(ORDINARY, now_s=10.5)
+    assert throttle.used(ORDINARY, now_s=10.9) == 2
+    assert throttle.used(ORDINARY, now_s=11.2) == 1
+    assert throttle.most(ORDINARY) == 50
+
+
+def test_a_blocked_type_is_free_again_when_its_time_is_over() -> None:
+    throttle = Throttle(Rates())
+    throttle.block(2137, until_s=12.0)
+    throttle.block(2137, until_s=11.0)
+    assert throttle.blocked_until_s(2137, now_s=10.0) == 12.0
+    assert throttle.blocked_until_s(2121, now_s=10.0) is None
+    assert throttle.blocked_until_s(2137, now_s=12.0) is None
+    assert throttle.blocked_until_s(2137, now_s=10.0) is None
+
+
+@given(st.lists(st.floats(0, 0.2), min_size=1, max_size=300), st.integers(1, 20))
+def test_no_second_ever_holds_more_than_the_budget(gaps: list[float], most: int) -> None:
+    throttle = Throttle(Rates(ordinary_per_s=most))
+    now_s, left = 100.0, []
+    for gap in gaps:
+        now_s = max(now_s + gap, throttle.free_at_s(ORDINARY, now_s=now_s + gap))
+        throttle.sent(ORDINARY, now_s=now_s)
+        left.append(now_s)
+    for first, beyond in zip(left, left[most:], strict=False):
+        assert beyond - first > 1.02  # 20 ms of jitter on the way must not put it over the server's second

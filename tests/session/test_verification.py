@@ -1,0 +1,249 @@
+"""Damage to the audit files is found and named."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from anyctrader.session.chain import Chain, Fact, encode_fields
+from anyctrader.session.verification import Damage, files_of, verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AT_MS = 1_795_376_400_123
+DAY_MS = 86_400_000
+
+
+def lines(count: int = 10) -> list[bytes]:
+    """Lines of demo and, every third, of live."""
+    chain = Chain()
+    return [
+        chain.append(Fact("live" if n % 3 == 2 else "demo", AT_MS + n, "filled", encode_fields({"order_id": n})))
+        for n in range(count)
+    ]
+
+
+def head(written: list[bytes]) -> bytes:
+    stand = {}
+    for each in map(json.loads, written):
+        stand[each["environment"]] = {"seq": each["seq"], "hash": each["hash"]}
+    return json.dumps(stand).encode()
+
+
+def folder_of(path: Path, content: list[bytes], whole: list[bytes] | None = None) -> Path:
+    path.mkdir(exist_ok=True)
+    (path / "order_audit.jsonl").write_bytes(b"".join(content))
+    (path / ".order_audit.head.json").write_bytes(head(whole if whole is not None else lines()))
+    return path
+
+
+def kinds(damages: list[Damage]) -> list[tuple[str, int, int | None]]:
+    return [(damage.kind, damage.line_number, damage.seq) for damage in damages]
+
+
+def test_untouched_files_show_no_damage(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, lines())
+    assert verify(folder) == []
+    assert verify(folder / "order_audit.jsonl") == []
+    assert verify(str(folder)) == []
+
+
+def test_a_changed_line_is_named_and_nothing_else_is(tmp_path: Path) -> None:
+    content = lines()
+    content[4] = content[4].replace(b'"order_id":4', b'"order_id":5')
+    (damage,) = verify(folder_of(tmp_path, content))
+    assert (damage.kind, damage.line_number, damage.environment, damage.seq) == ("changed", 5, "demo", 4)
+    assert str(damage) == (
+        "order_audit.jsonl:5: changed: line 4 of demo does not have the content that its hash was made of"
+    )
+
+
+def test_a_changed_sequence_number_is_one_damage(tmp_path: Path) -> None:
+    content = lines()
+    content[4] = content[4].replace(b'"seq":4', b'"seq":9')
+    assert kinds(verify(folder_of(tmp_path, content))) == [("changed", 5, 9)]
+
+
+@pytest.mark.parametrize("at", [0, 3])
+def test_a_line_moved_to_another_environment_is_one_damage(tmp_path: Path, at: int) -> None:
+    content = lines()
+    content[at] = content[at].replace(b'"demo"', b'"prod"')
+    assert [damage.line_number for damage in verify(folder_of(tmp_path, content))] == [at + 1]
+
+
+def test_a_replaced_line_with_a_hash_of_its_own_shows_at_the_next(tmp_path: Path) -> None:
+    content = lines()
+    forger = Chain()
+    for n in range(3):
+        forger.append(Fact("demo", AT_MS + n, "filled", encode_fields({"order_id": n})))
+    content[4] = forger.append(Fact("demo", AT_MS, "filled", encode_fields({"order_id": 99})))
+    damages = verify(folder_of(tmp_path, content))
+    assert {damage.kind for damage in damages} == {"changed"}
+    assert {damage.line_number for damage in damages} == {5, 7}
+
+
+def test_a_replaced_last_line_shows_by_the_head(tmp_path: Path) -> None:
+    content = lines()
+    chain = Chain()
+    for n in range(9):
+        chain.append(Fact("live" if n % 3 == 2 else "demo", AT_MS + n, "filled", encode_fields({"order_id": n})))
+    content[9] = chain.append(Fact("demo", AT_MS, "filled", encode_fields({"order_id": 99})))
+    assert kinds(verify(folder_of(tmp_path, content))) == [("changed", 10, 7)]
+
+
+def test_a_missing_line_is_named_where_the_gap_is(tmp_path: Path) -> None:
+    content = lines()
+    del content[4]
+    (damage,) = verify(folder_of(tmp_path, content))
+    assert (damage.kind, damage.line_number, damage.environment, damage.seq) == ("missing", 6, "demo", 4)
+    assert "line 4 of demo is not here" in damage.what
+
+
+def test_several_missing_lines_are_told_as_a_span(tmp_path: Path) -> None:
+    content = lines()
+    (damage,) = verify(folder_of(tmp_path, [content[0], content[2], *content[5:]]))
+    assert "lines 2 to 4 of demo are not here" in damage.what
+
+
+def test_missing_first_lines_show_in_a_folder_and_not_in_a_file_alone(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, lines()[3:])
+    assert [(damage.environment, damage.seq) for damage in verify(folder)] == [("demo", 1), ("live", 1)]
+    (folder / ".order_audit.head.json").unlink()
+    assert verify(folder / "order_audit.jsonl") == []
+
+
+@pytest.mark.parametrize("lost", [1, 2, 10])
+def test_missing_last_lines_show_by_the_head(tmp_path: Path, lost: int) -> None:
+    damages = verify(folder_of(tmp_path, lines()[:-lost]))
+    assert damages
+    assert {damage.kind for damage in damages} == {"missing"}
+
+
+def test_lines_that_changed_places_are_out_of_order(tmp_path: Path) -> None:
+    content = lines()
+    content[3], content[4] = content[4], content[3]
+    (damage,) = verify(folder_of(tmp_path, content))
+    assert (damage.kind, damage.line_number, damage.seq) == ("reordered", 5, 3)
+    assert "comes after line 4" in damage.what
+
+
+def test_lines_of_different_environments_may_be_in_any_order(tmp_path: Path) -> None:
+    content = lines()
+    content[1], content[2] = content[2], content[1]
+    assert verify(folder_of(tmp_path, content)) == []
+
+
+def test_a_line_that_is_there_twice_is_named(tmp_path: Path) -> None:
+    content = lines()
+    content.insert(6, content[4])
+    (damage,) = verify(folder_of(tmp_path, content))
+    assert (damage.kind, damage.line_number, damage.seq) == ("reordered", 7, 4)
+    assert "twice" in damage.what
+
+
+def test_a_torn_last_line_is_named_and_counts_as_the_line_that_is_missing(tmp_path: Path) -> None:
+    content = lines()
+    content[9] = content[9][:-30]
+    assert kinds(verify(folder_of(tmp_path, content))) == [("torn", 10, None)]
+
+
+def test_an_unreadable_line_counts_as_the_line_that_is_missing(tmp_path: Path) -> None:
+    content = lines()
+    content[4] = b"\0" * 100 + b"\n"
+    assert kinds(verify(folder_of(tmp_path, content))) == [("torn", 5, None)]
+
+
+def test_several_damages_come_in_the_order_of_the_lines(tmp_path: Path) -> None:
+    content = lines()
+    content[9] = content[9][:-1]
+    content[6] = content[6].replace(b"filled", b"killed")
+    del content[1]
+    assert [(damage.kind, damage.line_number) for damage in verify(folder_of(tmp_path, content))] == [
+        ("missing", 3),
+        ("changed", 6),
+        ("torn", 9),
+    ]
+
+
+def test_the_chain_runs_on_from_file_to_file(tmp_path: Path) -> None:
+    content = lines(12)
+    folder = folder_of(tmp_path, content[9:], content)
+    (folder / "order_audit.2026-11-21.jsonl").write_bytes(b"".join(content[:3]))
+    (folder / "order_audit.2026-11-22.jsonl").write_bytes(b"".join(content[3:6]))
+    (folder / "order_audit.2026-11-22.2.jsonl").write_bytes(b"".join(content[6:9]))
+    (folder / "order_audit.2026-11-22T00-00-00.000Z.4.torn").write_bytes(b"{")
+    assert [path.name for path in files_of(folder, "order_audit")] == [
+        "order_audit.2026-11-21.jsonl",
+        "order_audit.2026-11-22.jsonl",
+        "order_audit.2026-11-22.2.jsonl",
+        "order_audit.jsonl",
+    ]
+    assert verify(folder) == []
+    assert verify(folder / "order_audit.2026-11-22.jsonl") == []
+    (folder / "order_audit.2026-11-22.jsonl").unlink()
+    damages = verify(folder)
+    assert {damage.kind for damage in damages} == {"missing"}
+    assert {damage.file for damage in damages} == {"order_audit.2026-11-22.2.jsonl"}
+
+
+def test_the_position_snapshots_are_checked_too(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, lines())
+    (folder / "position_snapshot.jsonl").write_bytes(b"".join(lines()[1:]))
+    assert {damage.file for damage in verify(folder)} == {"position_snapshot.jsonl"}
+
+
+@pytest.mark.parametrize("content", [b"x", b"[]", b'{"demo":1}', b'{"demo":{}}', b'{"demo":{"seq":"1","hash":"x"}}'])
+def test_a_head_that_cannot_be_read_is_a_damage(tmp_path: Path, content: bytes) -> None:
+    folder = folder_of(tmp_path, lines())
+    (folder / ".order_audit.head.json").write_bytes(content)
+    (damage,) = verify(folder)
+    assert damage.file == ".order_audit.head.json"
+    assert damage.kind == "torn"
+
+
+def test_without_a_head_the_lines_alone_are_checked(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, lines()[:-1])
+    (folder / ".order_audit.head.json").unlink()
+    assert verify(folder) == []
+
+
+def test_where_there_is_no_audit_that_is_an_error_and_not_a_clean_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="order_audit"):
+        verify(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        verify(tmp_path / "order_audit.jsonl")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_change_of_one_byte_of_any_line_is_found_at_that_line_or_the_next(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    content = lines()
+    number = data.draw(st.integers(0, len(content) - 1))
+    at = data.draw(st.integers(0, len(content[number]) - 1))
+    byte = data.draw(st.integers(0, 255).filter(lambda value: value != content[number][at]))
+    content[number] = content[number][:at] + bytes([byte]) + content[number][at + 1 :]
+    damages = verify(folder_of(tmp_path, content))
+    assert damages
+    assert damages[0].line_number in (number + 1, number + 2)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_lines_taken_out_or_moved_are_found(tmp_path: Path, data: st.DataObject) -> None:
+    content = lines()
+    gone = data.draw(st.sets(st.integers(0, 9), min_size=1))
+    assert verify(folder_of(tmp_path, [line for n, line in enumerate(content) if n not in gone]))
+
+    def by_environment(some: list[bytes]) -> list[list[int]]:
+        read = [json.loads(line) for line in some]
+        return [[each["seq"] for each in read if each["environment"] == name] for name in ("demo", "live")]
+
+    moved = data.draw(st.permutations(content))
+    assert bool(verify(folder_of(tmp_path, moved))) == (by_environment(moved) != by_environment(content))
