@@ -1,1 +1,120 @@
-"""Placeholder."""
+"""Supervised access to demo and live: connected, authorised, kept alive, throttled, every order on record."""
+
+from .account import Account
+from .amendments import KEEP, OrderAmendment, PositionAmendment
+from .audit import Audit, open_audit
+from .client import Session, StateChange, connect
+from .connection_log import ConnectionLog, open_connection_log
+from .desk import Desk, open_desk
+from .environments import Endpoint, Environment, Mode
+from .errors import (
+    AuditUnavailable,
+    AuthenticationFailed,
+    ConnectFailed,
+    CTraderError,
+    InvalidOrder,
+    LimitExceeded,
+    LiveTradingDisabled,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    RequestFailed,
+    ServerError,
+    SessionClosed,
+    SettingsError,
+    SlowConsumer,
+    UnderMaintenance,
+    WrongEnvironment,
+)
+from .fills import Fill, Realised, Slippage
+from .holdings import PendingOrder, Position
+from .loading import load_settings
+from .order import Execution, Order
+from .order_states import OrderState
+from .settings import (
+    Credentials,
+    EnvironmentSettings,
+    LargestOrder,
+    Limits,
+    Rates,
+    Secret,
+    Settings,
+    Timings,
+)
+from .states import SessionState
+from .subscriptions import EVERY, LATEST, Delivery, Spot
+from .symbols import Symbol
+from .terms import Side, TimeInForce, TriggerMethod
+from .tickets import LimitOrder, MarketOrder, MarketRangeOrder, StopLimitOrder, StopOrder
+from .venue import PlacedOrder, Venue
+
+__all__ = [
+    "EVERY",
+    "KEEP",
+    "LATEST",
+    "Account",
+    "Audit",
+    "AuditUnavailable",
+    "AuthenticationFailed",
+    "CTraderError",
+    "ConnectFailed",
+    "ConnectionLog",
+    "Credentials",
+    "Delivery",
+    "Desk",
+    "Endpoint",
+    "Environment",
+    "EnvironmentSettings",
+    "Execution",
+    "Fill",
+    "InvalidOrder",
+    "LargestOrder",
+    "LimitExceeded",
+    "LimitOrder",
+    "Limits",
+    "LiveTradingDisabled",
+    "MarketOrder",
+    "MarketRangeOrder",
+    "Mode",
+    "NotSent",
+    "Order",
+    "OrderAmendment",
+    "OrderState",
+    "OutcomeUnknown",
+    "PendingOrder",
+    "PlacedOrder",
+    "Position",
+    "PositionAmendment",
+    "RateLimited",
+    "Rates",
+    "Realised",
+    "Refused",
+    "RequestFailed",
+    "Secret",
+    "ServerError",
+    "Session",
+    "SessionClosed",
+    "SessionState",
+    "Settings",
+    "SettingsError",
+    "Side",
+    "Slippage",
+    "SlowConsumer",
+    "Spot",
+    "StateChange",
+    "StopLimitOrder",
+    "StopOrder",
+    "Symbol",
+    "TimeInForce",
+    "Timings",
+    "TriggerMethod",
+    "UnderMaintenance",
+    "Venue",
+    "WrongEnvironment",
+    "connect",
+    "load_settings",
+    "open_audit",
+    "open_connection_log",
+    "open_desk",
+]

@@ -1,0 +1,286 @@
+"""One trading account of a session: its requests, its symbols, its quotes and events."""
+
+from __future__ import annotations
+
+import difflib
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import anyio
+
+from ..wire import Message
+from ..wire import messages as oa
+from . import clock
+from .errors import CTraderError, Refused, ServerError, SessionClosed, WrongEnvironment
+from .subscriptions import LATEST, Delivery, EventStream, SpotBoard, SpotStream, spot_stream
+from .symbols import Symbol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+    from .settings import Environment
+
+__all__ = ["Account", "Keeper"]
+
+_FAREWELL_S = 1.0  # an unsubscription is a courtesy: the server drops all of them with the link
+_SYMBOLS_AT_ONCE = 100  # ids of one SymbolByIdReq that a server is known to take (docs/protocol.md section 1)
+_SUBSCRIBED_ALREADY = "ALREADY_SUBSCRIBED"
+
+
+class _Asking(Protocol):
+    """What an account needs of its session."""
+
+    @property
+    def environment(self) -> Environment:
+        """Which one."""
+
+    async def request(self, payload: Any, *, timeout_s: float | None = None) -> Any:
+        """Asks, and gives the payload of the answer."""
+
+
+class Keeper(Protocol):
+    """Whoever keeps the books of an account: told what is heard, and when what was believed must be checked."""
+
+    def heard(self, message: Message) -> None:
+        """An event of this account, in the order of arrival. Must not wait, must not raise."""
+
+    def lost(self) -> None:
+        """The link, or the account's session on it, is gone: events may be missed from here on."""
+
+    async def restore(self) -> None:
+        """The account is authorised again: find out what has happened meanwhile."""
+
+
+class Account:
+    """An account that this session has authorised.
+
+    Attributes:
+        id: `ctidTraderAccountId`.
+        environment: demo or live; a session of the other one refuses it.
+        is_live: `isLive` of the account list.
+        trader_login: the number that its owner sees in a terminal.
+        board: its last quotes.
+    """
+
+    def __init__(self, session: _Asking, listed: oa.ProtoOACtidTraderAccount) -> None:
+        self.id: int = listed.ctidTraderAccountId
+        self.environment = session.environment
+        self.is_live: bool = listed.isLive
+        self.trader_login: int = listed.traderLogin
+        self.board = SpotBoard()
+        self._session = session
+        self._keeper: Keeper | None = None
+        self._light: dict[str, oa.ProtoOALightSymbol] | None = None
+        self._symbols: dict[str, Symbol] = {}
+        self._loading = anyio.Lock()
+        self._subscribing = anyio.Lock()
+        self._events: list[EventStream[Message]] = []
+
+    def __repr__(self) -> str:
+        return f"<Account {self.id} of {self.environment.value}>"
+
+    async def request(self, payload: Any, *, timeout_s: float | None = None) -> Any:
+        """Asks for this account; `ctidTraderAccountId` is filled in.
+
+        Args:
+            payload: the request's message; it is not changed.
+            timeout_s: seconds for the answer, None for the session's own.
+
+        Returns:
+            The payload of the answer, such as a `ProtoOATraderRes`.
+
+        Raises:
+            ServerError: the server answered with an error.
+            WrongEnvironment: the message names another account.
+            RequestFailed: it was not sent, refused by us, or its outcome is unknown: see the four subclasses.
+        """
+        if not payload.ctidTraderAccountId:
+            filled = type(payload)()
+            filled.CopyFrom(payload)
+            filled.ctidTraderAccountId = self.id
+            payload = filled
+        elif payload.ctidTraderAccountId != self.id:
+            raise WrongEnvironment(
+                f"{type(payload).__name__} names account {payload.ctidTraderAccountId}; this is account {self.id}"
+            )
+        return await self._session.request(payload, timeout_s=timeout_s)
+
+    # Symbols
+
+    async def symbol_names(self) -> list[str]:
+        """The names of all symbols that are enabled, as the broker writes them."""
+        return [name for name, light in (await self._lights()).items() if light.enabled]
+
+    async def symbol(self, name: str) -> Symbol:
+        """A symbol by its name, which is the broker's, letter for letter. Asked once, then remembered.
+
+        Raises:
+            Refused: the account has no such symbol; the text gives the nearest names.
+        """
+        return (await self.symbols([name]))[0]
+
+    async def symbols(self, names: Iterable[str]) -> list[Symbol]:
+        """Several symbols by their names, in that order. See `symbol`."""
+        wanted = list(names)
+        async with self._loading:
+            if any(name not in self._symbols for name in wanted):
+                await self._load(name for name in wanted if name not in self._symbols)
+        return [self._symbols[name] for name in wanted]
+
+    async def _lights(self) -> dict[str, oa.ProtoOALightSymbol]:
+        if self._light is None:
+            answer = await self.request(oa.ProtoOASymbolsListReq())
+            self._light = {light.symbolName: light for light in answer.symbol}
+        return self._light
+
+    async def _load(self, names: Iterable[str]) -> None:
+        lights = await self._lights()
+        missing: list[oa.ProtoOALightSymbol] = []
+        for name in names:
+            if name not in lights:
+                near = difflib.get_close_matches(name, lights, n=3, cutoff=0.5)
+                hint = f"; nearest: {', '.join(near)}" if near else ""
+                raise Refused(f"account {self.id} of {self.environment.value} has no symbol {name!r}{hint}")
+            missing.append(lights[name])
+        for start in range(0, len(missing), _SYMBOLS_AT_ONCE):
+            some = {light.symbolId: light for light in missing[start : start + _SYMBOLS_AT_ONCE]}
+            answer = await self.request(oa.ProtoOASymbolByIdReq(symbolId=list(some)))
+            for full in answer.symbol:
+                symbol = Symbol.from_wire(some[full.symbolId], full)
+                self._symbols[symbol.name] = symbol
+
+    async def symbol_by_id(self, symbol_id: int) -> Symbol:
+        """A symbol by its id at this broker.
+
+        Raises:
+            Refused: the account has no such symbol.
+        """
+        for light in (await self._lights()).values():
+            if light.symbolId == symbol_id:
+                return await self.symbol(light.symbolName)
+        raise Refused(f"account {self.id} of {self.environment.value} has no symbol with the id {symbol_id}")
+
+    def name_of(self, symbol_id: int) -> str:
+        """The name for a symbol id, or the number itself where it is not known yet."""
+        for light in (self._light or {}).values():
+            if light.symbolId == symbol_id:
+                return light.symbolName
+        return str(symbol_id)
+
+    # Quotes
+
+    @asynccontextmanager
+    async def spots(self, *symbols: str, policy: Delivery = LATEST) -> AsyncIterator[SpotStream]:
+        """Quotes of some symbols, as an asynchronous iterator; both sides of each are always known.
+
+        Args:
+            symbols: names, as the broker writes them.
+            policy: `LATEST`, the newest of each symbol with a count of those that it replaced; or `EVERY`, all of
+                them up to a bound, beyond which the iterator raises `SlowConsumer`.
+
+        Raises:
+            Refused: there is no such symbol.
+            ServerError: the server refused the subscription. Nothing is subscribed.
+        """
+        known = await self.symbols(symbols)
+        stream = spot_stream(policy)
+        try:
+            async with self._subscribing:
+                fresh = [symbol.id for symbol in known if self.board.join(symbol.id, symbol.name, stream)]
+                await self._subscribe(fresh)
+            yield stream
+        finally:
+            stream.end()
+            unwanted = [symbol.id for symbol in known if self.board.leave(symbol.id, stream)]
+            if unwanted:
+                with anyio.move_on_after(_FAREWELL_S, shield=True):
+                    await self._unsubscribe(unwanted)
+
+    async def _subscribe(self, symbol_ids: list[int]) -> None:
+        if not symbol_ids:
+            return
+        try:
+            await self.request(oa.ProtoOASubscribeSpotsReq(symbolId=symbol_ids, subscribeToSpotTimestamp=True))
+        except ServerError as error:
+            if not _already_subscribed(error):
+                raise
+            # Section 19: one that is subscribed already may have the whole list refused.
+            if len(symbol_ids) > 1:
+                for symbol_id in symbol_ids:
+                    await self._subscribe([symbol_id])
+
+    async def _unsubscribe(self, symbol_ids: list[int]) -> None:
+        async with self._subscribing:
+            gone = [symbol_id for symbol_id in symbol_ids if symbol_id not in self.board.wanted]
+            if not gone:
+                return
+            try:
+                await self.request(oa.ProtoOAUnsubscribeSpotsReq(symbolId=gone), timeout_s=_FAREWELL_S)
+            except CTraderError:
+                pass  # the link is gone, and the subscription with it; or the server talks on and nobody listens
+
+    # Events
+
+    @asynccontextmanager
+    async def events(
+        self, *, wanted: Callable[[Message], bool] | None = None, most: int = 10_000
+    ) -> AsyncIterator[EventStream[Message]]:
+        """Everything that the server pushes about this account, executions and quotes alike.
+
+        Args:
+            wanted: which of them; None for all.
+            most: how many may wait to be taken; beyond it the iterator raises `SlowConsumer`.
+        """
+        stream: EventStream[Message] = EventStream(most=most, wanted=wanted)
+        self._events.append(stream)
+        try:
+            yield stream
+        finally:
+            self._events.remove(stream)
+            stream.end()
+
+    # For the session
+
+    def keep(self, keeper: Keeper | None) -> None:
+        """Names who keeps the books; None for nobody."""
+        self._keeper = keeper
+
+    def heard(self, message: Message) -> None:
+        """An event of this account, from the reader."""
+        payload = message.payload
+        if isinstance(payload, oa.ProtoOASpotEvent):
+            self.board.heard(payload, now_s=clock.now_s())
+        elif isinstance(payload, oa.ProtoOASymbolChangedEvent):
+            changed = set(payload.symbolId)
+            self._symbols = {name: symbol for name, symbol in self._symbols.items() if symbol.id not in changed}
+            self._light = None
+        if self._keeper is not None:
+            self._keeper.heard(message)
+        for stream in self._events:
+            stream.put(message)
+
+    def lost(self) -> None:
+        """This account's session is gone."""
+        self.board.forget()
+        if self._keeper is not None:
+            self._keeper.lost()
+
+    async def restore(self) -> None:
+        """It is authorised again: first the books, then the quotes."""
+        if self._keeper is not None:
+            await self._keeper.restore()
+        async with self._subscribing:
+            await self._subscribe(list(self.board.wanted))
+
+    def end(self, reason: str) -> None:
+        """The session is left: all streams end."""
+        self.board.end(reason)
+        for stream in self._events:
+            stream.end(SessionClosed(reason))
+
+
+def _already_subscribed(error: ServerError) -> bool:
+    """Section 11: older servers say it in words."""
+    return error.code == _SUBSCRIBED_ALREADY or (
+        error.code == "INVALID_REQUEST" and "already subscribed" in (error.description or "").lower()
+    )

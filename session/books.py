@@ -1,0 +1,234 @@
+"""The books of one account: its orders, its positions, and what goes on record of them.
+
+Events move the books first, then they are noted, then whoever waits is woken. After a loss the books are set right by
+what the server says: reconcile, and its lists for orders whose outcome is unknown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..wire import messages as oa
+from . import clock
+from .environments import Mode
+from .order_states import OrderState
+from .orders import OrderChange, OrderRecord, OrderTable
+from .positions import PositionBook
+
+if TYPE_CHECKING:
+    from ..wire import Message
+    from .account import Account
+    from .connection_log import ConnectionLog
+    from .gate import Gate
+    from .order import Order
+
+__all__ = ["Books"]
+
+# History lags (docs/protocol.md section 12), and the server's clock is not ours.
+_LOOK_BACK_MS = 60_000
+_LOOK_AHEAD_MS = 60_000
+
+
+class Books:
+    """Keeps them. Told of everything by the account's reader, in the order of arrival.
+
+    Args:
+        account: whose they are.
+        gate: where facts go on record.
+        log: where what a person should know is written.
+
+    Attributes:
+        orders: the orders of ours, by any of their ids.
+        positions: the positions and working orders, whoever made them.
+        handles: what callers hold, by client order id.
+    """
+
+    def __init__(self, account: Account, *, gate: Gate, log: ConnectionLog | None) -> None:
+        self.orders = OrderTable()
+        self.positions = PositionBook()
+        self.handles: dict[str, Order] = {}
+        self._account = account
+        self._gate = gate
+        self._log = log
+
+    def add(self, order: Order) -> None:
+        """A new order of ours."""
+        self.orders.add(order.record)
+        self.handles[order.client_order_id] = order
+
+    # From the reader
+
+    def heard(self, message: Message) -> None:
+        """An event of this account."""
+        payload = message.payload
+        at_ms = clock.utc_ms()
+        if isinstance(payload, oa.ProtoOAExecutionEvent):
+            changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
+            self._take(self.positions.apply(payload))
+            self._gate.note("execution", _execution_facts(payload, changes))
+            self.changed(changes)
+        elif isinstance(payload, oa.ProtoOAOrderErrorEvent):
+            changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
+            self._gate.note("order_error", _error_facts(payload, changes))
+            self.changed(changes)
+        elif isinstance(payload, oa.ProtoOATrailingSLChangedEvent | oa.ProtoOAMarginChangedEvent):
+            self._take(self.positions.apply(payload))
+
+    def lost(self) -> None:
+        """Events may be missed from here on."""
+        for change in self.orders.lose_link(at_ms=clock.utc_ms()):
+            self.unknown(change.record, "the link was lost before its end was told")
+
+    def unknown(self, record: OrderRecord, reason: str) -> None:
+        """Its outcome is not known: on record, and whoever waits is told."""
+        self._gate.note("outcome_unknown", {**record.described(), "reason": reason})
+        self._touch(record)
+
+    def changed(self, changes: list[OrderChange]) -> None:
+        """Puts on record what became of orders of ours, and wakes whoever waits for them."""
+        for change in changes:
+            record = change.record
+            for fill in change.fills:
+                self._gate.note("fill", {**record.described(), **fill.described(), **_slippage_facts(record)})
+            if change.moved and record.is_final:
+                self._gate.note("finished", {**record.described(), **_latency_facts(record), **_result_facts(record)})
+            if change.contradiction is not None:
+                self._gate.note("contradiction", {**record.described(), "reason": change.contradiction})
+                self._gate.trip(Mode.REDUCE_ONLY, f"order {record.client_order_id}: {change.contradiction}")
+            self._touch(record)
+
+    # After a loss
+
+    async def restore(self) -> None:
+        """Sets the books right by the server's word; asked each time that the account is authorised."""
+        await self.reconcile()
+        await self._resolve()
+        self.snapshot("restored")
+
+    async def reconcile(self) -> None:
+        """Compares with the server's whole list, and takes that over."""
+        mark = self.positions.mark()
+        answer = await self._account.request(oa.ProtoOAReconcileReq(returnProtectionOrders=True))
+        for difference in self.positions.reconcile(answer, since=mark):
+            self._warn("difference", reason=str(difference))
+            self._gate.note("difference", {"account_id": self._account.id, "reason": str(difference)})
+        self.changed(self.orders.settle(answer.order, positions=answer.position, at_ms=clock.utc_ms()))
+
+    def snapshot(self, why: str) -> None:
+        """A line for each open position, and one that counts them."""
+        if self._gate.audit is None:
+            return
+        head = {"account_id": self._account.id, "why": why, "open_positions": len(self.positions.positions)}
+        self._gate.audit.snapshot(self._gate.environment, head)
+        for position in self.positions.positions:
+            facts = {"account_id": self._account.id, "symbol": self._account.name_of(position.symbol_id)}
+            self._gate.audit.snapshot(self._gate.environment, {**facts, **position.described(), "why": why})
+
+    async def _resolve(self) -> None:
+        """Asks the server what became of orders whose outcome is unknown."""
+        unknown = self.orders.unknown
+        if not unknown:
+            return
+        since_ms = min(record.sent_at_ms or record.intent_at_ms for record in unknown) - _LOOK_BACK_MS
+        until_ms = clock.utc_ms() + _LOOK_AHEAD_MS
+        orders = await self._account.request(oa.ProtoOAOrderListReq(fromTimestamp=since_ms, toTimestamp=until_ms))
+        deals = await self._account.request(oa.ProtoOADealListReq(fromTimestamp=since_ms, toTimestamp=until_ms))
+        at_ms = clock.utc_ms()
+        changes = self.orders.settle(orders.order, deals.deal, at_ms=at_ms)
+        for record in self.orders.unknown:
+            if record.is_close:
+                change = self.orders.settle_close(record, orders.order, deals.deal, since_ms=since_ms, at_ms=at_ms)
+                changes += [change] if change is not None else []
+        for change in changes:
+            if change.before is OrderState.UNKNOWN and change.moved:
+                self._gate.note("resolved", change.record.described())
+        self.changed(changes)
+        for record in self.orders.unknown:
+            self._warn("outcome_unknown", order=record.client_order_id)
+
+    # Inside
+
+    def _take(self, changes: list[Any]) -> None:
+        for change in changes:
+            if change.problem is not None:
+                self._warn("unreadable", reason=change.problem)
+
+    def _touch(self, record: OrderRecord) -> None:
+        handle = self.handles.get(record.client_order_id)
+        if handle is not None:
+            handle.touched()
+
+    def _warn(self, what: str, **fields: object) -> None:
+        if self._log is not None:
+            self._log.write(what, account=self._account.id, **fields)
+
+
+def _execution_facts(event: oa.ProtoOAExecutionEvent, changes: list[OrderChange]) -> dict[str, Any]:
+    """What an execution event says, and of which order of ours."""
+    own = next((change for change in changes if change.input is not None), None)
+    facts: dict[str, Any] = {
+        "account_id": event.ctidTraderAccountId,
+        "execution": _name(oa.ProtoOAExecutionType, event.executionType),
+        "server_event": event.isServerEvent,
+    }
+    if own is not None:
+        facts["client_order_id"] = own.record.client_order_id
+        facts["state"] = own.after.value
+    elif event.HasField("order") and event.order.clientOrderId:
+        facts["client_order_id"] = event.order.clientOrderId
+    if event.HasField("order"):
+        order = event.order
+        facts |= {"order_id": order.orderId, "order_type": _name(oa.ProtoOAOrderType, order.orderType)}
+        facts |= {"volume_cents": order.tradeData.volume, "executed_volume_cents": order.executedVolume}
+    if event.HasField("position"):
+        facts |= {"position_id": event.position.positionId, "open_volume_cents": event.position.tradeData.volume}
+    if event.HasField("deal"):
+        facts["deal_id"] = event.deal.dealId
+    if event.errorCode:
+        facts["error_code"] = event.errorCode
+    return facts
+
+
+def _error_facts(event: oa.ProtoOAOrderErrorEvent, changes: list[OrderChange]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"account_id": event.ctidTraderAccountId, "error_code": event.errorCode}
+    if changes:
+        facts["client_order_id"] = changes[0].record.client_order_id
+    if event.description:
+        facts["error_description"] = event.description
+    for field, name in (("orderId", "order_id"), ("positionId", "position_id")):
+        if getattr(event, field):
+            facts[name] = getattr(event, field)
+    return facts
+
+
+def _name(enum: Any, number: int) -> str:
+    """The published name of a value, or the number that a newer server uses."""
+    try:
+        return str(enum(number).name)
+    except ValueError:
+        return str(number)
+
+
+def _slippage_facts(record: OrderRecord) -> dict[str, str]:
+    return record.slippage.described() if record.slippage is not None else {}
+
+
+def _latency_facts(record: OrderRecord) -> dict[str, int]:
+    return {f"{name}_after_ms": value for name, value in record.latencies_ms.items()}
+
+
+def _result_facts(record: OrderRecord) -> dict[str, str]:
+    """Slippage and cost of the whole order, and what it realised."""
+    facts = _slippage_facts(record)
+    if record.fills:
+        facts["commission"] = f"{record.commission:f}"
+    realised = record.realised
+    if realised is not None:
+        facts |= {
+            "gross_profit": f"{realised.gross_profit:f}",
+            "swap": f"{realised.swap:f}",
+            "closing_commission": f"{realised.commission:f}",
+            "conversion_fee": f"{realised.conversion_fee:f}",
+            "net_profit": f"{realised.net:f}",
+        }
+    return facts

@@ -1,0 +1,334 @@
+"""Demo and live side by side: each with its own tasks, ids and limits, neither able to end the other."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from . import clock, halt
+from .audit import open_audit
+from .books import Books
+from .client import Session
+from .connection_log import open_connection_log
+from .environments import Environment, Mode
+from .errors import LiveTradingDisabled, NotSent, Refused
+from .gate import Gate
+from .states import SessionState
+from .tasks import background
+from .trading import Trading
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from ..wire.units import ExactNumber
+    from .account import Account
+    from .amendments import OrderAmendment, PositionAmendment
+    from .audit import Audit
+    from .connection_log import ConnectionLog
+    from .holdings import PendingOrder, Position
+    from .order import Order
+    from .settings import EnvironmentSettings, Settings
+    from .tickets import Ticket
+
+__all__ = ["Desk", "open_desk"]
+
+
+class _Side:
+    """One environment of the desk."""
+
+    def __init__(self, settings: EnvironmentSettings, *, audit: Audit, log: ConnectionLog, folder: Path) -> None:
+        environment = settings.environment
+        self.settings = settings
+        self.log = log
+        self.gate = Gate(environment, mode=settings.mode, why=_why(settings), audit=audit, halts=folder)
+        self.trading: Trading | None = None
+        self.failure: BaseException | None = None
+        self.settled = anyio.Event()
+        assert settings.credentials.account_id is not None
+        self.account_id = settings.credentials.account_id
+        self.session = Session(
+            settings.credentials,
+            codec=settings.codec,
+            endpoint=settings.endpoint,
+            timings=settings.timings,
+            rates=settings.rates,
+            gate=self.gate,
+            log=log,
+            accounts=(self.account_id,),
+        )
+
+    async def serve(self) -> None:
+        """Holds this environment up. Whatever goes wrong in here stays in here."""
+        try:
+            await self.session.serve()
+        except Exception as error:
+            self.failure = error
+            self.log.write("crashed", error=repr(error))
+        finally:
+            self.settled.set()
+
+    async def settle(self) -> None:
+        """Returns when the first try has ended, one way or the other."""
+        async with background() as tasks:
+            tasks.start_soon(self._watch)
+            await self.settled.wait()
+
+    async def _watch(self) -> None:
+        await self.session.wait_for(SessionState.READY, SessionState.WAITING, SessionState.REFUSED, SessionState.CLOSED)
+        self.settled.set()
+
+    def account(self) -> Account:
+        account = self.session.authorized.get(self.account_id)
+        if account is None:
+            raise NotSent(
+                f"account {self.account_id} of {self.settings.environment.value} is not authorised yet: the session "
+                f"is {self.session.state.value} ({self.session.reason})"
+            )
+        return account
+
+    def desk(self) -> Trading:
+        if self.trading is None:
+            books = self.books()
+            self.trading = Trading(
+                self.session, self.account(), books=books, gate=self.gate, bounds=self.settings.limits
+            )
+        return self.trading
+
+    def books(self) -> Books:
+        books = self.session.books.get(self.account_id)
+        if books is None:
+            self.account()  # says why there are none
+            raise NotSent(f"account {self.account_id} keeps no books")
+        return books
+
+
+class Desk:
+    """Both environments behind one set of calls, each of which names the one that it means. Made by `open_desk`.
+
+    Attributes:
+        log_folder: where the connection logs, the order audit and the position snapshots are.
+        warnings: remarks of the settings, for a person.
+    """
+
+    def __init__(self, sides: Mapping[Environment, _Side], *, audit: Audit, settings: Settings) -> None:
+        self._sides = dict(sides)
+        self._audit = audit
+        self.log_folder = settings.log_folder
+        self.warnings = settings.warnings
+
+    # Looking
+
+    @property
+    def environments(self) -> tuple[Environment, ...]:
+        """Those that the settings name."""
+        return tuple(self._sides)
+
+    def session(self, environment: Environment) -> Session:
+        """The session of an environment: its state, its reasons, its link."""
+        return self._side(environment).session
+
+    def account(self, environment: Environment) -> Account:
+        """The account that the settings name.
+
+        Raises:
+            NotSent: it is not authorised yet.
+        """
+        return self._side(environment).account()
+
+    def failure(self, environment: Environment) -> BaseException | None:
+        """What brought an environment down for good, where something did; the other one goes on."""
+        return self._side(environment).failure
+
+    def mode(self, environment: Environment) -> Mode:
+        """What may be asked of it now."""
+        return self._side(environment).gate.standing().mode
+
+    def why(self, environment: Environment) -> str:
+        """Where that mode comes from, and how it changes."""
+        return self._side(environment).gate.standing().why
+
+    @property
+    def orders(self) -> dict[str, Order]:
+        """All orders of this desk by client order id, oldest first in each environment."""
+        return {
+            id_: order
+            for side in self._sides.values()
+            for books in side.session.books.values()
+            for id_, order in books.handles.items()
+        }
+
+    def positions(self, environment: Environment) -> tuple[Position, ...]:
+        """What is open, as the server last told.
+
+        Raises:
+            NotSent: the account was not restored yet.
+        """
+        return self._side(environment).books().positions.positions
+
+    def pending_orders(self, environment: Environment) -> tuple[PendingOrder, ...]:
+        """The orders that wait for their price, whoever placed them.
+
+        Raises:
+            NotSent: the account was not restored yet.
+        """
+        return self._side(environment).books().positions.pending_orders
+
+    # Trading
+
+    async def place(self, environment: Environment, ticket: Ticket) -> Order:
+        """Places an order; returns at the server's first answer. Its record is on disk before its bytes leave.
+
+        Args:
+            environment: where.
+            ticket: what.
+
+        Raises:
+            LiveTradingDisabled: it is for live, and trading there is off. Nothing left.
+            Refused: the order cannot be right, a limit would be passed, or it could not be recorded. Nothing left.
+            NotSent: it did not leave in time, or the session is not ready. It may be repeated.
+            ServerError: the server refused it.
+            OutcomeUnknown: it left and was not answered: its order finds out. Each carries the order, where one was
+                made, and an order stays in `orders` even where the caller was cancelled.
+        """
+        return await self._open(environment).place(ticket)
+
+    async def amend(self, environment: Environment, change: OrderAmendment | PositionAmendment) -> None:
+        """Changes a pending order, or the levels of a position; what is not mentioned stays.
+
+        Raises:
+            See `place`.
+        """
+        await self._open(environment).amend(change)
+
+    async def cancel(self, environment: Environment, order_id: int) -> None:
+        """Takes back a pending order.
+
+        Raises:
+            See `place`.
+        """
+        await self._open(environment).cancel(order_id)
+
+    async def close(
+        self,
+        environment: Environment,
+        position_id: int,
+        *,
+        lots: ExactNumber | None = None,
+        units: ExactNumber | None = None,
+        volume_cents: ExactNumber | None = None,
+    ) -> Order:
+        """Closes a position: all of it, or the part that one of the sizes gives.
+
+        Raises:
+            See `place`.
+        """
+        return await self._open(environment).close(position_id, lots=lots, units=units, volume_cents=volume_cents)
+
+    # Stopping
+
+    async def halt(self, environment: Environment, *, why: str, mode: Mode = Mode.OFF) -> None:
+        """Stops trading there at once, in every process that uses this log folder, until somebody resumes it.
+
+        Raises:
+            OSError: no halt could be placed. Trading goes on.
+        """
+        at_ms = clock.utc_ms()
+        await anyio.to_thread.run_sync(
+            lambda: halt.halt(self.log_folder, environment, why=why, who="desk", at_ms=at_ms, mode=mode)
+        )
+        self._audit.note(environment, "halt", {"mode": mode.value, "reason": why}, essential=True)
+
+    async def resume(self, environment: Environment) -> None:
+        """Lifts the halt. What the settings allow is what is allowed again.
+
+        Raises:
+            OSError: the halt could not be lifted.
+        """
+        lifted = await anyio.to_thread.run_sync(halt.resume, self.log_folder, environment)
+        if lifted is not None:
+            self._audit.note(environment, "resume", {"reason": lifted.why}, essential=True)
+
+    def snapshot(self, environment: Environment) -> None:
+        """Writes what is open into `position_snapshot.jsonl`.
+
+        Raises:
+            NotSent: the account was not restored yet.
+        """
+        self._side(environment).books().snapshot("asked")
+
+    async def flush(self) -> None:
+        """Returns when all that was noted so far is on the disk.
+
+        Raises:
+            AuditUnavailable: the disk does not take it.
+        """
+        await self._audit.flush()
+
+    # Inside
+
+    def _side(self, environment: Environment) -> _Side:
+        if not isinstance(environment, Environment):
+            raise TypeError(f"an Environment is due, not {type(environment).__name__}")
+        try:
+            return self._sides[environment]
+        except KeyError:
+            raise Refused(f"{environment.value} is not configured: its settings are not there") from None
+
+    def _open(self, environment: Environment) -> Trading:
+        side = self._side(environment)
+        standing = side.gate.standing()
+        if standing.mode is Mode.OFF and not side.session.books:
+            # Not even an account is there to make the order for: say what stands in the way, not what is missing.
+            kind = LiveTradingDisabled if environment.is_live else Refused
+            refusal = kind(f"trading on {environment.value} is off ({standing.why})")
+            side.gate.note("refused", {"error": kind.__name__, "reason": str(refusal)})
+            raise refusal
+        return side.desk()
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterator[Desk]:
+    """Opens every environment of the settings, and holds them up while the body runs.
+
+    Returns into the body when the first try of each has ended: an environment that is down, or was refused, does not
+    take the other along; `Desk.session` says how it is, and it is tried again.
+
+    Args:
+        settings: see `load_settings`.
+        sandbox: marks every record as a sandbox's.
+
+    Raises:
+        AuditUnavailable: the audit files cannot be opened. Nothing was connected.
+    """
+    async with AsyncExitStack() as stack:
+        audit = await stack.enter_async_context(open_audit(settings.log_folder, sandbox=sandbox))
+        sides: dict[Environment, _Side] = {}
+        for environment, part in settings.environments.items():
+            log = await stack.enter_async_context(
+                open_connection_log(settings.log_folder, environment, sandbox=sandbox)
+            )
+            for warning in settings.warnings:
+                log.write("settings", warning=warning)
+            sides[environment] = _Side(part, audit=audit, log=log, folder=settings.log_folder)
+        desk = Desk(sides, audit=audit, settings=settings)
+        async with background() as tasks:
+            for side in sides.values():
+                tasks.start_soon(side.serve, name=f"{side.settings.environment.value} session")
+            for side in sides.values():
+                await side.settle()
+            try:
+                yield desk
+            finally:
+                for side in sides.values():
+                    for books in side.session.books.values():
+                        books.snapshot("shutdown")
+
+
+def _why(settings: EnvironmentSettings) -> str:
+    if settings.environment.is_live and not settings.live_enabled:
+        return "CTRADER_LIVE_ENABLED is not true"
+    return "the mode of the settings"

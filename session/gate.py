@@ -1,0 +1,140 @@
+"""What everything that leaves passes through: the guard, the halts, and for what trades the audit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..wire.catalog import account_of, permission_of
+from . import halt
+from .environments import Environment, Mode
+from .errors import AuditUnavailable, Refused
+from .guard import Guard, Standing, strictest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ..wire import Message
+    from .audit import Audit
+    from .guard import Book
+
+__all__ = ["Gate"]
+
+# Fields of trading requests that an audit line carries, and their names there.
+_FIELDS = {
+    "ctidTraderAccountId": "account_id",
+    "clientOrderId": "client_order_id",
+    "symbolId": "symbol_id",
+    "orderId": "order_id",
+    "positionId": "position_id",
+    "volume": "volume_cents",
+}
+
+
+class Gate:
+    """The gate of one environment. Shared with nobody.
+
+    Args:
+        environment: where it leads.
+        mode: what the settings allow.
+        why: where that mode comes from, for people.
+        audit: where what trades is recorded; without it nothing that trades passes.
+        halts: the folder of the halts, or None where there are none.
+
+    Attributes:
+        accounts: those that the session has authorised.
+        foreign: those that the account list shows to be the other environment's.
+        books: positions and orders by account, for what may only reduce.
+        audit: where what trades is recorded, or None.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        mode: Mode,
+        audit: Audit | None,
+        why: str = "the mode that the connection was opened with",
+        halts: Path | None = None,
+    ) -> None:
+        self.environment = environment
+        self.accounts: set[int] = set()
+        self.foreign: set[int] = set()
+        self.books: dict[int, Book] = {}
+        self.audit = audit
+        self._granted = Standing(mode, why)
+        self._halts = halts
+        self._tripped: Standing | None = None
+        self._guard = Guard(environment, standing=self.standing)
+
+    def standing(self) -> Standing:
+        """What may be asked now: the settings' mode, or what a halt or a trip has left of it."""
+        standings = [self._granted]
+        if self._tripped is not None:
+            standings.append(self._tripped)
+        if self._halts is not None and (halted := halt.read(self._halts, self.environment)) is not None:
+            standings.append(halted.standing)
+        return strictest(*standings)
+
+    def trip(self, mode: Mode, why: str) -> None:
+        """Allows no more than this until the session ends: something is not as it was believed."""
+        standing = Standing(mode, why)
+        self._tripped = standing if self._tripped is None else strictest(self._tripped, standing)
+        self.note("tripped", {"mode": mode.value, "reason": why})
+
+    def judge(self, message: Message) -> None:
+        """Returns if the message may leave. What trades and may not is on record.
+
+        Raises:
+            Refused: see `Guard.judge`.
+        """
+        payload = message.payload
+        account_id = account_of(payload)
+        try:
+            self._guard.judge(
+                message.payload_type,
+                payload,
+                authorised=self.accounts,
+                audited=self.audit is not None,
+                foreign=self.foreign,
+                book=self.books.get(account_id) if account_id is not None else None,
+            )
+        except Refused as refusal:
+            permission = permission_of(message.payload_type)
+            if permission is None or permission.trades:
+                self.refused(message, refusal)
+            raise
+
+    def refused(self, message: Message, refusal: Refused) -> None:
+        """Puts a refusal on record."""
+        fields = {"request": message.name, **facts_of(message.payload), "error": type(refusal).__name__}
+        self.note("refused", {**fields, "reason": str(refusal)})
+
+    async def record(self, fact: str, fields: Mapping[str, Any], *, essential: bool = False) -> None:
+        """Puts a fact on record; it is on disk when this returns.
+
+        Raises:
+            AuditUnavailable: it is not, so what it announces must not be done.
+        """
+        if self.audit is None:
+            raise AuditUnavailable(f"{fact} cannot be recorded: this connection was opened without an audit")
+        await self.audit.record(self.environment, fact, fields, essential=essential)
+
+    def note(self, fact: str, fields: Mapping[str, Any], *, essential: bool = True) -> None:
+        """Puts a fact on record without waiting. What has happened is told even where space is short."""
+        if self.audit is None:
+            return
+        try:
+            self.audit.note(self.environment, fact, fields, essential=essential)
+        except AuditUnavailable:
+            pass  # closed: the desk is being left, and it waits for no event that comes later
+
+
+def facts_of(payload: Any) -> dict[str, Any]:
+    """The ids and sizes of a trading request, under the names that audit lines use."""
+    facts: dict[str, Any] = {}
+    for field, name in _FIELDS.items():
+        value = getattr(payload, field, None)
+        if value:
+            facts[name] = value
+    return facts

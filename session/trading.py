@@ -1,0 +1,262 @@
+"""Orders of one account: checked, recorded, sent, never twice."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from ..wire import LocalProtocolError, Message
+from ..wire import messages as oa
+from . import clock, limits
+from .amendments import OrderAmendment, PositionAmendment
+from .changes import Cancel, Close
+from .errors import CTraderError, LimitExceeded, NotSent, OutcomeUnknown, Refused, RequestFailed, ServerError
+from .order import Order
+from .order_states import OrderState
+from .orders import OrderRecord
+from .subscriptions import LATEST
+from .terms import Side
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from ..wire.units import ExactNumber
+    from .account import Account
+    from .books import Books
+    from .client import Session
+    from .gate import Gate
+    from .holdings import Position
+    from .settings import Limits
+    from .symbols import Symbol
+    from .tickets import Ticket
+
+__all__ = ["Trading"]
+
+_QUOTE_S = 1.0  # the first order of a symbol waits so long for a quote to hold its fill against, and goes without then
+
+
+class Trading:
+    """Places, changes and ends orders of one account.
+
+    Args:
+        session: of its environment.
+        account: whose orders.
+        books: of that account.
+        gate: guard and audit.
+        bounds: what an order may not exceed.
+    """
+
+    def __init__(self, session: Session, account: Account, *, books: Books, gate: Gate, bounds: Limits) -> None:
+        self._session = session
+        self._account = account
+        self._books = books
+        self._gate = gate
+        self._bounds = bounds
+        self._watched = AsyncExitStack()
+        self._watching = anyio.Lock()
+
+    async def place(self, ticket: Ticket) -> Order:
+        """Places an order. See `Desk.place`."""
+        # A guard that is shut says so before anything is asked of the server.
+        self._gate.judge(Message(_shape(oa.ProtoOANewOrderReq, self._account.id)))
+        symbol = await self._account.symbol(ticket.symbol)
+        now_ms = clock.utc_ms()
+        client_order_id = uuid.uuid4().hex
+        request = ticket.to_request(symbol, account_id=self._account.id, client_order_id=client_order_id, now_ms=now_ms)
+        self._check_limits(request, limits.Proposal(symbol=symbol, volume_cents=request.volume))
+        quote = await self._quote(symbol, ticket.side)
+        record = OrderRecord(
+            ticket,
+            environment=self._account.environment,
+            account_id=self._account.id,
+            client_order_id=client_order_id,
+            symbol=symbol,
+            side=ticket.side,
+            volume_cents=request.volume,
+            intent_at_ms=clock.utc_ms(),
+            quoted_price=quote,
+        )
+        return await self._send(record, request, {"request": "place", **ticket.described()})
+
+    async def close(
+        self,
+        position_id: int,
+        *,
+        lots: ExactNumber | None = None,
+        units: ExactNumber | None = None,
+        volume_cents: ExactNumber | None = None,
+    ) -> Order:
+        """Closes a position, or a part of it. See `Desk.close`."""
+        close = Close(position_id, lots=lots, units=units, volume_cents=volume_cents)
+        position = self._position(position_id)
+        self._settled(position_id)
+        symbol = await self._symbol_of(position)
+        request = close.to_request(position, symbol, account_id=self._account.id)
+        side = position.side.opposite
+        record = OrderRecord(
+            close,
+            environment=self._account.environment,
+            account_id=self._account.id,
+            client_order_id=uuid.uuid4().hex,
+            symbol=symbol,
+            side=side,
+            volume_cents=request.volume,
+            intent_at_ms=clock.utc_ms(),
+            quoted_price=self._last_quote(symbol, side),
+        )
+        return await self._send(record, request, {"request": "close", **close.described()}, essential=True)
+
+    async def cancel(self, order_id: int) -> None:
+        """Takes back a pending order. See `Desk.cancel`."""
+        record = self._books.orders.by_order_id(order_id)
+        if record is not None and record.state is OrderState.UNKNOWN:
+            raise NotSent(f"cancel of order {order_id} did not leave: its outcome is unknown, find out first")
+        cancel = Cancel(order_id)
+        request = cancel.to_request(account_id=self._account.id)
+        await self._change(request, {"request": "cancel", **cancel.described()}, essential=True)
+
+    async def amend(self, change: OrderAmendment | PositionAmendment) -> None:
+        """Changes a pending order or the levels of a position. See `Desk.amend`."""
+        request: Any
+        if isinstance(change, PositionAmendment):
+            position = self._position(change.position_id)
+            self._settled(change.position_id)
+            symbol = await self._symbol_of(position)
+            request = change.to_request(position, symbol, account_id=self._account.id)
+        else:
+            order = self._books.positions.order(change.order_id)
+            if order is None:
+                raise Refused(f"order {change.order_id} is not known to be working in account {self._account.id}")
+            symbol = await self._account.symbol_by_id(order.symbol_id)
+            request = change.to_request(order, symbol, account_id=self._account.id, now_ms=clock.utc_ms())
+            if request.volume > order.volume_cents:
+                self._check_limits(request, limits.Proposal(symbol=symbol, volume_cents=request.volume))
+        await self._change(request, {"request": "amend", **change.described()})
+
+    async def aclose(self) -> None:
+        """Lets go of the quotes that it watched."""
+        await self._watched.aclose()
+
+    # How
+
+    async def _send(
+        self, record: OrderRecord, request: Any, facts: dict[str, Any], *, essential: bool = False
+    ) -> Order:
+        order = Order(record)
+        self._books.add(order)
+        try:
+            self._gate.judge(Message(request))
+            await self._gate.record("intent", {**record.described(), **facts}, essential=essential)
+            await self._session.trade(request, on_sent=lambda at_ms, id_: self._sent(record, at_ms, id_))
+        except ServerError as error:
+            self._books.changed([record.refuse(error.code, error.description, at_ms=clock.utc_ms())])
+            error.order = order
+            raise
+        except OutcomeUnknown as error:
+            if not record.is_final and record.state is not OrderState.UNKNOWN:
+                record.lost(at_ms=clock.utc_ms())
+                self._books.unknown(record, str(error))
+            error.order = order
+            raise
+        except (RequestFailed, LocalProtocolError) as error:
+            self._not_sent(record, str(error))
+            if isinstance(error, RequestFailed):
+                error.order = order
+            raise
+        except BaseException:
+            # Our caller was cancelled. What had left is followed further; what had not was withdrawn.
+            if record.state is OrderState.CREATED:
+                self._not_sent(record, "the caller was cancelled")
+            raise
+        if record.state is OrderState.REJECTED:
+            refusal = ServerError(record.error_code or "ORDER_REJECTED", record.error_description)
+            refusal.order = order
+            raise refusal
+        return order
+
+    async def _change(self, request: Any, facts: dict[str, Any], *, essential: bool = False) -> None:
+        """A cancel or an amend: on record, sent, answered."""
+        facts = {"account_id": self._account.id, "intent_id": uuid.uuid4().hex, **facts}
+        self._gate.judge(Message(request))
+        await self._gate.record("intent", facts, essential=essential)
+        try:
+            answer = await self._session.trade(
+                request, on_sent=lambda at_ms, _: self._gate.note("sent", {**facts, "sent_at_ms": at_ms})
+            )
+        except ServerError as error:
+            self._gate.note("change_refused", {**facts, "error_code": error.code})
+            raise
+        except OutcomeUnknown as error:
+            self._gate.note("outcome_unknown", {**facts, "reason": str(error)})
+            raise
+        except (RequestFailed, LocalProtocolError) as error:
+            self._gate.note("not_sent", {**facts, "reason": str(error)})
+            raise
+        rejected = oa.ProtoOAExecutionType.ORDER_CANCEL_REJECTED
+        if answer.errorCode or answer.executionType == rejected:
+            raise ServerError(answer.errorCode or rejected.name)
+        self._gate.note("change_done", facts)
+
+    def _sent(self, record: OrderRecord, at_ms: int, client_msg_id: str) -> None:
+        record.sent(at_ms=at_ms, client_msg_id=client_msg_id)
+        self._gate.note("sent", {**record.described(), "sent_after_ms": at_ms - record.intent_at_ms})
+
+    def _not_sent(self, record: OrderRecord, reason: str) -> None:
+        record.not_sent(at_ms=clock.utc_ms())
+        self._gate.note("not_sent", {**record.described(), "reason": reason})
+
+    def _check_limits(self, request: Any, proposal: limits.Proposal) -> None:
+        try:
+            limits.check_order(self._bounds, proposal)
+        except LimitExceeded as refusal:
+            self._gate.refused(Message(request), refusal)
+            raise
+
+    def _position(self, position_id: int) -> Position:
+        position = self._books.positions.position(position_id)
+        if position is None:
+            raise Refused(f"position {position_id} is not known to be open in account {self._account.id}")
+        return position
+
+    def _settled(self, position_id: int) -> None:
+        """While one request's outcome is unknown, no second one for the same position leaves."""
+        for record in self._books.orders.of_position(position_id):
+            if record.state is OrderState.UNKNOWN:
+                raise NotSent(
+                    f"nothing left for position {position_id}: the outcome of {record.client_order_id} is unknown, "
+                    "find out first"
+                )
+
+    async def _symbol_of(self, position: Position) -> Symbol:
+        return await self._account.symbol_by_id(position.symbol_id)
+
+    def _last_quote(self, symbol: Symbol, side: Side) -> Decimal | None:
+        spot = self._account.board.last(symbol.id)
+        if spot is None:
+            return None
+        return spot.ask if side is Side.BUY else spot.bid
+
+    async def _quote(self, symbol: Symbol, side: Side) -> Decimal | None:
+        """What the market stands at; the first time that a symbol is traded, its quotes are subscribed."""
+        if symbol.id not in self._account.board.wanted:
+            async with self._watching:
+                if symbol.id not in self._account.board.wanted:
+                    with anyio.move_on_after(_QUOTE_S):
+                        await self._watch(symbol)
+        return self._last_quote(symbol, side)
+
+    async def _watch(self, symbol: Symbol) -> None:
+        try:
+            stream = await self._watched.enter_async_context(self._account.spots(symbol.name, policy=LATEST))
+        except CTraderError:
+            return  # no quotes, no slippage figure; the order itself may still be right
+        async for _ in stream:
+            break
+
+
+def _shape(cls: Any, account_id: int) -> Any:
+    """An order that says nothing yet, to ask whether one may be made at all."""
+    return cls(ctidTraderAccountId=account_id)

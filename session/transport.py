@@ -1,0 +1,209 @@
+"""Opens the TLS stream, and turns every anyio, ssl and OS error into one of ours.
+
+The TLS here is Python's `ssl` over memory: one TCP read may bring many TLS records, and all of them are decrypted at
+once. A stream that gives one record a call spends most of its time on the way to the next record.
+"""
+
+from __future__ import annotations
+
+import math
+import ssl
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.lowlevel
+
+from ..wire.errors import CTraderError
+from .errors import ConnectFailed
+
+if TYPE_CHECKING:
+    from anyio.abc import ByteStream
+
+    from .settings import Endpoint
+
+__all__ = ["LinkLost", "TlsStream", "open_stream"]
+
+_CIPHERTEXT = 65_536  # bytes asked of the socket at once: four full TLS records
+_PLAINTEXT = 16_384  # a TLS record holds no more
+_MOST_AT_ONCE = 262_144  # decrypted bytes given at once: what is behind them waits for the next call
+
+
+class LinkLost(CTraderError):
+    """The link is over: it ended, it broke, or it was silent for too long."""
+
+
+class TlsStream:
+    """A TLS stream over a byte stream.
+
+    One task may receive while one other sends. Cancelling a receive loses nothing; a cancelled send has broken the
+    stream, which is why only the task that owns the link's writing calls it.
+    """
+
+    def __init__(self, raw: ByteStream, context: ssl.SSLContext, *, server_hostname: str) -> None:
+        self._raw = raw
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
+        self._flushing = anyio.Lock(fast_acquire=True)
+
+    @property
+    def tls(self) -> ssl.SSLObject:
+        """Version, cipher and certificate of the session."""
+        return self._tls
+
+    async def handshake(self) -> None:
+        """Agrees on keys and verifies the certificate and its host name.
+
+        Raises:
+            ssl.SSLError, OSError, anyio.EndOfStream, anyio.BrokenResourceError: as they come.
+        """
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._flush()
+                self._incoming.write(await self._raw.receive(_CIPHERTEXT))
+            except ssl.SSLError:
+                await self._flush()  # the alert tells the peer why
+                raise
+            else:
+                await self._flush()
+                return
+
+    async def receive(self) -> bytes:
+        """All that has arrived and can be decrypted, at least one byte.
+
+        Raises:
+            LinkLost: the peer ended the stream, or it broke.
+        """
+        while True:
+            data = self._decrypt()
+            if self._outgoing.pending:  # a key update asks for an answer
+                await self._flush()
+            if data:
+                await anyio.lowlevel.checkpoint()
+                return data
+            try:
+                self._incoming.write(await self._raw.receive(_CIPHERTEXT))
+            except anyio.EndOfStream:
+                raise LinkLost("the server ended the connection") from None
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError) as error:
+                raise LinkLost(f"the connection broke: {_text(error)}") from error
+
+    def _decrypt(self) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while size < _MOST_AT_ONCE:
+            try:
+                part = self._tls.read(_PLAINTEXT)
+            except ssl.SSLWantReadError:
+                break
+            except ssl.SSLZeroReturnError:
+                part = b""
+            except ssl.SSLError as error:
+                raise LinkLost(f"TLS broke: {error.reason or error}") from error
+            if not part:
+                if parts:
+                    break  # the end is told when these have been taken
+                raise LinkLost("the server closed TLS")
+            parts.append(part)
+            size += len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def send(self, data: bytes) -> None:
+        """Encrypts and writes all of it.
+
+        Raises:
+            LinkLost: the stream broke; how much has left is unknown.
+        """
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[self._tls.write(view) :]
+        except ssl.SSLError as error:
+            raise LinkLost(f"TLS broke: {error.reason or error}") from error
+        await self._flush()
+
+    async def _flush(self) -> None:
+        async with self._flushing:
+            while self._outgoing.pending:
+                try:
+                    await self._raw.send(self._outgoing.read())
+                except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError) as error:
+                    raise LinkLost(f"the connection broke: {_text(error)}") from error
+
+    async def aclose(self) -> None:
+        """Says good-bye where that is still possible, and closes the socket in any case."""
+        try:
+            try:
+                self._tls.unwrap()
+            except ssl.SSLError:
+                pass  # the peer's own good-bye is not waited for; ours lies in the buffer now
+            await self._flush()
+        except LinkLost:
+            pass  # it was closed from the other side: nothing is left to say
+        finally:
+            await anyio.aclose_forcefully(self._raw)
+
+
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """TLS 1.2 or newer, certificate and host name verified, always.
+
+    Args:
+        ca_file: certificates to trust in place of the system's, or None.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+async def open_stream(endpoint: Endpoint, *, deadline_s: float = math.inf) -> TlsStream:
+    """Connects to an endpoint: name, TCP, TLS with the certificate verified.
+
+    Args:
+        endpoint: where to.
+        deadline_s: seconds for all of it.
+
+    Raises:
+        ConnectFailed: with what failed and what to do; nothing is left open.
+    """
+    where = f"{endpoint.host}:{endpoint.port}"
+    try:
+        context = tls_context(str(endpoint.ca_file) if endpoint.ca_file is not None else None)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConnectFailed(f"the CA file {endpoint.ca_file} cannot be used: {_text(error)}") from error
+    raw: ByteStream | None = None
+    opened = False
+    try:
+        with anyio.fail_after(deadline_s):
+            raw = await anyio.connect_tcp(endpoint.host, endpoint.port)
+            stream = TlsStream(raw, context, server_hostname=endpoint.host)
+            await stream.handshake()
+        opened = True
+        return stream
+    except TimeoutError:
+        stage = "TLS handshake" if raw is not None else "TCP connection"
+        raise ConnectFailed(f"{where}: no {stage} within {deadline_s:g} s") from None
+    except ssl.SSLCertVerificationError as error:
+        raise ConnectFailed(
+            f"{where}: its certificate is not trusted ({error.verify_message}). "
+            "The link was not used; for a server of your own, name its CA file"
+        ) from error
+    except ssl.SSLError as error:
+        raise ConnectFailed(f"{where}: no TLS ({error.reason or error}); is this the right port?") from error
+    except (OSError, anyio.EndOfStream, anyio.BrokenResourceError, LinkLost) as error:
+        raise ConnectFailed(f"{where}: {_text(error)}") from error
+    finally:
+        if raw is not None and not opened:
+            with anyio.CancelScope(shield=True):
+                await anyio.aclose_forcefully(raw)
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, anyio.EndOfStream):
+        return "the server closed the connection in the handshake"
+    return str(error) or (f"{error.__cause__}" if error.__cause__ is not None else type(error).__name__)
