@@ -27,6 +27,7 @@ __all__ = ["Books"]
 # History lags (docs/protocol.md section 12), and the server's clock is not ours.
 _LOOK_BACK_MS = 60_000
 _LOOK_AHEAD_MS = 60_000
+_CLOCKS_APART_MS = 5_000
 
 
 class Books:
@@ -129,15 +130,17 @@ class Books:
         unknown = self.orders.unknown
         if not unknown:
             return
-        since_ms = min(record.sent_at_ms or record.intent_at_ms for record in unknown) - _LOOK_BACK_MS
+        since_ms = min(_left_at_ms(record) for record in unknown) - _LOOK_BACK_MS
         until_ms = clock.utc_ms() + _LOOK_AHEAD_MS
         orders = await self._account.request(oa.ProtoOAOrderListReq(fromTimestamp=since_ms, toTimestamp=until_ms))
-        deals = await self._account.request(oa.ProtoOADealListReq(fromTimestamp=since_ms, toTimestamp=until_ms))
+        deals = await self._deals(since_ms, until_ms)
         at_ms = clock.utc_ms()
-        changes = self.orders.settle(orders.order, deals.deal, at_ms=at_ms)
+        changes = self.orders.settle(orders.order, deals, at_ms=at_ms)
         for record in self.orders.unknown:
             if record.is_close:
-                change = self.orders.settle_close(record, orders.order, deals.deal, since_ms=since_ms, at_ms=at_ms)
+                # Its own time, not the window's: another close of the same size may have come before it.
+                left_ms = _left_at_ms(record) - _CLOCKS_APART_MS
+                change = self.orders.settle_close(record, orders.order, deals, since_ms=left_ms, at_ms=at_ms)
                 changes += [change] if change is not None else []
         for change in changes:
             if change.before is OrderState.UNKNOWN and change.moved:
@@ -145,6 +148,17 @@ class Books:
         self.changed(changes)
         for record in self.orders.unknown:
             self._warn("outcome_unknown", order=record.client_order_id)
+
+    async def _deals(self, since_ms: int, until_ms: int) -> list[Any]:
+        """All deals of a span, page by page: newest first, `hasMore` tells of older ones (section 12)."""
+        found: dict[int, Any] = {}
+        while True:
+            answer = await self._account.request(oa.ProtoOADealListReq(fromTimestamp=since_ms, toTimestamp=until_ms))
+            new = {deal.dealId: deal for deal in answer.deal if deal.dealId not in found}
+            found |= new
+            if not (answer.hasMore and new):
+                return list(found.values())
+            until_ms = min(deal.executionTimestamp for deal in new.values())
 
     # Inside
 
@@ -161,6 +175,10 @@ class Books:
     def _warn(self, what: str, **fields: object) -> None:
         if self._log is not None:
             self._log.write(what, account=self._account.id, **fields)
+
+
+def _left_at_ms(record: OrderRecord) -> int:
+    return record.sent_at_ms or record.intent_at_ms
 
 
 def _execution_facts(event: oa.ProtoOAExecutionEvent, changes: list[OrderChange]) -> dict[str, Any]:

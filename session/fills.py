@@ -144,7 +144,8 @@ class Slippage:
     @classmethod
     def between(cls, asked: Decimal, filled: Decimal, *, side: Side, symbol: Symbol, volume_cents: int) -> Self:
         """Compare the price that was asked for, or was quoted, with the average of the fills."""
-        worse = _ARITHMETIC.multiply(_ARITHMETIC.subtract(filled, asked), Decimal(side.sign))
+        # Added to 0, since a sale at the quoted price would otherwise slip by minus nothing.
+        worse = _ARITHMETIC.add(_ARITHMETIC.multiply(_ARITHMETIC.subtract(filled, asked), Decimal(side.sign)), 0)
         return cls(
             price=worse,
             points=symbol.points(worse),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..wire.catalog import account_of, permission_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from .audit import Audit
     from .guard import Book
 
-__all__ = ["Gate"]
+__all__ = ["Gate", "Intent", "facts_of"]
 
 # Fields of trading requests that an audit line carries, and their names there.
 _FIELDS = {
@@ -31,8 +32,22 @@ _FIELDS = {
 }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Intent:
+    """A trading request whose intent is on disk. It opens the gate for that request, once.
+
+    Attributes:
+        payload: the request.
+    """
+
+    payload: Any
+
+
 class Gate:
     """The gate of one environment. Shared with nobody.
+
+    It is asked when a request enters, and by the link's writer just before encoding. What trades passes the second
+    time only with its intent on record, and no intent lets two requests out.
 
     Args:
         environment: where it leads.
@@ -65,6 +80,7 @@ class Gate:
         self._granted = Standing(mode, why)
         self._halts = halts
         self._tripped: Standing | None = None
+        self._intents: dict[int, Intent] = {}  # by the identity of the payload, which the intent keeps alive
         self._guard = Guard(environment, standing=self.standing)
 
     def standing(self) -> Standing:
@@ -105,20 +121,46 @@ class Gate:
                 self.refused(message, refusal)
             raise
 
+    def release(self, message: Message) -> None:
+        """Lets a message out, or does not: the last question before its bytes are made.
+
+        Raises:
+            Refused: see `judge`; or it trades, and no intent of it is on record.
+        """
+        self.judge(message)
+        permission = permission_of(message.payload_type)
+        reads = permission is not None and not permission.trades
+        if not reads and self._intents.pop(id(message.payload), None) is None:
+            refusal = AuditUnavailable(f"{message.name} is refused: its intent is not on record")
+            self.refused(message, refusal)
+            raise refusal
+
+    async def intend(self, payload: Any, facts: Mapping[str, Any], *, essential: bool = False) -> Intent:
+        """Puts the intent of a trading request on record; it is on disk when this returns.
+
+        Args:
+            payload: the request. Do not change it any more.
+            facts: what there is to say of it.
+            essential: it closes or cancels.
+
+        Raises:
+            AuditUnavailable: it is not on record, so the request must not leave.
+        """
+        if self.audit is None:
+            raise AuditUnavailable("the intent cannot be recorded: this connection was opened without an audit")
+        await self.audit.record(self.environment, "intent", facts, essential=essential)
+        intent = Intent(payload)
+        self._intents[id(payload)] = intent
+        return intent
+
+    def withdraw(self, intent: Intent) -> None:
+        """The request has left, or never will: its intent opens nothing any more."""
+        self._intents.pop(id(intent.payload), None)
+
     def refused(self, message: Message, refusal: Refused) -> None:
         """Puts a refusal on record."""
         fields = {"request": message.name, **facts_of(message.payload), "error": type(refusal).__name__}
         self.note("refused", {**fields, "reason": str(refusal)})
-
-    async def record(self, fact: str, fields: Mapping[str, Any], *, essential: bool = False) -> None:
-        """Puts a fact on record; it is on disk when this returns.
-
-        Raises:
-            AuditUnavailable: it is not, so what it announces must not be done.
-        """
-        if self.audit is None:
-            raise AuditUnavailable(f"{fact} cannot be recorded: this connection was opened without an audit")
-        await self.audit.record(self.environment, fact, fields, essential=essential)
 
     def note(self, fact: str, fields: Mapping[str, Any], *, essential: bool = True) -> None:
         """Puts a fact on record without waiting. What has happened is told even where space is short."""

@@ -60,7 +60,6 @@ class Request:
         "budget",
         "done",
         "error",
-        "judge",
         "leave_by_s",
         "message",
         "on_sent",
@@ -74,14 +73,12 @@ class Request:
         message: Message,
         *,
         leave_by_s: float = math.inf,
-        judge: Callable[[Message], None] | None = None,
         on_sent: Callable[[int, str], None] | None = None,
     ) -> None:
         self.message = message
         self.payload_type = message.payload_type
         self.urgency, self.budget = _lane(self.payload_type)
         self.leave_by_s = leave_by_s
-        self.judge = judge
         self.on_sent = on_sent
         self.sent_ms: int | None = None
         self.answer: Message | None = None
@@ -119,6 +116,7 @@ class Link:
         timings: heartbeat, watchdog and write deadline.
         rates: what may leave a second.
         listener: told of everything that no request waits for.
+        release: asked just before a message is encoded; what it raises ends the request, and nothing leaves.
     """
 
     def __init__(
@@ -129,6 +127,7 @@ class Link:
         timings: Timings,
         rates: Rates,
         listener: Listener,
+        release: Callable[[Message], None],
         framing: Framing | None = None,
     ) -> None:
         self.connection = Connection(Role.CLIENT, codec, framing=framing)
@@ -137,6 +136,7 @@ class Link:
         self._stream = stream
         self._write_s = timings.write_s
         self._listener = listener
+        self._release = release
         self._outbox: Outbox[Request] = Outbox(self.throttle)
         self._waiting: dict[str, Request] = {}
         self._news = anyio.Event()  # something new is in the outbox
@@ -154,7 +154,6 @@ class Link:
         *,
         timeout_s: float,
         leave_within_s: float = math.inf,
-        judge: Callable[[Message], None] | None = None,
         on_sent: Callable[[int, str], None] | None = None,
     ) -> Message:
         """Asks, and waits for the answer.
@@ -163,21 +162,20 @@ class Link:
             payload: the request's message.
             timeout_s: seconds for all of it, the time in the queue included.
             leave_within_s: seconds that it may wait in the queue.
-            judge: asked by the writer just before the message is encoded; what it raises ends the request.
             on_sent: told, just before the bytes are written, the UTC milliseconds and the client message id.
 
         Raises:
             NotSent: no byte of it left.
             OutcomeUnknown: it left, and no answer came in time or before the link ended.
             ServerError: the server refused it.
-            Refused: `judge` did.
+            Refused: `release` did.
             LocalProtocolError: it may not be said now. Nothing left.
         """
         self._count += 1
         message = Message(payload, f"{self._prefix}-{self._count}")
         now_s = clock.now_s()
         leave_by_s = now_s + min(leave_within_s, timeout_s)
-        request = Request(message, leave_by_s=leave_by_s, judge=judge, on_sent=on_sent)
+        request = Request(message, leave_by_s=leave_by_s, on_sent=on_sent)
         if self._over is not None:
             raise NotSent(f"{message.name} did not leave: {self._over}")
         self._outbox.add(request)
@@ -236,6 +234,7 @@ class Link:
         if isinstance(event, ResponseReceived):
             request = self._waiting.pop(event.client_msg_id, None)
             if request is not None and not request.done.is_set():
+                self.throttle.accepted(request.payload_type)
                 request.answer = event.message
                 request.done.set()
             return
@@ -251,8 +250,11 @@ class Link:
 
     def _fail(self, client_msg_id: str, error: RequestFailed) -> None:
         request = self._waiting.pop(client_msg_id, None)
-        if request is not None:
-            request.fail(error)
+        if request is None:
+            return
+        if isinstance(error, RateLimited):
+            self.throttle.refused(request.payload_type, retry_after_s=error.retry_after_s, now_s=clock.now_s())
+        request.fail(error)
 
     async def _write(self) -> None:
         while True:
@@ -280,8 +282,7 @@ class Link:
         client_msg_id = request.message.client_msg_id
         assert client_msg_id is not None
         try:
-            if request.judge is not None:
-                request.judge(request.message)
+            self._release(request.message)
             data = self.connection.send(request.message)
         except (RequestFailed, LocalProtocolError) as error:
             request.fail(error)

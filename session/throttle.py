@@ -19,6 +19,8 @@ __all__ = ["Throttle"]
 # A second as the server sees it: what left 1.00 s apart may arrive 0.98 s apart. 20 ms of jitter and 5 ms of our own
 # scheduling are allowed for, which leaves more than 97 % of the budget.
 _WINDOW_S = 1.025
+_LEAST_WAIT_S = 1.0
+_MOST_WAIT_S = 120.0  # where the one client that published its figures stops doubling (section 5)
 
 
 class Throttle:
@@ -32,6 +34,7 @@ class Throttle:
         self._most = {Budget.ORDINARY: rates.ordinary_per_s, Budget.HISTORICAL: rates.historical_per_s}
         self._sent: dict[Budget, deque[float]] = {budget: deque() for budget in Budget}
         self._blocked: dict[int, float] = {}
+        self._refusals: dict[int, int] = {}
 
     def free_at_s(self, budget: Budget, *, now_s: float) -> float:
         """When the next request of this budget may leave: `now_s` or earlier means at once."""
@@ -59,6 +62,20 @@ class Throttle:
     def block(self, payload_type: int, *, until_s: float) -> None:
         """The server takes no request of this type until then (`BLOCKED_PAYLOAD_TYPE`, section 5)."""
         self._blocked[payload_type] = max(until_s, self._blocked.get(payload_type, until_s))
+
+    def refused(self, payload_type: int, *, retry_after_s: float | None, now_s: float) -> None:
+        """The server refused one of this type for its rate: the type is held back, each time for longer.
+
+        Section 5: obeying `retryAfter` to the second fails again and again, so the wait doubles from there.
+        """
+        refusals = self._refusals[payload_type] = self._refusals.get(payload_type, 0) + 1
+        wait_s = max(retry_after_s or 0.0, _LEAST_WAIT_S) * 2.0 ** min(refusals - 1, 10)
+        self.block(payload_type, until_s=now_s + min(wait_s, max(_MOST_WAIT_S, retry_after_s or 0.0)))
+
+    def accepted(self, payload_type: int) -> None:
+        """The server took one of this type again: its next refusal is a first one."""
+        if self._refusals:
+            self._refusals.pop(payload_type, None)
 
     def blocked_until_s(self, payload_type: int, *, now_s: float) -> float | None:
         """When requests of this type may leave again, or None where they may now."""

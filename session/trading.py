@@ -149,10 +149,15 @@ class Trading:
         self._books.add(order)
         try:
             self._gate.judge(Message(request))
-            await self._gate.record("intent", {**record.described(), **facts}, essential=essential)
-            await self._session.trade(request, on_sent=lambda at_ms, id_: self._sent(record, at_ms, id_))
+            intent = await self._gate.intend(request, {**record.described(), **facts}, essential=essential)
+            await self._session.trade(intent, on_sent=lambda at_ms, id_: self._sent(record, at_ms, id_))
         except ServerError as error:
             self._books.changed([record.refuse(error.code, error.description, at_ms=clock.utc_ms())])
+            if record.state is OrderState.UNKNOWN:  # TIMEOUT_ERROR says only that the server took too long
+                self._books.unknown(record, str(error))
+                unknown = OutcomeUnknown(f"{record!r}: the server answered {error}")
+                unknown.order = order
+                raise unknown from error
             error.order = order
             raise
         except OutcomeUnknown as error:
@@ -181,10 +186,10 @@ class Trading:
         """A cancel or an amend: on record, sent, answered."""
         facts = {"account_id": self._account.id, "intent_id": uuid.uuid4().hex, **facts}
         self._gate.judge(Message(request))
-        await self._gate.record("intent", facts, essential=essential)
+        intent = await self._gate.intend(request, facts, essential=essential)
         try:
             answer = await self._session.trade(
-                request, on_sent=lambda at_ms, _: self._gate.note("sent", {**facts, "sent_at_ms": at_ms})
+                intent, on_sent=lambda at_ms, _: self._gate.note("sent", {**facts, "sent_at_ms": at_ms})
             )
         except ServerError as error:
             self._gate.note("change_refused", {**facts, "error_code": error.code})

@@ -6,7 +6,7 @@ By default it authorises whatever asks and answers a version request; `answers` 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from anyctrader.wire.events import HeartbeatReceived, LinkClosed, RequestReceive
 Answer = Callable[["Peer", Any], Iterable[Any]]
 
 
-def account_list(_: Peer, request: Any) -> Iterable[Any]:
+def account_list(_: "Peer", request: Any) -> Iterable[Any]:
     rows = [
         oa.ProtoOACtidTraderAccount(ctidTraderAccountId=1, isLive=False, traderLogin=501),
         oa.ProtoOACtidTraderAccount(ctidTraderAccountId=2, isLive=True, traderLogin=502),
@@ -75,21 +75,22 @@ class Peer:
 
     async def serve(self, raw: anyio.abc.SocketStream, context: ssl.SSLContext) -> None:
         self.links += 1
-        with anyio.CancelScope() as self._current:
-            try:
-                stream = await TLSStream.wrap(
-                    raw, server_side=True, ssl_context=context, standard_compatible=False
-                )
-            except (anyio.BrokenResourceError, anyio.EndOfStream, ssl.SSLError):
-                return
-            self._stream, self._connection = stream, Connection(Role.SERVER, ProtobufCodec())
-            self._tell()
-            try:
-                await self._converse(self._connection)
-            except (anyio.EndOfStream, anyio.BrokenResourceError):
-                pass
-        await anyio.aclose_forcefully(raw)
+        async with raw:
+            with anyio.CancelScope() as self._current:
+                await self._serve(raw, context)
         self._tell()
+
+    async def _serve(self, raw: anyio.abc.SocketStream, context: ssl.SSLContext) -> None:
+        try:
+            stream = await TLSStream.wrap(raw, server_side=True, ssl_context=context, standard_compatible=False)
+        except (anyio.BrokenResourceError, anyio.EndOfStream, ssl.SSLError):
+            return
+        self._stream, self._connection = stream, Connection(Role.SERVER, ProtobufCodec())
+        self._tell()
+        try:
+            await self._converse(self._connection)
+        except (anyio.EndOfStream, anyio.BrokenResourceError):
+            pass
 
     async def _converse(self, connection: Connection) -> None:
         while True:
@@ -122,12 +123,10 @@ async def listening(peer: Peer, folder: Path, *names: str) -> AsyncIterator[Endp
         await peer.serve(raw, context)
 
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
-    async with anyio.create_task_group() as tasks:
+    async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, serve)
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
         try:
             yield Endpoint("127.0.0.1", port, ca_file)
         finally:
             tasks.cancel_scope.cancel()
-
-

@@ -53,6 +53,26 @@ def test_a_blocked_type_is_free_again_when_its_time_is_over() -> None:
     assert throttle.blocked_until_s(2137, now_s=10.0) is None
 
 
+def test_each_refusal_holds_a_type_back_for_longer_until_one_is_taken() -> None:
+    throttle = Throttle(Rates())
+    throttle.refused(2137, retry_after_s=2, now_s=0.0)
+    assert throttle.blocked_until_s(2137, now_s=0.0) == 2.0
+    throttle.refused(2137, retry_after_s=2, now_s=2.0)
+    assert throttle.blocked_until_s(2137, now_s=2.0) == 6.0
+    throttle.accepted(2137)
+    throttle.refused(2137, retry_after_s=2, now_s=10.0)
+    assert throttle.blocked_until_s(2137, now_s=10.0) == 12.0
+
+
+def test_a_refusal_without_a_time_waits_a_second_and_never_longer_than_two_minutes() -> None:
+    throttle = Throttle(Rates())
+    throttle.refused(2137, retry_after_s=None, now_s=0.0)
+    assert throttle.blocked_until_s(2137, now_s=0.0) == 1.0
+    for _ in range(30):
+        throttle.refused(2137, retry_after_s=None, now_s=0.0)
+    assert throttle.blocked_until_s(2137, now_s=0.0) == 120.0
+
+
 @given(st.lists(st.floats(0, 0.2), min_size=1, max_size=300), st.integers(1, 20))
 def test_no_second_ever_holds_more_than_the_budget(gaps: list[float], most: int) -> None:
     throttle = Throttle(Rates(ordinary_per_s=most))

@@ -10,7 +10,6 @@ import pytest
 from anyctrader.session.errors import ConnectFailed
 from anyctrader.session.settings import Endpoint
 from anyctrader.session.transport import LinkLost, open_stream
-from anyctrader.wire import messages as oa
 
 from .peer import Peer, listening
 
@@ -62,13 +61,13 @@ async def test_a_server_that_speaks_no_tls_is_said_to() -> None:
         await raw.send(b"220 no TLS here\r\n")
         try:
             await raw.receive()
-        except anyio.EndOfStream:
+        except (anyio.EndOfStream, anyio.BrokenResourceError):
             pass
         await raw.aclose()
 
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
     port = listener.extra(anyio.abc.SocketAttribute.local_port)
-    async with anyio.create_task_group() as tasks:
+    async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, plain)
         with pytest.raises(ConnectFailed, match="no TLS"):
             await open_stream(Endpoint("127.0.0.1", port), deadline_s=5)
@@ -77,7 +76,7 @@ async def test_a_server_that_speaks_no_tls_is_said_to() -> None:
 
 async def test_a_ca_file_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing")
-    with pytest.raises(ConnectFailed, match="ca.pem"):
+    with pytest.raises(ConnectFailed, match=r"ca\.pem"):
         await open_stream(Endpoint("127.0.0.1", 1, tmp_path / "ca.pem"), deadline_s=5)
 
 
@@ -86,12 +85,11 @@ async def test_all_that_one_read_brought_is_given_at_once(tmp_path: Path) -> Non
     async with listening(peer, tmp_path) as endpoint:
         stream = await open_stream(endpoint, deadline_s=5)
         await peer.until(lambda: peer._stream is not None)
-        event = oa.ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=1, bid=2)
         for _ in range(50):
-            await peer.say(event)
+            await peer.say_bytes(bytes(100))
         received = b""
         reads = 0
-        while len(received) < 50 * 20:
+        while len(received) < 50 * 100:
             received += await stream.receive()
             reads += 1
         assert reads < 50
