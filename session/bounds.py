@@ -121,7 +121,7 @@ class Rates:
     ordinary_per_s: int = field(
         default=50,
         metadata=described(
-            whole(1, 10_000),
+            whole(1, 1_000_000),
             "most requests a second that are not historical",
             reason="the server's limit per connection (docs/protocol.md section 5); it refuses what is above",
         ),
@@ -129,7 +129,7 @@ class Rates:
     historical_per_s: int = field(
         default=5,
         metadata=described(
-            whole(1, 10_000),
+            whole(1, 1_000_000),
             "most requests a second for history",
             reason="the server's limit per connection (docs/protocol.md section 5); it refuses what is above",
         ),

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..wire import Message, Permission
+import anyio
+
+from ..wire import ConnectionState, LocalProtocolError, Message, Permission
 from ..wire.catalog import account_of, permission_of
 from . import clock
 from .account import Account
 from .books import Books
 from .environments import Endpoint, Mode, check_endpoint
-from .errors import ConnectFailed, NotSent, RateLimited, ServerError, WrongEnvironment
-from .gate import Gate, facts_of
-from .settings import Rates, Timings
+from .errors import ConnectFailed, NotSent, OutcomeUnknown, RateLimited, ServerError, WrongEnvironment
+from .gate import READING, Gate
+from .raw_trading import RawTrading
+from .settings import Limits, Rates, Timings
 from .states import SessionState
 from .supervisor import StateChange, Supervisor
 from .tasks import background
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from contextlib import AbstractAsyncContextManager
 
     from .audit import Audit
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     from .subscriptions import EventStream
 
 __all__ = ["Session", "StateChange", "connect"]
+
+T = TypeVar("T")
 
 
 class Session:
@@ -51,6 +57,7 @@ class Session:
         endpoint: Endpoint,
         timings: Timings,
         rates: Rates,
+        limits: Limits,
         gate: Gate,
         log: ConnectionLog | None = None,
         accounts: Iterable[int] = (),
@@ -59,6 +66,7 @@ class Session:
         self.timings = timings
         self.books: dict[int, Books] = {}
         self._gate = gate
+        self._raw = RawTrading(self, gate=gate, bounds=limits)
         self._log = log
         self._supervisor = Supervisor(
             credentials,
@@ -112,7 +120,11 @@ class Session:
         return self._supervisor.changes()
 
     async def wait_for(self, *states: SessionState) -> SessionState:
-        """Waits until the session is in one of these states. No deadline: bring your own."""
+        """Waits until the session is in one of these states. No deadline: bring your own.
+
+        Raises:
+            SessionClosed: it never will be.
+        """
         return await self._supervisor.wait_for(*states)
 
     # Asking
@@ -142,19 +154,24 @@ class Session:
         message = Message(payload)
         self._gate.judge(message)
         permission = permission_of(message.payload_type)
-        if permission is not None and permission.trades:
-            return await self._trade_raw(message, permission, timeout_s=timeout_s)
+        if permission not in READING:
+            return await self._raw.request(message, timeout_s=timeout_s)
         by_s = clock.now_s() + timeout_s
         account_id = account_of(payload)
+        refusal: RateLimited | None = None
         while True:
             link = await self._supervisor.usable_link(message.name, account_id, by_s=by_s)
             try:
                 return (await link.request(payload, timeout_s=max(0.0, by_s - clock.now_s()))).payload
-            except RateLimited:
+            except RateLimited as error:
                 if permission is not Permission.READ or clock.now_s() >= by_s:
                     raise
-            except NotSent:
+                refusal = error
+            except NotSent as error:
                 if link.over is None or clock.now_s() >= by_s:
+                    raise refusal or error from None  # what the server said of it tells more than that time ran out
+            except LocalProtocolError:
+                if not self._overtaken(link, account_id):
                     raise
 
     async def trade(
@@ -179,20 +196,45 @@ class Session:
                 leave_within_s=self.timings.order_queue_s,
                 on_sent=on_sent,
             )
+        except LocalProtocolError as error:
+            if self._overtaken(link, account_of(payload)):
+                raise NotSent(f"{type(payload).__name__} did not leave: {error}") from error
+            raise
         finally:
             self._gate.withdraw(intent)
         return answer.payload
 
-    async def _trade_raw(self, message: Message, permission: Permission, *, timeout_s: float) -> Any:
-        """A trading request that nobody keeps books of: its intent and its departure go on record all the same."""
-        facts = {"request": message.name, **facts_of(message.payload)}
-        essential = permission in (Permission.CLOSE, Permission.CANCEL)
-        intent = await self._gate.intend(message.payload, facts, essential=essential)
-        return await self.trade(
-            intent,
-            timeout_s=timeout_s,
-            on_sent=lambda at_ms, id_: self._gate.note("sent", {**facts, "request_id": id_, "sent_at_ms": at_ms}),
-        )
+    def check_ready(self, name: str, account_id: int | None) -> None:
+        """Returns if a trading request of this account could leave now.
+
+        Raises:
+            NotSent: the session is not ready, or the account is not restored.
+        """
+        self._supervisor.trading_link(name, account_id)
+
+    async def prepared(self, name: str, reading: Awaitable[T]) -> T:
+        """What a trading request must know before it can be made, read in the time that it may wait.
+
+        Args:
+            name: of the request.
+            reading: asks the server for it.
+
+        Raises:
+            NotSent: it could not be read. Nothing of the trading request has left, which the reading's own error
+                would not say.
+        """
+        try:
+            with anyio.fail_after(self.timings.order_queue_s):
+                return await reading
+        except TimeoutError:
+            why = f"what it needs to know did not come within {self.timings.order_queue_s:g} s"
+            raise NotSent(f"{name} did not leave: {why}") from None
+        except (ServerError, OutcomeUnknown) as error:
+            raise NotSent(f"{name} did not leave: what it needs to know could not be read ({error})") from error
+
+    def _overtaken(self, link: Link, account_id: int | None) -> bool:
+        """Whether a request could not be said only because the link, or the account's session, had just ended."""
+        return link.connection.state is ConnectionState.CLOSED or self._supervisor.is_lost(account_id)
 
     # Accounts
 
@@ -252,11 +294,12 @@ async def connect(
     codec: CodecName = "protobuf",
     host: str | None = None,
     port: int | None = None,
-    ca_file: Any = None,
+    ca_file: Path | str | None = None,
     timings: Timings | None = None,
     rates: Rates | None = None,
     trading: Mode = Mode.OFF,
     audit: Audit | None = None,
+    limits: Limits | None = None,
     log: ConnectionLog | None = None,
 ) -> AsyncIterator[Session]:
     """A session with one environment: connected, the application authorised, beating; healed for as long as it is held.
@@ -271,7 +314,8 @@ async def connect(
         timings: intervals and deadlines.
         rates: what may leave a second.
         trading: what the guard lets pass. Without both a mode and an audit, no trading request does.
-        audit: where orders are recorded.
+        audit: where orders are recorded. A halt in its folder counts here too.
+        limits: what an order may not exceed; None for `Limits.standard` of the environment.
         log: where the connection's own life is written.
 
     Raises:
@@ -286,7 +330,9 @@ async def connect(
         )
     published = Endpoint.published(environment, codec)
     endpoint = Endpoint(
-        host if host is not None else published.host, port if port is not None else published.port, ca_file
+        host if host is not None else published.host,
+        port if port is not None else published.port,
+        Path(ca_file) if ca_file is not None else None,
     )
     check_endpoint(environment, endpoint, codec)
     session = Session(
@@ -295,7 +341,8 @@ async def connect(
         endpoint=endpoint,
         timings=timings if timings is not None else Timings(),
         rates=rates if rates is not None else Rates(),
-        gate=Gate(environment, mode=trading, audit=audit),
+        limits=limits if limits is not None else Limits.standard(environment),
+        gate=Gate(environment, mode=trading, audit=audit, halts=audit.folder if audit is not None else None),
         log=log,
     )
     async with _served(session):

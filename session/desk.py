@@ -56,6 +56,7 @@ class _Side:
             endpoint=settings.endpoint,
             timings=settings.timings,
             rates=settings.rates,
+            limits=settings.limits,
             gate=self.gate,
             log=log,
             accounts=(self.account_id,),

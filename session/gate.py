@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..wire import Permission
 from ..wire.catalog import account_of, permission_of
 from . import halt
 from .environments import Environment, Mode
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from .audit import Audit
     from .guard import Book
 
-__all__ = ["Gate", "Intent", "facts_of"]
+__all__ = ["READING", "Gate", "Intent", "facts_of"]
+
+READING = frozenset({Permission.SESSION, Permission.READ})
+"""What changes nothing: it needs no mode, no audit and no intent."""
 
 # Fields of trading requests that an audit line carries, and their names there.
 _FIELDS = {
@@ -117,7 +121,7 @@ class Gate:
             )
         except Refused as refusal:
             permission = permission_of(message.payload_type)
-            if permission is None or permission.trades:
+            if permission not in READING:
                 self.refused(message, refusal)
             raise
 
@@ -129,8 +133,7 @@ class Gate:
         """
         self.judge(message)
         permission = permission_of(message.payload_type)
-        reads = permission is not None and not permission.trades
-        if not reads and self._intents.pop(id(message.payload), None) is None:
+        if permission not in READING and self._intents.pop(id(message.payload), None) is None:
             refusal = AuditUnavailable(f"{message.name} is refused: its intent is not on record")
             self.refused(message, refusal)
             raise refusal

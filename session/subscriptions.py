@@ -15,6 +15,7 @@ import anyio
 import anyio.lowlevel
 
 from ..wire import units
+from . import clock
 from .errors import SessionClosed, SlowConsumer
 
 if TYPE_CHECKING:
@@ -27,8 +28,11 @@ T = TypeVar("T")
 
 _MOST_BUFFERED = 10_000
 """Events that a subscriber may be behind: some minutes of a busy symbol; more is a consumer that has stopped."""
-_MOST_IN_A_ROW = 64
-"""Events given without letting other tasks run: a checkpoint costs as much as handling several of them."""
+_LOOK_AT_CLOCK = 16
+"""Events between two looks at the clock: a look costs as much as handling a tenth of one."""
+_LONGEST_RUN_S = 0.01
+"""How long a consumer may take events without letting other tasks run. A checkpoint for each would cost more than all
+else together; none at all would leave a fast stream to itself."""
 
 
 class Delivery(enum.Enum):
@@ -87,6 +91,7 @@ class _Stream(ABC, Generic[T]):
         self._error: Exception | None = None
         self._ended = False
         self._in_a_row = 0
+        self._since_s = 0.0
 
     def end(self, error: Exception | None = None) -> None:
         """No more is coming; what is buffered is still given, then the error is raised."""
@@ -100,11 +105,10 @@ class _Stream(ABC, Generic[T]):
 
     async def __anext__(self) -> T:
         self._in_a_row += 1
-        if self._in_a_row >= _MOST_IN_A_ROW:
-            self._in_a_row = 0
+        if not self._in_a_row % _LOOK_AT_CLOCK and clock.now_s() - self._since_s > _LONGEST_RUN_S:
             await anyio.lowlevel.checkpoint()
+            self._since_s = clock.now_s()
         while not self._filled():
-            self._in_a_row = 0
             if self._ended:
                 if self._error is not None:
                     raise self._error
@@ -112,6 +116,7 @@ class _Stream(ABC, Generic[T]):
             if self._news.is_set():
                 self._news = anyio.Event()
             await self._news.wait()
+            self._since_s = clock.now_s()
         return self._pop()
 
     @abstractmethod
@@ -134,7 +139,13 @@ class EventStream(_Stream[T]):
 
     def put(self, event: T) -> None:
         """One more; never waits."""
-        if self._ended or (self._wanted is not None and not self._wanted(event)):
+        if self._ended:
+            return
+        try:
+            if self._wanted is not None and not self._wanted(event):
+                return
+        except Exception as error:
+            self.end(error)  # the subscriber's own fault is the subscriber's, not the reader's
             return
         if len(self._buffer) >= self._most:
             dropped = len(self._buffer) + 1

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 
 from ..wire import AccountState, JsonCodec, ProtobufCodec
 from ..wire.catalog import account_of
@@ -123,6 +124,7 @@ class Supervisor:
         self._mending = anyio.Event()
         self._resumed = anyio.Event()
         self._watchers: list[EventStream[StateChange]] = []
+        self._authorizing = anyio.Lock()
         self._was_ready = False
         self._ready_s: float | None = None
         self._backoff = Backoff(
@@ -160,9 +162,13 @@ class Supervisor:
         """
         if self.state is not SessionState.READY or self.link is None or self.link.over is not None:
             raise self.not_ready(name)
-        if account_id not in self._restored:
+        if account_id is not None and account_id not in self._restored:
             raise NotSent(f"{name} did not leave: account {account_id} is not restored just now")
         return self.link
+
+    def is_lost(self, account_id: int | None) -> bool:
+        """Whether an account is kept authorised, and just now is not."""
+        return account_id in self.accounts and account_id not in self._usable
 
     def not_ready(self, name: str) -> NotSent:
         """What a request is told that does not leave."""
@@ -170,11 +176,12 @@ class Supervisor:
 
     async def authorize(self, account_id: int) -> Account:
         """Authorises an account on the present link, and keeps it so over every reconnect."""
-        if account_id not in self.accounts:
-            by_s = clock.now_s() + self.timings.request_s
-            link = await self.usable_link("ProtoOAAccountAuthReq", None, by_s=by_s)
-            await self._restore(link, self._known_account(account_id))
-            self._tell()
+        async with self._authorizing:  # two callers at once get the same account
+            if account_id not in self.accounts:
+                by_s = clock.now_s() + self.timings.request_s
+                link = await self.usable_link("ProtoOAAccountAuthReq", None, by_s=by_s)
+                await self._restore(link, self._known_account(account_id))
+                self._tell()
         return self.accounts[account_id]
 
     @asynccontextmanager
@@ -182,6 +189,8 @@ class Supervisor:
         """The moves, as an asynchronous iterator; the present state comes first."""
         stream: EventStream[StateChange] = EventStream()
         stream.put(StateChange(clock.utc_ms(), self.state, self.reason))
+        if self.state is SessionState.CLOSED:
+            stream.end()
         self._watchers.append(stream)
         try:
             yield stream
@@ -190,8 +199,15 @@ class Supervisor:
             stream.end()
 
     async def wait_for(self, *states: SessionState) -> SessionState:
-        """Waits until the state is one of these. No deadline: bring your own."""
+        """Waits until the state is one of these. No deadline: bring your own.
+
+        Raises:
+            SessionClosed: it will never be.
+        """
+        await anyio.lowlevel.checkpoint()
         while self.state not in states:
+            if self.state is SessionState.CLOSED:
+                raise SessionClosed(f"the session of {self.environment.value} was left")
             await self._moved.wait()
         return self.state
 
@@ -200,7 +216,9 @@ class Supervisor:
         if credentials is not None:
             self.credentials = credentials
             self._was_ready = False
-        self._resumed.set()
+        # Otherwise there is nothing to resume, and the next refusal must not find that somebody has acted on it.
+        if credentials is not None or self.state in (SessionState.WAITING, SessionState.REFUSED):
+            self._resumed.set()
 
     # The life
 
@@ -332,6 +350,7 @@ class Supervisor:
         self.accounts[account.id] = account
         self._usable.add(account.id)
         self._gate.accounts.add(account.id)
+        self._tell()  # who waits for this account may ask now; a new subscription must not wait for the restoring
         await account.restore()
         self._restored.add(account.id)
         self._note("account", account=account.id, state="restored")

@@ -61,8 +61,8 @@ class Trading:
     async def place(self, ticket: Ticket) -> Order:
         """Places an order. See `Desk.place`."""
         # A guard that is shut says so before anything is asked of the server.
-        self._gate.judge(Message(_shape(oa.ProtoOANewOrderReq, self._account.id)))
-        symbol = await self._account.symbol(ticket.symbol)
+        self._gate.judge(Message(oa.ProtoOANewOrderReq(ctidTraderAccountId=self._account.id)))
+        symbol = await self._figures("ProtoOANewOrderReq", ticket.symbol)
         now_ms = clock.utc_ms()
         client_order_id = uuid.uuid4().hex
         request = ticket.to_request(symbol, account_id=self._account.id, client_order_id=client_order_id, now_ms=now_ms)
@@ -93,7 +93,7 @@ class Trading:
         close = Close(position_id, lots=lots, units=units, volume_cents=volume_cents)
         position = self._position(position_id)
         self._settled(position_id)
-        symbol = await self._symbol_of(position)
+        symbol = await self._figures("ProtoOAClosePositionReq", position.symbol_id)
         request = close.to_request(position, symbol, account_id=self._account.id)
         side = position.side.opposite
         record = OrderRecord(
@@ -124,13 +124,13 @@ class Trading:
         if isinstance(change, PositionAmendment):
             position = self._position(change.position_id)
             self._settled(change.position_id)
-            symbol = await self._symbol_of(position)
+            symbol = await self._figures("ProtoOAAmendPositionSLTPReq", position.symbol_id)
             request = change.to_request(position, symbol, account_id=self._account.id)
         else:
             order = self._books.positions.order(change.order_id)
             if order is None:
                 raise Refused(f"order {change.order_id} is not known to be working in account {self._account.id}")
-            symbol = await self._account.symbol_by_id(order.symbol_id)
+            symbol = await self._figures("ProtoOAAmendOrderReq", order.symbol_id)
             request = change.to_request(order, symbol, account_id=self._account.id, now_ms=clock.utc_ms())
             if request.volume > order.volume_cents:
                 self._check_limits(request, limits.Proposal(symbol=symbol, volume_cents=request.volume))
@@ -235,8 +235,12 @@ class Trading:
                     "find out first"
                 )
 
-    async def _symbol_of(self, position: Position) -> Symbol:
-        return await self._account.symbol_by_id(position.symbol_id)
+    async def _figures(self, name: str, symbol: str | int) -> Symbol:
+        """A symbol's figures, by its name or id. A request that could not leave anyway says so, and asks nothing."""
+        self._session.check_ready(name, self._account.id)
+        account = self._account
+        reading = account.symbol(symbol) if isinstance(symbol, str) else account.symbol_by_id(symbol)
+        return await self._session.prepared(name, reading)
 
     def _last_quote(self, symbol: Symbol, side: Side) -> Decimal | None:
         spot = self._account.board.last(symbol.id)
@@ -260,8 +264,3 @@ class Trading:
             return  # no quotes, no slippage figure; the order itself may still be right
         async for _ in stream:
             break
-
-
-def _shape(cls: Any, account_id: int) -> Any:
-    """An order that says nothing yet, to ask whether one may be made at all."""
-    return cls(ctidTraderAccountId=account_id)

@@ -25,7 +25,7 @@ __all__ = ["LinkLost", "TlsStream", "open_stream"]
 
 _CIPHERTEXT = 65_536  # bytes asked of the socket at once: four full TLS records
 _PLAINTEXT = 16_384  # a TLS record holds no more
-_MOST_AT_ONCE = 262_144  # decrypted bytes given at once: what is behind them waits for the next call
+_MOST_AT_ONCE = 65_536  # decrypted bytes given at once: what is behind them waits for the next call
 
 
 class LinkLost(CTraderError):
@@ -76,13 +76,16 @@ class TlsStream:
         Raises:
             LinkLost: the peer ended the stream, or it broke.
         """
+        waited = False
         while True:
             data = self._decrypt()
             if self._outgoing.pending:  # a key update asks for an answer
                 await self._flush()
             if data:
-                await anyio.lowlevel.checkpoint()
+                if not waited:
+                    await anyio.lowlevel.checkpoint()
                 return data
+            waited = True
             try:
                 self._incoming.write(await self._raw.receive(_CIPHERTEXT))
             except anyio.EndOfStream:
