@@ -1,0 +1,100 @@
+"""How errors reach a person: an exit code and a plain sentence; a traceback only for whoever asks."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import anyio
+import typer
+
+from anyctrader.wire.errors import CTraderError
+
+from .options import ExitCode
+from .terminal import drop_stdout, escaped, remark
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["carry_out", "code_of", "told"]
+
+
+def code_of(error: BaseException) -> ExitCode:
+    """The exit code for an error."""
+    # Here, since a command that needs no session shall not wait for its import.
+    from anyctrader.session import errors
+
+    codes = (  # the first that fits decides
+        (errors.SettingsError, ExitCode.USAGE),
+        (errors.ConnectFailed, ExitCode.NO_CONNECTION),
+        (errors.AuthenticationFailed, ExitCode.NO_CONNECTION),
+        (errors.SessionClosed, ExitCode.NO_CONNECTION),
+        (errors.NotSent, ExitCode.NO_CONNECTION),
+        (errors.OutcomeUnknown, ExitCode.OUTCOME_UNKNOWN),
+        (errors.AuditUnavailable, ExitCode.NO),
+        (errors.InvalidOrder, ExitCode.NO),
+        (errors.Refused, ExitCode.REFUSED),
+    )
+    return next((code for kind, code in codes if isinstance(error, kind)), ExitCode.NO)
+
+
+def told(error: BaseException) -> str:
+    """An error as people should read it: one line, server text escaped. Of a fault of ours, where it is."""
+    if isinstance(error, CTraderError):
+        from anyctrader.session import errors
+
+        if isinstance(error, errors.SettingsError):
+            return str(error)  # of our own making, in several lines
+        answered = "the server answered " if isinstance(error, errors.ServerError) else ""
+        return answered + escaped(str(error))
+    if isinstance(error, TimeoutError):
+        return escaped(str(error)) or "it took too long"
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("anyctrader"):
+        return f"{error.name} is not installed: pip install 'anyctrader[cli,fake]'"
+    if isinstance(error, OSError):
+        what = error.strerror or str(error) or type(error).__name__
+        return escaped(f"{error.filename}: {what}" if error.filename else what)
+    # Its text may hold anything, so only its place is told.
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"a fault of anyctrader itself ({type(error).__name__}{where}); --debug shows the traceback"
+
+
+def carry_out(action: Callable[[], Awaitable[ExitCode]], *, debug: bool) -> NoReturn:
+    """Runs a command to its end, and ends with the exit code of whatever that was.
+
+    Args:
+        action: the command.
+        debug: show the traceback of an error.
+
+    Raises:
+        typer.Exit: always.
+    """
+    try:
+        code = anyio.run(action)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        remark("interrupted")
+        code = ExitCode.NO
+    except BrokenPipeError:  # whoever read our results has seen enough
+        drop_stdout()
+        code = ExitCode.DONE
+    except Exception as error:
+        cause = _only(error)
+        if isinstance(cause, BrokenPipeError):
+            drop_stdout()
+            raise typer.Exit(ExitCode.DONE) from None
+        if debug:
+            traceback.print_exception(error)
+        remark(told(cause))
+        code = code_of(cause)
+    raise typer.Exit(code) from None
+
+
+def _only(error: BaseException) -> BaseException:
+    """What a group of one holds: a task group wraps even a single exception."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,125 @@
+"""`anyctrader fake`: the fake server as a process."""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import anyio
+import typer
+
+from anyctrader.fake import ExchangeSettings, FakeServer, Host, ServerSettings, Timing
+from anyctrader.fake.exchange_settings import Delays
+from anyctrader.fake.market import MarketSettings
+from anyctrader.scripts.failures import carry_out, told
+from anyctrader.scripts.options import DebugOption, ExitCode, alone
+from anyctrader.scripts.signals import until_signalled
+from anyctrader.scripts.terminal import escaped, print_json, remark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TextIO
+
+__all__ = ["fake"]
+
+
+def fake(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of protobuf; 0: any that is free.")] = 0,
+    json_port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of JSON; 0: any that is free.")] = 0,
+    oauth_port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port of the OAuth pages, plain HTTP; 0: any that is free.")
+    ] = 0,
+    live: Annotated[bool, typer.Option("--live/--demo", help="Which of the two environments to play.")] = False,
+    seed: Annotated[str, typer.Option(help="The same seed gives the same credentials and prices.")] = "",
+    speed: Annotated[
+        int, typer.Option(min=1, help="Hours of the price path that pass in an hour: a divisor or multiple of 60.")
+    ] = 1,
+    instant: Annotated[
+        bool, typer.Option("--instant", help="Answer and fill without the real server's delays.")
+    ] = False,
+    log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What the server thinks of its clients, a line each; -: stderr.")
+    ] = None,
+    debug: DebugOption = False,
+) -> None:
+    """Runs the fake server.
+
+    When it listens it prints one JSON line with its ports, the file of its certificate authority and its made-up
+    credentials. It ends on Ctrl-C.
+
+    Example: anyctrader fake --port 5035 --seed demo
+    """
+    try:
+        market = MarketSettings(seed=_number(seed), speed=speed)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--speed") from None
+    exchange = ExchangeSettings(market=market, delays=Delays.none() if instant else Delays())
+    settings = ServerSettings(
+        host=Host.LIVE if live else Host.DEMO,
+        bind=host,
+        port=port,
+        json_port=json_port,
+        oauth_port=oauth_port,
+        seed=seed,
+        exchange=exchange,
+        timing=Timing.instant() if instant else Timing(),
+    )
+    carry_out(partial(_serve, settings, log), debug=debug)
+
+
+async def _serve(settings: ServerSettings, log: Path | None) -> ExitCode:
+    listening = False
+    with ExitStack() as stack:
+        if log is not None:
+            settings = replace(settings, log=_logger(log, stack))
+        try:
+            async with until_signalled(), FakeServer(settings) as server:
+                listening = True
+                print_json(_ready(server))
+                await anyio.sleep_forever()
+        except OSError as error:
+            if listening:
+                raise
+            remark(f"cannot listen on {settings.bind}: {told(error)}")
+            return ExitCode.NO
+    return ExitCode.DONE
+
+
+def _ready(server: FakeServer) -> dict[str, Any]:
+    return {
+        "ready": True,
+        "host": server.host,
+        "port": server.port,
+        "json_port": server.json_port,
+        "oauth_url": server.oauth_url,
+        "control_port": None,  # there is none yet
+        "ca_file": str(server.ca_file),
+        "client_id": server.client_id,
+        "client_secret": server.client_secret,
+        "access_token": server.access_token,
+        "refresh_token": server.refresh_token,
+        "accounts": [
+            {"ctidTraderAccountId": account.account_id, "isLive": account.is_live} for account in server.accounts
+        ],
+    }
+
+
+def _number(seed: str) -> int:
+    """Prices take a number for a seed."""
+    return zlib.crc32(seed.encode()) if seed else MarketSettings().seed
+
+
+def _logger(file: Path, stack: ExitStack) -> Callable[[str], None]:
+    if str(file) == "-":
+        return lambda line: remark(escaped(line))
+    opened: TextIO = stack.enter_context(file.open("a", encoding="utf-8", buffering=1))
+    return lambda line: print(escaped(line), file=opened)
+
+
+if __name__ == "__main__":
+    alone(fake)

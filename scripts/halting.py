@@ -1,0 +1,89 @@
+"""What `halt` and `resume` share: which folder, who, and the line in the audit."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from anyctrader.session import AuditUnavailable, SettingsError, load_settings, open_audit
+
+from .options import SANDBOX_FOLDER, Format
+from .terminal import escaped, print_json, print_line, remark
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anyctrader.session import Environment
+
+__all__ = ["FolderOption", "folder_of", "on_record", "resumed_by", "show", "user_name"]
+
+FolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="Where that desk keeps its files; by default where the settings say. Needs no settings."
+    ),
+]
+
+
+def folder_of(folder: Path | None, *, sandbox: bool, env_file: Path | None) -> Path:
+    """The folder whose desk is meant.
+
+    Raises:
+        SettingsError: only the settings could tell, and they cannot be used.
+    """
+    if folder is not None:
+        return folder
+    if sandbox:
+        return SANDBOX_FOLDER
+    try:
+        return load_settings(env_file).log_folder
+    except SettingsError:
+        remark("where that desk keeps its files cannot be told; --folder says it without any settings")
+        raise
+
+
+def resumed_by(environment: Environment, folder: Path | None, *, sandbox: bool) -> str:
+    """The command that lifts a halt, for people to type."""
+    where = f" --folder {shlex.quote(str(folder))}" if folder is not None else " --sandbox" if sandbox else ""
+    return f"anyctrader resume {environment.value}{where}"
+
+
+def user_name() -> str:
+    """Who sits here, as the system knows them."""
+    if os.name == "posix":
+        import pwd
+
+        try:
+            return pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:  # a user id without a name, as in some containers
+            return f"user {os.getuid()}"
+    return f"process {os.getpid()}"
+
+
+async def on_record(
+    folder: Path, environment: Environment, fact: str, fields: Mapping[str, Any], *, sandbox: bool
+) -> bool:
+    """Puts it into the order audit, unless a desk is at work there: the files have one writer only.
+
+    Returns:
+        whether the line is on the disk.
+    """
+    try:
+        async with open_audit(folder, sandbox=sandbox) as audit:
+            await audit.record(environment, fact, fields, essential=True)
+    except AuditUnavailable as error:
+        remark(f"not on record, for the audit is another's: {escaped(str(error))}")
+        return False
+    return True
+
+
+def show(output: Format, members: Mapping[str, Any], text: str) -> None:
+    """The result, in the form that was asked for."""
+    if output is Format.JSON:
+        print_json(members)
+    else:
+        print_line(text)

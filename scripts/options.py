@@ -1,0 +1,84 @@
+"""What commands share: their arguments, their exit codes, and how one of them runs by itself."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "SANDBOX_FOLDER",
+    "DebugOption",
+    "EnvFileOption",
+    "EnvironmentArgument",
+    "EnvironmentName",
+    "ExitCode",
+    "Format",
+    "FormatOption",
+    "SandboxOption",
+    "alone",
+]
+
+SANDBOX_FOLDER: Final = Path("logs/sandbox")
+"""Where a sandbox writes, relative to the working folder; no setting changes it."""
+
+
+class ExitCode(enum.IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    NO = 1
+    """The answer is no: refused by the server, a check failed, damage found, not now."""
+    USAGE = 2
+    """The command line or the settings are wrong. Nothing was connected."""
+    NO_CONNECTION = 3
+    """No link, or none that the server would serve."""
+    OUTCOME_UNKNOWN = 4
+    """Something left and its outcome is not known: look before anything is repeated."""
+    REFUSED = 5
+    """Our own guard did not let it leave."""
+
+
+class Format(enum.Enum):
+    """How results are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class EnvironmentName(enum.Enum):
+    """An environment as it is typed. The real one is `anyctrader.session.Environment`, which costs more to import."""
+
+    DEMO = "demo"
+    LIVE = "live"
+
+
+EnvironmentArgument = Annotated[EnvironmentName, typer.Argument(metavar="ENV", help="demo or live.")]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="Results for people, or a JSON object a line for programs.")
+]
+EnvFileOption = Annotated[
+    Path | None,
+    typer.Option("--env-file", metavar="FILE", help="Read settings from this file in place of .env."),
+]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+SandboxOption = Annotated[
+    bool,
+    typer.Option(
+        "--sandbox",
+        help=f"Two embedded fake servers stand in for demo and live: no account, no credentials, no settings. "
+        f"Writes to {SANDBOX_FOLDER}.",
+    ),
+]
+
+
+def alone(command: Callable[..., Any]) -> None:
+    """Runs one command for `python scripts/NAME.py`."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command()(command)
+    app()

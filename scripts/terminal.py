@@ -1,0 +1,117 @@
+"""Text on its way to a terminal or a pipe: escaped, wrapped where there is a width, never in the way of the work."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any, TextIO
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["can_show", "drop_stdout", "escaped", "is_terminal", "print_json", "print_line", "remark", "width_of"]
+
+_NARROWEST = 20
+
+
+def escaped(text: str) -> str:
+    """The text with everything that a terminal would obey, or that cannot be seen, made visible.
+
+    Control characters, line ends, marks that turn the direction of text, unassigned characters: each becomes its
+    backslash form, so that a server cannot move the cursor, forge a line, or hide a part of one.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def is_terminal(stream: TextIO | None = None) -> bool:
+    """Whether a person watches this stream (stdout if none is given)."""
+    return (stream if stream is not None else sys.stdout).isatty()
+
+
+def width_of(stream: TextIO) -> int | None:
+    """Columns of the terminal behind a stream; None where there is none and lines may be as long as they are."""
+    if not stream.isatty():
+        return None
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        return 80
+    return max(columns, _NARROWEST) if columns else 80
+
+
+def can_show(text: str, stream: TextIO | None = None) -> bool:
+    """Whether the encoding of this stream (stdout if none is given) has these characters."""
+    encoding = (stream if stream is not None else sys.stdout).encoding or "ascii"
+    try:
+        text.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def print_line(text: str = "", *, indent: str = "", hanging: str = "", colour: str = "") -> None:
+    """A line of results.
+
+    Args:
+        text: what it says; the caller has escaped what came from a server.
+        indent: put before it.
+        hanging: put before the lines that it is wrapped to.
+        colour: of the indent, as a number that terminals know (32 is green); left out where there is no terminal.
+
+    Raises:
+        BrokenPipeError: nobody reads any more.
+    """
+    _write(sys.stdout, text, indent=indent, hanging=hanging or indent, colour=colour)
+
+
+def print_json(members: Mapping[str, Any]) -> None:
+    """A JSON object on a line of results.
+
+    Raises:
+        BrokenPipeError: nobody reads any more.
+    """
+    sys.stdout.write(orjson.dumps(members).decode() + "\n")
+    sys.stdout.flush()
+
+
+def remark(text: str) -> None:
+    """Something for a person that is no result: to stderr. Never fails: what it says is not worth the command."""
+    try:
+        for line in text.splitlines():
+            _write(sys.stderr, line, indent="", hanging="  ")
+    except OSError:
+        pass
+
+
+def drop_stdout() -> None:
+    """Lets what is still buffered go nowhere, so that Python does not complain about the closed pipe at its end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, sys.stdout.fileno())
+    finally:
+        os.close(null)
+
+
+def _write(stream: TextIO, text: str, *, indent: str, hanging: str, colour: str = "") -> None:
+    width = width_of(stream)
+    if width is None:
+        lines = [indent + text]
+    else:
+        lines = textwrap.wrap(
+            text,
+            width - 1,
+            initial_indent=indent,
+            subsequent_indent=hanging,
+            break_on_hyphens=False,
+        ) or [indent]
+    for number, line in enumerate(lines):
+        shown = line if can_show(line, stream) else line.encode(stream.encoding, "backslashreplace").decode()
+        if colour and not number and width is not None:
+            shown = f"\x1b[{colour}m{shown[: len(indent)]}\x1b[0m{shown[len(indent) :]}"
+        stream.write(shown + "\n")
+    stream.flush()

@@ -1,0 +1,109 @@
+"""`anyctrader fake` as a process."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from pathlib import Path
+
+import anyio
+import orjson
+import pytest
+
+from anyctrader.session import Credentials, Environment, connect
+from anyctrader.wire import messages as oa
+
+from .programs import interrupt, run, started
+
+pytestmark = pytest.mark.timeout(120)
+
+# In the order of the design; a program that reads it may count on each of them.
+KEYS = [
+    "ready",
+    "host",
+    "port",
+    "json_port",
+    "oauth_url",
+    "control_port",
+    "ca_file",
+    "client_id",
+    "client_secret",
+    "access_token",
+    "refresh_token",
+    "accounts",
+]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_in_one_line_where_it_listens_serves_both_codecs_and_ends_when_told(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with started("fake", "--instant", "--seed", "x", cwd=tmp_path) as process:
+        assert process.stdout is not None
+        ready = orjson.loads(process.stdout.readline())
+        assert list(ready) == KEYS
+        assert ready["ready"] is True
+        assert {account["isLive"] for account in ready["accounts"]} == {False, True}
+
+        async def versions() -> list[str]:
+            account = next(each["ctidTraderAccountId"] for each in ready["accounts"] if not each["isLive"])
+            credentials = Credentials(
+                Environment.DEMO,
+                client_id=ready["client_id"],
+                client_secret=ready["client_secret"],
+                access_token=ready["access_token"],
+            )
+            found = []
+            for codec, port in (("protobuf", ready["port"]), ("json", ready["json_port"])):
+                async with connect(
+                    Environment.DEMO,
+                    credentials,
+                    codec=codec,  # type: ignore[arg-type]  # one of the two
+                    host=ready["host"],
+                    port=port,
+                    ca_file=Path(ready["ca_file"]),
+                ) as session:
+                    await session.authorize(account)
+                    found.append((await session.request(oa.ProtoOAVersionReq())).version)
+            return found
+
+        assert anyio.run(versions) == ["91", "91"]
+        assert interrupt(process, number) == ("", "")
+    assert process.returncode == 0
+    assert not Path(ready["ca_file"]).exists()
+
+
+def test_the_same_seed_gives_the_same_credentials_and_live_has_others(tmp_path: Path) -> None:
+    tokens = []
+    for arguments in (["--seed", "a"], ["--seed", "a"], ["--seed", "b"], ["--seed", "a", "--live"]):
+        with started("fake", *arguments, cwd=tmp_path) as process:
+            assert process.stdout is not None
+            tokens.append(orjson.loads(process.stdout.readline())["access_token"])
+    assert tokens[0] == tokens[1]
+    assert len(set(tokens)) == 3
+
+
+def test_a_port_that_is_taken_is_said_and_no_traceback(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run("fake", "--port", str(taken.getsockname()[1]), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "cannot listen on 127.0.0.1: Address already in use\n"
+
+
+@pytest.mark.parametrize("arguments", [["--speed", "7"], ["--port", "70000"], ["--seed"], ["extra"]])
+def test_a_wrong_command_line_is_a_usage_error(tmp_path: Path, arguments: list[str]) -> None:
+    done = run("fake", *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+
+
+def test_what_it_thinks_of_its_clients_goes_to_a_file(tmp_path: Path) -> None:
+    with started("fake", "--log", "clients.log", cwd=tmp_path) as process:
+        assert process.stdout is not None
+        ready = orjson.loads(process.stdout.readline())
+        with socket.create_connection((ready["host"], ready["port"])) as plain:
+            plain.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while plain.recv(4096):
+                pass
+        interrupt(process)
+    assert (tmp_path / "clients.log").read_text() != ""

@@ -1,0 +1,90 @@
+"""`anyctrader halt` and `anyctrader resume`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from anyctrader.session import Environment, Mode
+from anyctrader.session import halt as halts
+from anyctrader.session.verification import verify
+
+from .programs import json_lines, run
+
+
+def lines_of(folder: Path) -> list[tuple[str, str, str]]:
+    lines = [orjson.loads(line) for line in (folder / "order_audit.jsonl").read_text().splitlines()]
+    return [(line["environment"], line["fact"], line["reason"]) for line in lines]
+
+
+def test_a_halt_stands_until_it_is_resumed_and_both_are_on_record(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    done = run("halt", "live", "--why", "feed looks \x1b[31m wrong", "--folder", "desk", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("live is halted: nothing that trades leaves")
+    assert "`anyctrader resume live --folder desk` lifts it." in done.stdout
+    found = halts.read(folder, Environment.LIVE)
+    assert found is not None
+    assert (found.mode, found.why) == (Mode.OFF, "feed looks \x1b[31m wrong")
+    assert halts.read(folder, Environment.DEMO) is None
+
+    done = run("resume", "live", "--folder", "desk", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "feed looks \\x1b[31m wrong" in done.stdout
+    assert halts.read(folder, Environment.LIVE) is None
+    assert lines_of(folder) == [
+        ("live", "halt", "feed looks \x1b[31m wrong"),
+        ("live", "resume", "feed looks \x1b[31m wrong"),
+    ]
+    assert verify(folder) == []
+
+
+def test_a_halt_may_leave_what_reduces_and_a_stricter_one_stays(tmp_path: Path) -> None:
+    for arguments, mode in ((["--reduce-only"], "reduce_only"), ([], "off"), (["--reduce-only"], "off")):
+        done = run("halt", "demo", "--sandbox", "--format", "json", *arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        (line,) = json_lines(done.stdout)
+        assert (line["environment"], line["halted"], line["mode"], line["recorded"]) == ("demo", True, mode, True)
+    line = orjson.loads((tmp_path / "logs" / "sandbox" / "order_audit.jsonl").read_text().splitlines()[0])
+    assert line["sandbox"] is True
+
+
+def test_resuming_what_is_not_halted_changes_nothing(tmp_path: Path) -> None:
+    done = run("resume", "demo", "--folder", ".", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "demo was not halted.\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_folder_is_that_of_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "my.env").write_text(
+        "CTRADER_DEMO_APPLICATION_ID=a\nCTRADER_DEMO_APPLICATION_SECRET=b\nCTRADER_DEMO_ACCESS_TOKEN=c\n"
+        "CTRADER_DEMO_ACCOUNT_ID=1\nCTRADER_LOG_FOLDER=there\n"
+    )
+    assert run("halt", "demo", "--env-file", "my.env", cwd=tmp_path).returncode == 0
+    assert halts.read(tmp_path / "there", Environment.DEMO) is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["halt"], "ENV"),
+        (["halt", "prod"], "'prod' is not one of 'demo', 'live'"),
+        (["halt", "live"], "--folder says it without any settings"),
+        (["resume", "live"], "copy .env.example to .env"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("halt", "live", "--folder", "file", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "file" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from anyctrader.scripts import terminal
+from anyctrader.scripts.terminal import can_show, escaped, print_json, print_line, remark
+
+
+class Screen(io.StringIO):
+    """A terminal of so many columns."""
+
+    encoding = "utf-8"  # type: ignore[assignment]
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 1
+
+
+def screen_of(columns: int, monkeypatch: pytest.MonkeyPatch) -> Screen:
+    screen = Screen()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setattr(terminal.os, "get_terminal_size", lambda _: os.terminal_size((columns, 24)))
+    return screen
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain, ünï ✓", "plain, ünï ✓"),
+        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        ("two\r\nlines\u2028three", "two\\r\\nlines\\u2028three"),
+        ("turned \u202etxt", "turned \\u202etxt"),
+        ("c1 \x9b2J", "c1 \\x9b2J"),
+        ("lone \ud800", "lone \\ud800"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_made_visible(text: str, shown: str) -> None:
+    assert escaped(text) == shown
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80])
+def test_a_line_keeps_within_the_terminal_and_hangs_below_its_mark(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = screen_of(columns, monkeypatch)
+    print_line("one two three four five six seven eight nine ten", indent="  ✓ ", hanging="    ", colour="32")
+    lines = screen.getvalue().replace("\x1b[32m", "").replace("\x1b[0m", "").splitlines()
+    assert all(len(line) < columns for line in lines)
+    assert lines[0].startswith("  ✓ one")
+    assert all(line.startswith("    ") for line in lines[1:])
+
+
+def test_a_word_that_is_longer_than_the_terminal_is_cut_rather_than_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = screen_of(20, monkeypatch)
+    print_line("x" * 50)
+    assert screen.getvalue().replace("\n", "") == "x" * 50
+
+
+def test_in_a_pipe_a_line_is_one_line_without_colours(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "word " * 100
+    print_line(text.strip(), indent="  ok ", colour="32")
+    assert capsys.readouterr().out == f"  ok {text.strip()}\n"
+
+
+def test_a_stream_that_lacks_a_character_gets_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    assert not can_show("✓")
+    print_line("✓ done")
+    assert raw.getvalue() == b"\\u2713 done\n"
+
+
+def test_json_is_an_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"a": 1, "text": "two\nlines"})
+    assert capsys.readouterr().out == '{"a":1,"text":"two\\nlines"}\n'
+
+
+def test_a_remark_goes_to_stderr_and_a_closed_one_is_no_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remark("careful\nnow")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "careful\nnow\n")
+
+    class Closed(io.StringIO):
+        def write(self, text: str) -> Any:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Closed())
+    remark("nobody hears this")
