@@ -7,6 +7,7 @@ has it installed, because of the plugin, and must neither wait for it nor fail w
 from __future__ import annotations
 
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,20 +55,22 @@ __all__ = [
     "shared_directory",
 ]
 
-_HOMES = {
-    "accounts": ("AccountSettings",),
-    "blocking": ("BlockingServer", "blocking_server"),
-    "certificates": ("WrongCertificate",),
-    "clients": ("Client", "Frame"),
-    "exchange": ("Exchange", "ExchangeSettings"),
-    "exchange_settings": ("Delays",),
-    "observations": ("Observations", "Seen"),
-    "registration": ("shared_directory",),
-    "server": ("FakeServer", "FakeServerFailed", "StrictnessViolated"),
-    "settings": ("AnswerVariants", "Host", "Limits", "ServerSettings", "Timing"),
-    "tokens": ("Application", "Directory", "Grant", "TokenPolicy", "TokenScope"),
-    "variants": ("Variants",),
-}
+_HOMES = MappingProxyType(
+    {
+        "accounts": ("AccountSettings",),
+        "blocking": ("BlockingServer", "blocking_server"),
+        "certificates": ("WrongCertificate",),
+        "clients": ("Client", "Frame"),
+        "exchange": ("Exchange", "ExchangeSettings"),
+        "exchange_settings": ("Delays",),
+        "observations": ("Observations", "Seen"),
+        "registration": ("shared_directory",),
+        "server": ("FakeServer", "FakeServerFailed", "StrictnessViolated"),
+        "settings": ("AnswerVariants", "Host", "Limits", "ServerSettings", "Timing"),
+        "tokens": ("Application", "Directory", "Grant", "TokenPolicy", "TokenScope"),
+        "variants": ("Variants",),
+    }
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -125,7 +125,7 @@ class Execution:
     def obstacle(self, account: Account, order: Order) -> str | None:
         """The error code of what keeps an order from being filled now, or None."""
         floor, symbol_id = self._floor, order.symbol.symbol_id
-        if symbol_id not in floor.market.prices:
+        if not floor.is_priced(account, order.symbol):
             return "NO_QUOTES"
         if not floor.market.is_open(symbol_id, floor.now_ms):
             holiday = floor.market.schedules[symbol_id].is_holiday(floor.now_ms)

@@ -96,6 +96,15 @@ class Floor:
             raise invalid(f"Symbol not found with id {symbol_id}", code="SYMBOL_NOT_FOUND")
         return symbol
 
+    def is_priced(self, account: Account, symbol: Symbol) -> bool:
+        """Whether a symbol has quotes, and its value can be told in the account's currency."""
+        market, deposit = self.market, account.settings.deposit_asset
+        return symbol.symbol_id in market.prices and not (
+            market.chain(symbol.base, "USD") is None
+            or market.chain(symbol.quote, deposit) is None
+            or market.chain("USD", deposit) is None
+        )
+
     def waiting(self, symbol_id: int) -> Triggers:
         """The waiting orders of a symbol."""
         triggers = self.triggers.get(symbol_id)

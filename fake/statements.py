@@ -95,7 +95,7 @@ class Statements:
             Denial: SYMBOL_NOT_FOUND, or NO_QUOTES.
         """
         symbol = self._floor.symbol(req.symbolId)
-        if symbol.symbol_id not in self._floor.market.prices:
+        if not self._floor.is_priced(account, symbol):
             raise invalid("No quotes for symbol", code="NO_QUOTES")
         buy = rates_of(self._floor, account, symbol, buy=True)
         sell = rates_of(self._floor, account, symbol, buy=False)

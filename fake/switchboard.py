@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..wire import LocalProtocolError, Message, UnknownPayload
@@ -33,7 +34,7 @@ _FILLS = (oa.ProtoOAExecutionType.ORDER_FILLED, oa.ProtoOAExecutionType.ORDER_PA
 _ERRORS = (oa.ProtoOAErrorRes, oa.ProtoOAOrderErrorEvent, oa.ProtoErrorRes)
 # Section 18: a field that the schema does not have, so that clients prove they skip it. The exchange puts it into the
 # protobuf message; JSON has no place for it there.
-_EXTRA_KEYS = {"anyctraderExtra": 1}
+_EXTRA_KEYS = MappingProxyType({"anyctraderExtra": 1})
 
 
 class Switchboard:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..wire import messages as oa
@@ -33,13 +34,15 @@ __all__ = ["Trading"]
 _Event = oa.ProtoOAExecutionType
 _Kind = oa.ProtoOAOrderType
 _Force = oa.ProtoOATimeInForce
-_TEXTS = {
-    "MARKET_CLOSED": "Market is closed",
-    "SYMBOL_HAS_HOLIDAY": "Symbol has a holiday",
-    "NO_QUOTES": "No quotes for symbol",
-    "NOT_ENOUGH_MONEY": "Not enough funds to open position",
-    "POSITION_NOT_FOUND": "Position not found",
-}
+_TEXTS = MappingProxyType(
+    {
+        "MARKET_CLOSED": "Market is closed",
+        "SYMBOL_HAS_HOLIDAY": "Symbol has a holiday",
+        "NO_QUOTES": "No quotes for symbol",
+        "NOT_ENOUGH_MONEY": "Not enough funds to open position",
+        "POSITION_NOT_FOUND": "Position not found",
+    }
+)
 
 
 class Trading:

@@ -16,6 +16,7 @@ import tempfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
@@ -39,16 +40,18 @@ STUB = "schema.pyi"
 _MESSAGE, _ENUM, _FIELD, _VALUE = 4, 5, 2, 2
 
 _F = FieldDescriptorProto
-_SCALARS = {
-    _F.TYPE_BOOL: "bool",
-    _F.TYPE_BYTES: "bytes",
-    _F.TYPE_DOUBLE: "float",
-    _F.TYPE_INT32: "int",
-    _F.TYPE_INT64: "int",
-    _F.TYPE_STRING: "str",
-    _F.TYPE_UINT32: "int",
-    _F.TYPE_UINT64: "int",
-}
+_SCALARS = MappingProxyType(
+    {
+        _F.TYPE_BOOL: "bool",
+        _F.TYPE_BYTES: "bytes",
+        _F.TYPE_DOUBLE: "float",
+        _F.TYPE_INT32: "int",
+        _F.TYPE_INT64: "int",
+        _F.TYPE_STRING: "str",
+        _F.TYPE_UINT32: "int",
+        _F.TYPE_UINT64: "int",
+    }
+)
 
 _STUB_HEAD = '''\
 """The message classes and enums of the cTrader Open API, by their published names.
@@ -149,9 +152,7 @@ def stale(folder: Path) -> list[str]:
 def main(arguments: list[str] | None = None) -> int:
     """Write the output, or with ``--check`` only tell what is stale. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="compile", description="Compile the published schema.")
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 if committed output is stale"
-    )
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if committed output is stale")
     try:
         if parser.parse_args(arguments).check:
             old = stale(HERE)
@@ -185,9 +186,7 @@ def _docstring(text: str | None, indent: str) -> Iterator[str]:
             yield f'{indent}"""'
 
 
-def _enum(
-    enum: EnumDescriptorProto, comments: dict[tuple[int, ...], str], path: tuple[int, ...]
-) -> Iterator[str]:
+def _enum(enum: EnumDescriptorProto, comments: dict[tuple[int, ...], str], path: tuple[int, ...]) -> Iterator[str]:
     yield f"class {enum.name}(IntEnum):"
     yield from _docstring(comments.get(path), "    ")
     for index, value in enumerate(enum.value):
@@ -197,18 +196,14 @@ def _enum(
         yield from _docstring(comments.get((*path, _VALUE, index)), "    ")
 
 
-def _message(
-    message: DescriptorProto, comments: dict[tuple[int, ...], str], path: tuple[int, ...]
-) -> Iterator[str]:
+def _message(message: DescriptorProto, comments: dict[tuple[int, ...], str], path: tuple[int, ...]) -> Iterator[str]:
     yield "@final"  # as protobuf has it at runtime
     yield f"class {message.name}(Message):"
     yield from _docstring(comments.get(path), "    ")
     parameters: list[str] = []
     for index, field in enumerate(message.field):
         kind, accepted = _types(message, field)
-        if (
-            field.type == _F.TYPE_MESSAGE or field.label == _F.LABEL_REPEATED
-        ):  # filled in place, never assigned
+        if field.type == _F.TYPE_MESSAGE or field.label == _F.LABEL_REPEATED:  # filled in place, never assigned
             yield "    @property"
             yield f"    def {field.name}(self) -> {kind}:"
             doc = list(_docstring(comments.get((*path, _FIELD, index)), "        "))

@@ -29,9 +29,7 @@ def test_check_names_the_file_that_is_stale_and_leaves_it_alone(folder, name, ca
     damaged = (folder / name).read_bytes() + b"\n"
     (folder / name).write_bytes(damaged)
     assert compiler.main(["--check"]) == 1
-    assert capsys.readouterr().err.splitlines() == [
-        f"{folder / name} is stale: run python -m anyctrader.proto.compile"
-    ]
+    assert capsys.readouterr().err.splitlines() == [f"{folder / name} is stale: run python -m anyctrader.proto.compile"]
     assert (folder / name).read_bytes() == damaged
 
 

@@ -18,9 +18,7 @@ MESSAGE_FACTS = {name: rows for file in FACTS.values() for name, rows in file["m
 ENUM_FACTS = {name: values for file in FACTS.values() for name, values in file["enums"].items()}
 
 SCALARS = {"bool", "bytes", "double", "int32", "int64", "string", "uint32", "uint64"}
-WITH_ENUMS = [
-    (message, row) for message, rows in MESSAGE_FACTS.items() for row in rows if row["type"] in ENUM_FACTS
-]
+WITH_ENUMS = [(message, row) for message, rows in MESSAGE_FACTS.items() for row in rows if row["type"] in ENUM_FACTS]
 ids = [f"{message}.{row['name']}" for message, row in WITH_ENUMS]
 
 
@@ -62,9 +60,7 @@ def test_the_descriptor_set_holds_the_published_files_in_an_order_that_loads():
 @pytest.mark.parametrize("name", FACTS)
 def test_each_published_message_and_field_is_compiled_and_nothing_else(name):
     (file,) = (f for f in descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS).file if f.name == name)
-    compiled = {
-        message.name: [published_form(field) for field in message.field] for message in file.message_type
-    }
+    compiled = {message.name: [published_form(field) for field in message.field] for message in file.message_type}
     assert compiled == FACTS[name]["messages"]
     for message in file.message_type:
         assert not [*message.nested_type, *message.enum_type, *message.oneof_decl, *message.extension]
@@ -169,9 +165,7 @@ print("both work")
 """
 
 
-@pytest.mark.parametrize(
-    "program", [REGISTER + IMPORT, IMPORT + REGISTER], ids=["theirs first", "ours first"]
-)
+@pytest.mark.parametrize("program", [REGISTER + IMPORT, IMPORT + REGISTER], ids=["theirs first", "ours first"])
 def test_an_sdk_that_registers_the_same_names_can_be_imported_beside_it(program):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program + BOTH_WORK],
@@ -225,9 +219,7 @@ def test_an_unset_enum_field_reads_as_its_default_and_counts_as_unset(message, r
 def test_every_request_response_and_event_has_its_published_payload_type_as_default():
     numbers = {}
     for name, cls in oa.MESSAGES.items():
-        if row := next(
-            (r for r in MESSAGE_FACTS[name] if r["name"] == "payloadType" and "default" in r), None
-        ):
+        if row := next((r for r in MESSAGE_FACTS[name] if r["name"] == "payloadType" and "default" in r), None):
             numbers[name] = read_number(cls(), "payloadType")
             assert numbers[name] == ENUM_FACTS[row["type"]][row["default"]]
     assert len(set(numbers.values())) == len(numbers)

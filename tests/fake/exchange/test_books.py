@@ -55,8 +55,7 @@ class Day:
         self.venue.place(MARKET, side, steps * STEP[symbol_id], symbolId=symbol_id, **levels)
 
     def pending(self, symbol_id: int, side: int, steps: int, distance: int) -> None:
-        quote = self.venue.exchange.quote(symbol_id)
-        assert quote is not None
+        quote = self.venue.quote(symbol_id)
         price = (quote.bid + distance * POINT[symbol_id]) / 100_000
         kind, field = (LIMIT, "limitPrice") if (distance < 0) is (side == BUY) else (STOP, "stopPrice")
         self.venue.place(kind, side, steps * STEP[symbol_id], symbolId=symbol_id, **{field: price})
@@ -74,8 +73,7 @@ class Day:
         position = self._position(pick)
         if position is None:
             return
-        quote = self.venue.exchange.quote(position.symbol.symbol_id)
-        assert quote is not None
+        quote = self.venue.quote(position.symbol.symbol_id)
         shift = distance * POINT[position.symbol.symbol_id]
         stop = quote.bid - shift if position.is_buy else quote.ask + shift
         self.venue.ask(
@@ -91,8 +89,7 @@ class Day:
             self.venue.ask(oa.ProtoOACancelOrderReq, orderId=orders[pick % len(orders)])
 
     def move(self, symbol_id: int, points: int) -> None:
-        quote = self.venue.exchange.quote(symbol_id)
-        assert quote is not None
+        quote = self.venue.quote(symbol_id)
         shift = points * POINT[symbol_id]
         self.venue.price(symbol_id, quote.bid + shift, quote.ask + shift)
 

@@ -148,7 +148,7 @@ def test_running_bar_is_included_and_a_window_may_end_in_the_future() -> None:
     answer = bars(venue, P.H1, fromTimestamp=T0 - HOUR_MS, toTimestamp=T0 + 10 * HOUR_MS)
     running = answer.trendbar[-1]
     assert running.utcTimestampInMinutes == T0 // HOUR_MS * 60
-    assert prices(running)[3] == venue.exchange.quote(EURUSD).bid  # type: ignore[union-attr]
+    assert prices(running)[3] == venue.quote(EURUSD).bid
 
 
 def test_page_of_bars_is_14_000_and_a_setting() -> None:

@@ -142,11 +142,10 @@ def test_quotes_are_never_crossed_and_often_one_sided() -> None:
 
 def test_quote_says_which_sides_changed() -> None:
     venue = Venue(hold=False)
-    last = {symbol_id: venue.exchange.quote(symbol_id) for symbol_id in venue.exchange.symbol_ids}
+    last = {symbol_id: venue.quote(symbol_id) for symbol_id in venue.exchange.symbol_ids}
     venue.wait(60_000)
     for quote in only_quotes(venue.seen):
         before = last[quote.symbol_id]
-        assert before is not None
         assert quote.bid_changed is (quote.bid != before.bid)
         assert quote.ask_changed is (quote.ask != before.ask)
         last[quote.symbol_id] = quote

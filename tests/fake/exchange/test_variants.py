@@ -225,9 +225,7 @@ def test_refusals_may_arrive_as_rejected_events() -> None:
 def test_marks_of_a_stop_out(variant: StopOutMark, on_order: bool, on_event: bool) -> None:
     venue = Venue(accounts=one_account(balance=20_000), variants=Variants(stop_out_mark=variant))
     venue.open(BUY, 15 * MICRO)
-    venue.price(EURUSD, 109_200, 109_210)
-    events = [push for push in venue.seen if isinstance(getattr(push, "message", None), oa.ProtoOAExecutionEvent)]
-    accepted = events[-1].message  # type: ignore[union-attr]
+    accepted = venue.price(EURUSD, 109_200, 109_210)[-1].message
     assert accepted.order.orderType == MARKET
     assert (accepted.order.isStopOut, accepted.isServerEvent) == (on_order, on_event)
 

@@ -91,6 +91,11 @@ class Venue:
     def price(self, symbol_id: int, bid: int, ask: int) -> list[Push]:
         return self._kept(self.exchange.set_price(symbol_id, bid=bid, ask=ask, now_ms=self.now_ms))
 
+    def quote(self, symbol_id: int) -> Quote:
+        quote = self.exchange.quote(symbol_id)
+        assert quote is not None
+        return quote
+
     def place(self, kind: int = MARKET, side: int = BUY, volume: int = MICRO, **fields: Any) -> list[Push]:
         """Place an order of EURUSD unless told otherwise."""
         fields.setdefault("symbolId", EURUSD)
