@@ -6,6 +6,7 @@ Used alone, this package guards nothing: whatever it is given it encodes, orders
 from .catalog import Budget, Kind, Permission
 from .codecs import Codec, JsonCodec, Message, ProtobufCodec, UnknownPayload
 from .connection import Connection, Role
+from .drift import Drift, UnknownEnum, UnknownField, unknown_enums, unknown_fields
 from .errors import (
     CTraderError,
     FrameTooLarge,
@@ -14,7 +15,7 @@ from .errors import (
     RemoteProtocolError,
     UndecodablePayload,
 )
-from .framing import Delimiting, FrameDecoder, encode_frame
+from .framing import Delimiting, FrameDecoder, encode_frame, framing_of
 from .states import AccountState, ConnectionState
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Connection",
     "ConnectionState",
     "Delimiting",
+    "Drift",
     "FrameDecoder",
     "FrameTooLarge",
     "JsonCodec",
@@ -37,6 +39,11 @@ __all__ = [
     "RemoteProtocolError",
     "Role",
     "UndecodablePayload",
+    "UnknownEnum",
+    "UnknownField",
     "UnknownPayload",
     "encode_frame",
+    "framing_of",
+    "unknown_enums",
+    "unknown_fields",
 ]

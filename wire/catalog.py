@@ -101,13 +101,15 @@ _SESSION = (
     oa.ProtoOARefreshTokenReq,
     oa.ProtoOAVersionReq,
 )
-_TRADES = {
-    oa.ProtoOANewOrderReq: Permission.OPEN,
-    oa.ProtoOAAmendOrderReq: Permission.CHANGE,
-    oa.ProtoOAAmendPositionSLTPReq: Permission.CHANGE,
-    oa.ProtoOAClosePositionReq: Permission.CLOSE,
-    oa.ProtoOACancelOrderReq: Permission.CANCEL,
-}
+_TRADES = MappingProxyType(
+    {
+        oa.ProtoOANewOrderReq: Permission.OPEN,
+        oa.ProtoOAAmendOrderReq: Permission.CHANGE,
+        oa.ProtoOAAmendPositionSLTPReq: Permission.CHANGE,
+        oa.ProtoOAClosePositionReq: Permission.CLOSE,
+        oa.ProtoOACancelOrderReq: Permission.CANCEL,
+    }
+)
 _WRITES = (oa.ProtoOAMarginCallUpdateReq,)
 # Section 5: four are agreed to be historical, OrderListReq is disputed, the rest unproven. Counting one too many
 # against the smaller budget costs time; one too few costs a refusal.

@@ -5,19 +5,24 @@ Both codecs give and take the same `Message`: who has one cannot tell how it tra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import orjson
 from google.protobuf.message import DecodeError
 
 from . import messages as oa
+from .envelope import read_envelope, write_envelope
 from .errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
 from .json_fields import FieldError, JsonFields
+from .shape import missing_fields
 from .text import broken_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .json_fields import Path
 
 
 __all__ = ["Codec", "JsonCodec", "Message", "ProtobufCodec", "UnknownPayload"]
@@ -29,27 +34,39 @@ class UnknownPayload:
 
     Attributes:
         payload_type: the number in the envelope.
-        body: the payload as it came: serialised bytes from protobuf, an object from JSON, None where there was none.
+        body: the payload as it came: serialised bytes from protobuf, an object (or whatever else stood there) from
+            JSON, None where there was none.
     """
 
     payload_type: int
-    body: bytes | Mapping[str, Any] | None = None
+    body: Any = field(default=None, repr=False)  # nobody knows what is in it: it stays out of logs
 
 
 @dataclass(slots=True)
 class Message:
     """A payload and the id that ties an answer to its request.
 
+    What a newer server put into it is kept, and written again by the codec that read it (the other flavour has no
+    way to say it and leaves it out); `unknown_fields` and `unknown_enums` list it.
+
     Attributes:
-        payload: a message of the schema, or an `UnknownPayload`. Typed loosely: it is one of 88 classes.
+        payload: a message of the schema, or an `UnknownPayload`. Typed loosely: it is one of 91 classes.
         client_msg_id: `ProtoMessage.clientMsgId`, or None where the envelope has none.
-        unknown_keys: what JSON brought that the schema does not name: path (`order.newField`) to value. Protobuf
-            keeps such fields inside the payload itself.
+        unknown_keys: what JSON brought that the schema does not name: path (`("order", "newField")`) to value.
+            Protobuf keeps such fields inside the payload itself.
+        unknown_envelope: what the envelope carried beside its published fields: a JSON object, or protobuf bytes.
     """
 
     payload: Any
     client_msg_id: str | None = None
-    unknown_keys: Mapping[str, Any] | None = None
+    unknown_keys: Mapping[Path, Any] | None = None
+    unknown_envelope: Any = None
+
+    def __repr__(self) -> str:
+        # Payloads may carry tokens, and a repr ends up in logs and tracebacks.
+        payload = self.payload
+        name = oa.name_of(payload.payload_type) if isinstance(payload, UnknownPayload) else type(payload).__name__
+        return f"<Message {name} client_msg_id={self.client_msg_id!r}>"
 
     @property
     def payload_type(self) -> int:
@@ -76,7 +93,8 @@ class Codec(Protocol):
         """The body of a frame: bytes without the length.
 
         Raises:
-            LocalProtocolError: a required field is missing, or the message is none of the schema's.
+            LocalProtocolError: a required field is missing, the message is none of the schema's or says another
+                payload type of itself, or this flavour has no way to say it.
         """
 
     def decode(self, body: bytes) -> Message:
@@ -97,51 +115,41 @@ class ProtobufCodec:
         """See `Codec.encode`."""
         payload_type = _checked_type(message)
         payload = message.payload
-        if isinstance(payload, UnknownPayload):
-            if payload.body is not None and not isinstance(payload.body, bytes):
-                raise LocalProtocolError(f"{message.name} came as JSON and cannot travel as protobuf")
+        if not isinstance(payload, UnknownPayload):
+            body = payload.SerializePartialToString()
+        elif payload.body is None or isinstance(payload.body, bytes):
             body = payload.body
         else:
-            body = payload.SerializePartialToString()
-        envelope = oa.ProtoMessage(payloadType=payload_type, payload=body, clientMsgId=message.client_msg_id)
-        return envelope.SerializeToString()
+            raise LocalProtocolError(f"{message.name} came as JSON and cannot travel as protobuf")
+        extras = message.unknown_envelope
+        return write_envelope(
+            payload_type, body, message.client_msg_id, extras=extras if isinstance(extras, bytes) else None
+        )
 
     def decode(self, body: bytes) -> Message:
         """See `Codec.decode`."""
-        envelope = oa.ProtoMessage()
-        try:
-            envelope.ParseFromString(body)
-        except DecodeError as error:
-            raise RemoteProtocolError(f"a frame of {len(body)} bytes is no ProtoMessage: {error}") from None
-        if not envelope.HasField("payloadType"):
-            raise RemoteProtocolError(f"a ProtoMessage of {len(body)} bytes has no payloadType")
-        payload_type = envelope.payloadType
-        client_msg_id = envelope.clientMsgId if envelope.HasField("clientMsgId") else None
-        if isinstance(client_msg_id, bytes):
-            raise UndecodablePayload(
-                "clientMsgId is not UTF-8", payload_type, client_msg_id=None, body=envelope.payload
-            )
+        payload_type, raw, client_msg_id, extras = read_envelope(body)
         cls = oa.class_of(payload_type)
         if cls is None:
-            raw = envelope.payload if envelope.HasField("payload") else None
-            return Message(UnknownPayload(payload_type, raw), client_msg_id)
-        payload = cls()
+            return Message(UnknownPayload(payload_type, raw), client_msg_id, None, extras)
+        missing: tuple[str, ...] = ()
         try:
-            payload.ParseFromString(envelope.payload)
-        except DecodeError as error:
-            raise UndecodablePayload(
-                f"no {cls.__name__}: {error}",
-                payload_type,
-                client_msg_id=client_msg_id,
-                body=envelope.payload,
-            ) from None
-        if not payload.IsInitialized():
-            problem = _missing(payload)
-        elif (path := broken_text(payload)) is not None:
-            problem = f"{cls.__name__}.{path} is not UTF-8"
+            payload: Any = cls.FromString(raw or b"")
+        except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+            # The last two: protobuf's Python runtime, see read_envelope.
+            problem = f"no {cls.__name__}: {error}"
         else:
-            return Message(payload, client_msg_id)
-        raise UndecodablePayload(problem, payload_type, client_msg_id=client_msg_id, body=envelope.payload)
+            if not payload.IsInitialized():
+                problem, missing = _missing(payload)
+            elif payload.payloadType != payload_type:
+                problem = f"the {cls.__name__} in it says that its payload type is {payload.payloadType}"
+            elif (path := broken_text(payload)) is not None:
+                problem = f"{cls.__name__}.{path} is not UTF-8"
+            else:
+                return Message(payload, client_msg_id, None, extras)
+        raise UndecodablePayload(
+            problem, payload_type, client_msg_id=client_msg_id, body=raw or b"", missing_fields=missing
+        )
 
 
 class JsonCodec:
@@ -158,10 +166,11 @@ class JsonCodec:
 
     def encode(self, message: Message) -> bytes:
         """See `Codec.encode`."""
+        payload_type = _checked_type(message)
         envelope: dict[str, Any] = {}
         if message.client_msg_id is not None:
             envelope["clientMsgId"] = message.client_msg_id
-        envelope["payloadType"] = _checked_type(message)
+        envelope["payloadType"] = payload_type
         payload = message.payload
         if isinstance(payload, UnknownPayload):
             if isinstance(payload.body, bytes):
@@ -173,6 +182,8 @@ class JsonCodec:
                 envelope["payload"] = self._fields.to_json(payload, unknown_keys=message.unknown_keys)
             except FieldError as error:
                 raise LocalProtocolError(f"{message.name}: {error}") from None
+        if isinstance(message.unknown_envelope, dict):
+            envelope |= message.unknown_envelope
         try:
             return orjson.dumps(envelope)
         except orjson.JSONEncodeError as error:
@@ -183,59 +194,129 @@ class JsonCodec:
         try:
             envelope = orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            raise RemoteProtocolError(f"{len(body)} bytes are no JSON: {error.msg} at byte {error.pos}") from None
-        if not isinstance(envelope, dict):
-            raise RemoteProtocolError(f"the JSON text is a {type(envelope).__name__}, not an object")
-        payload_type = _json_payload_type(envelope.get("payloadType"))
-        client_msg_id = envelope.get("clientMsgId")
-        if client_msg_id is not None and not isinstance(client_msg_id, str):
-            raise RemoteProtocolError(f"clientMsgId is a {type(client_msg_id).__name__}, not a string")
-        raw = envelope.get("payload")
+            raise self._refusal(body, f"{len(body)} bytes are no JSON: {error.msg} at byte {error.pos}") from None
+        return self._message(_json_envelope(envelope), body)
+
+    def _message(self, envelope: _JsonEnvelope, body: bytes) -> Message:
+        payload_type, raw, client_msg_id, extras = envelope
         cls = oa.class_of(payload_type)
-        if cls is None:
-            return Message(UnknownPayload(payload_type, raw), client_msg_id)
+        missing: tuple[str, ...] = ()
+        if client_msg_id is not None and not isinstance(client_msg_id, str):
+            problem, client_msg_id = "clientMsgId is not a string", None
+        elif cls is None:
+            return Message(UnknownPayload(payload_type, raw), client_msg_id, None, extras)
+        else:
+            try:
+                payload, unknown_keys = self._fields.from_json(cls, {} if raw is None else raw)
+            except FieldError as error:
+                problem = f"no {cls.__name__}: {error}"
+            else:
+                if not payload.IsInitialized():
+                    problem, missing = _missing(payload)
+                elif (said := getattr(payload, "payloadType")) != payload_type:  # noqa: B009 - the stub has no such field
+                    problem = f"the {cls.__name__} in it says that its payload type is {said}"
+                else:
+                    return Message(payload, client_msg_id, unknown_keys, extras)
+        raise UndecodablePayload(
+            problem, payload_type, client_msg_id=client_msg_id, body=_text_of(raw, body), missing_fields=missing
+        )
+
+    def _refusal(self, body: bytes, reason: str) -> RemoteProtocolError:
+        """What is wrong with a text that is no JSON.
+
+        NaN, Infinity, 1e999 and half a surrogate pair are no JSON, yet some writers write them and Python's own
+        parser reads them. With its help it can be told which message, and which field, is to blame: the frame ends
+        where it should, so the stream is still good.
+        """
         try:
-            payload, unknown_keys = self._fields.from_json(cls, {} if raw is None else raw)
-        except FieldError as error:
-            raise UndecodablePayload(
-                f"no {cls.__name__}: {error}",
-                payload_type,
-                client_msg_id=client_msg_id,
-                body=orjson.dumps(raw),
-            ) from None
-        if not payload.IsInitialized():
-            raise UndecodablePayload(
-                _missing(payload), payload_type, client_msg_id=client_msg_id, body=orjson.dumps(raw)
-            )
-        return Message(payload, client_msg_id, unknown_keys)
+            envelope = _json_envelope(json.loads(body.decode()))
+        except (RemoteProtocolError, ValueError, RecursionError):
+            return RemoteProtocolError(reason)
+        payload_type, _, client_msg_id, _ = envelope
+        if not isinstance(client_msg_id, str) or not _is_text(client_msg_id):
+            client_msg_id = None
+        try:
+            self._message(envelope, body)
+        except UndecodablePayload as fault:
+            reason = fault.reason
+        except ValueError:  # half a surrogate pair, where protobuf wants text
+            pass
+        return UndecodablePayload(reason, payload_type, client_msg_id=client_msg_id, body=body)
 
 
 def _checked_type(message: Message) -> int:
-    """The payload type, once the payload is known to be complete and to say the same of itself."""
+    """The payload type, once the message is known to be complete and to say the same of itself."""
     payload = message.payload
     try:
         payload_type = message.payload_type
     except KeyError as error:
         raise LocalProtocolError(error.args[0]) from None
+    if message.client_msg_id is not None and not isinstance(message.client_msg_id, str):
+        raise LocalProtocolError(f"{message.name}: a client message id is a string")
     if isinstance(payload, UnknownPayload):
+        # What is judged by its payload type and its account must have both where they can be seen.
+        if oa.class_of(payload_type) is not None:
+            raise LocalProtocolError(f"{message.name} is known to the schema: it travels as its class, not as bytes")
+        if not isinstance(payload_type, int) or not 0 <= payload_type <= _LARGEST_TYPE:
+            raise LocalProtocolError(f"{message.name}: a payload type is a number of 32 bits")
         return payload_type
     if payload.payloadType != payload_type:
         raise LocalProtocolError(
             f"{message.name} has payload type {payload_type}, but its field payloadType says {payload.payloadType}"
         )
     if not payload.IsInitialized():
-        raise LocalProtocolError(_missing(payload))
+        raise LocalProtocolError(_missing(payload)[0])
     return payload_type
 
 
-def _missing(payload: Any) -> str:
-    names = ", ".join(payload.FindInitializationErrors())
-    return f"{type(payload).__name__} lacks required fields: {names}"
+_LARGEST_TYPE = 2**32 - 1  # ProtoMessage.payloadType is a uint32
+_MOST_NAMED = 10  # missing fields: a list of millions of empty parts would name millions
+
+
+def _missing(payload: Any) -> tuple[str, tuple[str, ...]]:
+    names = missing_fields(payload, most=_MOST_NAMED)
+    return f"{type(payload).__name__} lacks required fields: {', '.join(names)}", names
+
+
+def _text_of(raw: Any, body: bytes) -> bytes:
+    """The payload as JSON again, or the whole frame where it cannot be written: orjson reads deeper than it writes."""
+    if raw is None:
+        return b""
+    try:
+        return orjson.dumps(raw)
+    except orjson.JSONEncodeError:
+        return body
+
+
+_JsonEnvelope: TypeAlias = tuple[int, Any, Any, "dict[str, Any] | None"]
+
+
+def _json_envelope(envelope: Any) -> _JsonEnvelope:
+    """Payload type, payload, client message id, and what else stood beside them; None where there is none of it.
+
+    Raises:
+        RemoteProtocolError: it is no object, or has no payload type.
+    """
+    if not isinstance(envelope, dict):
+        raise RemoteProtocolError("the JSON text is not an object")
+    payload_type = _json_payload_type(envelope.pop("payloadType", None))
+    client_msg_id = envelope.pop("clientMsgId", None)
+    raw = envelope.pop("payload", None)
+    extras = {key: value for key, value in envelope.items() if value is not None} if envelope else None
+    return payload_type, raw, client_msg_id, extras or None
 
 
 def _json_payload_type(value: Any) -> int:
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 10:
         value = int(value)
-    if type(value) is not int or not 0 <= value <= 0xFFFF_FFFF:
-        raise RemoteProtocolError("payloadType is missing" if value is None else f"payloadType is {value!r:.40}")
+    if type(value) is not int or not 0 <= value <= _LARGEST_TYPE:
+        raise RemoteProtocolError("payloadType is missing" if value is None else "payloadType is no number of 32 bits")
     return value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -29,16 +29,17 @@ class RemoteProtocolError(ProtocolError):
 
 
 class FrameTooLarge(RemoteProtocolError):
-    """A frame announced more bytes than we take. No byte of its body was stored.
+    """A frame is longer than we take. Where its length came first, no byte of its body was stored.
 
     Attributes:
-        size: the announced length in bytes.
+        size: the announced length in bytes, or None where frames do not announce one.
         max_size: the largest length that is taken, in bytes.
     """
 
-    def __init__(self, size: int, max_size: int) -> None:
+    def __init__(self, size: int | None, max_size: int) -> None:
+        said = "the peer sent a longer frame" if size is None else f"the peer announced a frame of {size} bytes"
         super().__init__(
-            f"the peer announced a frame of {size} bytes; at most {max_size} are taken. "
+            f"{said}; at most {max_size} are taken. "
             "Either the stream is out of step (is this port the one of this codec?) or max_size is too small"
         )
         self.size = size
@@ -51,13 +52,23 @@ class UndecodablePayload(RemoteProtocolError):
     Attributes:
         payload_type: the number in the envelope.
         client_msg_id: the id in the envelope, or None.
-        body: the payload as it arrived, without the envelope.
+        body: the payload as it arrived, without the envelope; the whole frame where it cannot be told apart.
         reason: what is wrong with it, naming the field where one is at fault.
+        missing_fields: the required fields that it lacks, by path; the first few where there are many.
     """
 
-    def __init__(self, reason: str, payload_type: int, *, client_msg_id: str | None, body: bytes) -> None:
+    def __init__(
+        self,
+        reason: str,
+        payload_type: int,
+        *,
+        client_msg_id: str | None,
+        body: bytes,
+        missing_fields: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(f"payload of type {payload_type}: {reason}")
         self.payload_type = payload_type
         self.client_msg_id = client_msg_id
         self.body = body
         self.reason = reason
+        self.missing_fields = missing_fields

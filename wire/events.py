@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
+
+from . import units
+from .catalog import account_of
 
 if TYPE_CHECKING:
     from .codecs import Message
@@ -20,12 +23,13 @@ __all__ = [
     "RequestReceived",
     "ResponseReceived",
     "UndecodedReceived",
+    "error_of",
 ]
 
 _T = TypeVar("_T")
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def _event(cls: type[_T]) -> type[_T]:
     """Read-only to the type checker, at a third of what a frozen dataclass costs to make."""
     return dataclass(slots=True)(cls)
@@ -103,7 +107,7 @@ class UndecodedReceived:
 
     payload_type: int
     client_msg_id: str | None
-    body: Any
+    body: Any = field(repr=False)  # it may hold a secret, and a repr ends up in logs
     reason: str
 
 
@@ -138,3 +142,23 @@ Event = (
     | AccountChanged
     | LinkClosed
 )
+
+
+def error_of(message: Message, client_msg_id: str | None) -> ErrorReceived:
+    """What one of the three error messages says.
+
+    Args:
+        client_msg_id: of the request that it refuses, or None where it refuses none that is open.
+    """
+    payload: Any = message.payload
+    retry_after_s = getattr(payload, "retryAfter", 0)
+    maintenance_end = getattr(payload, "maintenanceEndTimestamp", 0)
+    return ErrorReceived(
+        client_msg_id=client_msg_id,
+        account=account_of(payload),
+        code=payload.errorCode,
+        description=payload.description or None,
+        retry_after_s=float(retry_after_s) if retry_after_s else None,
+        maintenance_end_ms=units.maintenance_end_ms(maintenance_end) if maintenance_end else None,
+        message=message,
+    )

@@ -7,6 +7,7 @@ section 1). How JSON over TCP is delimited rests on a single source, so all thre
 from __future__ import annotations
 
 import enum
+import re
 from abc import ABC, abstractmethod
 from itertools import chain
 from typing import TYPE_CHECKING, NoReturn, Protocol
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 from .errors import FrameTooLarge, LocalProtocolError, RemoteProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = [
     "MAX_FRAME_SIZE",
@@ -110,16 +111,22 @@ class _Cutter(ABC):
         """Says that the stream has ended.
 
         Raises:
-            RemoteProtocolError: it ended inside a message.
+            RemoteProtocolError: it ended inside a message, or was broken before.
         """
         if self._fault is not None:
             raise self._fault
-        if self._rest:
-            raise RemoteProtocolError(f"the stream ended inside a frame, {len(self._rest)} bytes into it")
+        if inside := self._inside():
+            self._fault = RemoteProtocolError(f"the stream ended inside a frame, {inside} bytes into it")
+            self._rest = bytearray()
+            raise self._fault
 
     @abstractmethod
     def _cut(self, chunk: bytes, bodies: list[bytes]) -> None:
         """Appends what is complete to `bodies` and keeps the rest."""
+
+    def _inside(self) -> int:
+        """How many bytes of a frame that is not complete are here."""
+        return len(self._rest)
 
 
 class FrameDecoder(_Cutter):
@@ -130,36 +137,53 @@ class FrameDecoder(_Cutter):
             before a byte of it is stored.
     """
 
+    def __init__(self, max_size: int = MAX_FRAME_SIZE) -> None:
+        super().__init__(max_size)
+        self._due: int | None = None  # bytes of the body that is under way; None while its length is
+
     def _cut(self, chunk: bytes, bodies: list[bytes]) -> None:
-        rest = self._rest
-        if rest:
-            rest += chunk
-            if len(rest) < self._needed(rest):
-                return
-            data = bytes(rest)
-            rest.clear()
-        else:
-            data = chunk
-        position, end, max_size = 0, len(data), self._max_size
+        position = self._resume(chunk, bodies) if self._rest or self._due is not None else 0
+        end, max_size = len(chunk), self._max_size
         while (start := position + _LENGTH) <= end:
-            size = int.from_bytes(data[position:start], "big")
+            size = int.from_bytes(chunk[position:start], "big")
             if size > max_size:
                 raise FrameTooLarge(size, max_size)
             if (stop := start + size) > end:
+                self._due = size
+                position = start
                 break
-            bodies.append(data[start:stop])
+            bodies.append(chunk[start:stop])
             position = stop
         if position < end:
-            rest += data[position:] if position else data
+            self._rest += chunk[position:] if position else chunk
 
-    def _needed(self, rest: bytearray) -> int:
-        """Bytes that the first frame takes: until they are here there is nothing to cut, and nothing is copied."""
-        if len(rest) < _LENGTH:
-            return _LENGTH
-        size = int.from_bytes(rest[:_LENGTH], "big")
-        if size > self._max_size:
-            raise FrameTooLarge(size, self._max_size)
-        return _LENGTH + size
+    def _resume(self, chunk: bytes, bodies: list[bytes]) -> int:
+        """Goes on with the frame that an earlier chunk began; where in this chunk the next one begins.
+
+        A frame that comes in many chunks is put together as it comes, each byte once, whatever its length.
+        """
+        rest, position = self._rest, 0
+        if self._due is None:
+            position = min(_LENGTH - len(rest), len(chunk))
+            rest += chunk[:position]
+            if len(rest) < _LENGTH:
+                return position
+            size = int.from_bytes(rest, "big")
+            rest.clear()
+            if size > self._max_size:
+                raise FrameTooLarge(size, self._max_size)
+            self._due = size
+        stop = position + self._due - len(rest)
+        if stop > len(chunk):
+            rest += chunk[position:]
+            return len(chunk)
+        bodies.append(b"".join((rest, chunk[position:stop])))
+        rest.clear()
+        self._due = None
+        return stop
+
+    def _inside(self) -> int:
+        return len(self._rest) if self._due is None else _LENGTH + len(self._rest)
 
 
 class LengthFraming(FrameDecoder):
@@ -180,23 +204,31 @@ class NewlineFraming(_Cutter):
         return body + b"\n"
 
     def _cut(self, chunk: bytes, bodies: list[bytes]) -> None:
-        *lines, last = chunk.split(b"\n")
-        for line in lines:
-            self._check(len(self._rest) + len(line))
-            whole = bytes(self._rest + line).strip()
-            self._rest.clear()
-            if whole:
-                bodies.append(whole)
-        self._check(len(self._rest) + len(last))
-        self._rest += last
+        rest, position = self._rest, 0
+        while (stop := chunk.find(b"\n", position)) >= 0:
+            self._check(len(rest) + stop - position)
+            line = chunk[position:stop]
+            if rest:
+                line = b"".join((rest, line))
+                rest.clear()
+            if line := line.strip():
+                bodies.append(line)
+            position = stop + 1
+        self._check(len(rest) + len(chunk) - position)
+        rest += chunk[position:]
 
     def _check(self, size: int) -> None:
         if size > self._max_size:
-            raise FrameTooLarge(size, self._max_size)
+            raise FrameTooLarge(None, self._max_size)
+
+    def _inside(self) -> int:
+        return len(self._rest) if self._rest.strip() else 0
 
 
 _QUOTE, _ESCAPE, _OPEN, _SHUT = b'"\\{}'
-_SPACE = b" \t\r\n"
+_IN_STRING = re.compile(rb'["\\]')
+_IN_OBJECT = re.compile(rb'["{}]')
+_BETWEEN = re.compile(rb"[^ \t\r\n]")
 
 
 class ObjectFraming(_Cutter):
@@ -213,47 +245,52 @@ class ObjectFraming(_Cutter):
         return body
 
     def _cut(self, chunk: bytes, bodies: list[bytes]) -> None:
-        start = 0
-        for position, byte in enumerate(chunk):
+        start = position = 0
+        while (position := self._next(chunk, position)) < len(chunk):
+            byte = chunk[position]
+            position += 1
             if self._in_string:
-                if self._escaped:
-                    self._escaped = False
-                elif byte == _ESCAPE:
-                    self._escaped = True
-                elif byte == _QUOTE:
-                    self._in_string = False
-            elif byte == _QUOTE and self._depth:
+                self._escaped = byte == _ESCAPE
+                self._in_string = byte != _QUOTE
+            elif byte == _QUOTE:
                 self._in_string = True
             elif byte == _OPEN:
                 if not self._depth:
-                    start = position
+                    start = position - 1
                 self._depth += 1
-            elif byte == _SHUT and self._depth:
+            else:
                 self._depth -= 1
                 if not self._depth:
-                    bodies.append(self._whole(chunk[start : position + 1]))
-                    start = position + 1
-            elif not self._depth and byte not in _SPACE:
-                raise RemoteProtocolError(f"byte {byte:#04x} stands between JSON objects")
+                    self._check(len(self._rest) + position - start)
+                    bodies.append(b"".join((self._rest, chunk[start:position])))
+                    self._rest.clear()
         if self._depth:
+            self._check(len(self._rest) + len(chunk) - start)
             self._rest += chunk[start:]
-            if len(self._rest) > self._max_size:
-                raise FrameTooLarge(len(self._rest), self._max_size)
 
-    def _whole(self, tail: bytes) -> bytes:
-        body = bytes(self._rest) + tail
-        self._rest.clear()
-        if len(body) > self._max_size:
-            raise FrameTooLarge(len(body), self._max_size)
-        return body
+    def _next(self, chunk: bytes, position: int) -> int:
+        """Where the next byte stands that means something, at or behind this one; the end where there is none."""
+        if self._escaped and position < len(chunk):
+            self._escaped = False
+            position += 1
+        wanted = _IN_STRING if self._in_string else _IN_OBJECT if self._depth else _BETWEEN
+        found = wanted.search(chunk, position)
+        if found is None:
+            return len(chunk)
+        if wanted is _BETWEEN and found[0] != b"{":
+            raise RemoteProtocolError(f"byte {found[0][0]:#04x} stands between JSON objects")
+        return found.start()
+
+    def _check(self, size: int) -> None:
+        if size > self._max_size:
+            raise FrameTooLarge(None, self._max_size)
 
 
 def framing_of(delimiting: Delimiting, *, max_size: int = MAX_FRAME_SIZE) -> Framing:
     """A fresh framing for one connection."""
-    match delimiting:
-        case Delimiting.LENGTH:
-            return LengthFraming(max_size)
-        case Delimiting.NEWLINE:
-            return NewlineFraming(max_size)
-        case Delimiting.OBJECTS:
-            return ObjectFraming(max_size)
+    kinds: Mapping[Delimiting, Callable[[int], Framing]] = {
+        Delimiting.LENGTH: LengthFraming,
+        Delimiting.NEWLINE: NewlineFraming,
+        Delimiting.OBJECTS: ObjectFraming,
+    }
+    return kinds[delimiting](max_size)

@@ -7,11 +7,12 @@ where in a message a value is wrong; hence this one.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from ..proto.schema import ENUM_FIELDS, MESSAGES
+from .shape import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,22 +20,51 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message as ProtobufMessage
 
-__all__ = ["FieldError", "JsonFields"]
+    from .shape import Field
 
-_INTEGERS = {
-    FieldDescriptor.TYPE_INT32: (-(2**31), 2**31 - 1),
-    FieldDescriptor.TYPE_INT64: (-(2**63), 2**63 - 1),
-    FieldDescriptor.TYPE_UINT32: (0, 2**32 - 1),
-    FieldDescriptor.TYPE_UINT64: (0, 2**64 - 1),
-}
+__all__ = ["FieldError", "JsonFields", "Path"]
+
+Path: TypeAlias = tuple[str | int, ...]
+"""Where something stands: keys, and indexes of lists. A tuple, since a key of a peer's may hold any character."""
+
+_INTEGERS = MappingProxyType(
+    {
+        FieldDescriptor.TYPE_INT32: (-(2**31), 2**31 - 1),
+        FieldDescriptor.TYPE_INT64: (-(2**63), 2**63 - 1),
+        FieldDescriptor.TYPE_UINT32: (0, 2**32 - 1),
+        FieldDescriptor.TYPE_UINT64: (0, 2**64 - 1),
+    }
+)
 _LONGEST_INTEGER = 20  # characters of -2**63, the longest that fits any field
+_KINDS = MappingProxyType(
+    {
+        dict: "an object",
+        list: "a list",
+        str: "a string",
+        bool: "a boolean",
+        int: "an integer",
+        float: "a float",
+        type(None): "null",
+    }
+)
 
 
 class FieldError(ValueError):
-    """A value that its field cannot hold; the text begins with the field's path."""
+    """A value that its field cannot hold; the text begins with the field's path.
 
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(f"{path}: {problem}")
+    Attributes:
+        path: where it stands; empty for the message itself.
+        problem: what is wrong there.
+    """
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{'.'.join(map(str, path))}: {problem}" if path else problem)
+        self.path = path
+        self.problem = problem
+
+
+class _Misfit(ValueError):
+    """What is wrong with a value, before it is known where it stands."""
 
 
 class JsonFields:
@@ -43,156 +73,178 @@ class JsonFields:
     def __init__(self) -> None:
         self._plans: dict[str, dict[str, _Plan]] = {}
 
-    def to_json(self, message: ProtobufMessage, *, unknown_keys: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def to_json(self, message: ProtobufMessage, *, unknown_keys: Mapping[Path, Any] | None = None) -> dict[str, Any]:
         """The object for a message: the fields that are set, by their published names.
 
         Args:
-            unknown_keys: what an earlier `from_json` could not place, put back where it was.
+            unknown_keys: what an earlier `from_json` could not place, put back where it was; what belonged to a part
+                that is not there any more goes with it. A plain string stands for a key of the message itself.
 
         Raises:
             FieldError: a double is not finite: JSON has no way to say it.
         """
         result = self._object(message)
         for path, value in (unknown_keys or {}).items():
-            *parents, last = path.split(".")
+            *parents, last = (path,) if isinstance(path, str) else path
             target: Any = result
-            for step in parents:
-                target = target[int(step) if isinstance(target, list) else step]
+            try:
+                for step in parents:
+                    target = target[step]
+            except (KeyError, IndexError):
+                continue
             target[last] = value
         return result
 
-    def from_json(self, cls: type[ProtobufMessage], value: Any) -> tuple[ProtobufMessage, dict[str, Any] | None]:
+    def from_json(self, cls: type[ProtobufMessage], value: Any) -> tuple[ProtobufMessage, dict[Path, Any] | None]:
         """The message for an object, and what the schema does not name in it (path to value), or None.
 
         Raises:
             FieldError: a value does not fit its field; the text says where and why.
         """
-        unknown: dict[str, Any] = {}
-        message = self._message(cls, value, "", unknown)
+        unknown: dict[Path, Any] = {}
+        message = cls()
+        self._fill(message, value, (), unknown)
         return message, unknown or None
 
     def _object(self, message: ProtobufMessage) -> dict[str, Any]:
-        plans = self._plans_of(type(message))
+        plans = self._plans_of(type(message).__name__)
         result: dict[str, Any] = {}
         for field, value in message.ListFields():
             name = field.name
             plan = plans[name]
-            if plan.write is None:
+            write = plan.write
+            if write is None:
                 result[name] = list(value) if plan.repeated else value
             elif plan.repeated:
-                result[name] = [plan.write(item) for item in value]
+                result[name] = [_written(write, item, (name, index)) for index, item in enumerate(value)]
             else:
-                result[name] = plan.write(value)
+                result[name] = _written(write, value, (name,))
         return result
 
-    def _message(self, cls: type[ProtobufMessage], value: Any, path: str, unknown: dict[str, Any]) -> ProtobufMessage:
+    def _fill(self, message: Any, value: Any, path: Path, unknown: dict[Path, Any]) -> None:
+        """Sets the fields in place: a message of its own for each part would cost six times the memory."""
         if not isinstance(value, dict):
-            raise FieldError(path or cls.__name__, f"an object is due, not {_kind(value)}")
-        plans = self._plans_of(cls)
-        arguments: dict[str, Any] = {}
+            raise FieldError(path, f"an object is due, not {_kind(value)}")
+        plans = self._plans_of(type(message).__name__)
         for key, item in value.items():
             if item is None:
                 continue
             plan = plans.get(key)
-            here = f"{path}.{key}" if path else key
             if plan is None:
-                unknown[here] = item
-            elif not plan.repeated:
-                arguments[key] = plan.read(item, here, unknown)
-            else:
+                unknown[(*path, key)] = item
+            elif plan.repeated:
                 # Section 3: the server takes one scalar for a list, and so do we.
-                items = item if isinstance(item, list) else [item]
-                arguments[key] = [plan.read(each, f"{here}.{n}", unknown) for n, each in enumerate(items)]
-        return cls(**arguments)
+                self._fill_list(message, plan, item if isinstance(item, list) else [item], (*path, key), unknown)
+            elif plan.read is None:
+                part = getattr(message, key)
+                part.SetInParent()
+                self._fill(part, item, (*path, key), unknown)
+            else:
+                try:
+                    setattr(message, key, plan.read(item))
+                except _Misfit as misfit:
+                    raise FieldError((*path, key), str(misfit)) from None
 
-    def _plans_of(self, cls: type[ProtobufMessage]) -> dict[str, _Plan]:
-        name = cls.__name__
+    def _fill_list(self, message: Any, plan: _Plan, items: list[Any], path: Path, unknown: dict[Path, Any]) -> None:
+        values = getattr(message, plan.name)
+        for index, item in enumerate(items):
+            if plan.read is None:
+                self._fill(values.add(), item, (*path, index), unknown)
+                continue
+            try:
+                values.append(plan.read(item))
+            except _Misfit as misfit:
+                raise FieldError((*path, index), str(misfit)) from None
+
+    def _plans_of(self, name: str) -> dict[str, _Plan]:
         plans = self._plans.get(name)
         if plans is None:
-            enums = ENUM_FIELDS[name]
-            plans = self._plans[name] = {
-                field.name: self._plan(field, enums.get(field.name)) for field in cls.DESCRIPTOR.fields
-            }
+            plans = self._plans[name] = {field.name: self._plan(field) for field in shape_of(name).fields}
         return plans
 
-    def _plan(self, field: Any, enum: type[IntEnum] | None) -> _Plan:
-        # Neither FieldDescriptor.label nor .is_repeated is there in every runtime from 5.29 on; this is.
-        repeated = isinstance(field.default_value, list)
-        if enum is not None:
-            return _Plan(lambda value, path, _: _enum(value, path, enum), repeated)
-        if field.type in _INTEGERS:
-            low, high = _INTEGERS[field.type]
-            return _Plan(lambda value, path, _: _integer(value, path, low, high), repeated)
-        if field.type == FieldDescriptor.TYPE_MESSAGE:
-            cls = MESSAGES[field.message_type.name]
-            return _Plan(lambda value, path, unknown: self._message(cls, value, path, unknown), repeated, self._object)
-        if field.type == FieldDescriptor.TYPE_DOUBLE:
-            name = field.full_name
-            return _Plan(lambda value, path, _: _double(value, path), repeated, lambda value: _finite(value, name))
-        wanted = bool if field.type == FieldDescriptor.TYPE_BOOL else str
-        return _Plan(lambda value, path, _: _exactly(value, path, wanted), repeated)
+    def _plan(self, field: Field) -> _Plan:
+        if field.part is not None:
+            return _Plan(field, None, self._object)
+        if (enum := field.enum) is not None:
+            return _Plan(field, lambda value: _enum(value, enum))
+        if field.kind in _INTEGERS:
+            low, high = _INTEGERS[field.kind]
+            return _Plan(field, lambda value: _integer(value, low, high))
+        if field.kind == FieldDescriptor.TYPE_DOUBLE:
+            return _Plan(field, _double, _finite)
+        wanted = bool if field.kind == FieldDescriptor.TYPE_BOOL else str
+        return _Plan(field, lambda value: _exactly(value, wanted))
 
 
 class _Plan:
-    """How one field is read from JSON, and how it is written where its own value will not do."""
+    """How one field is read from JSON (None: as a message), and how it is written where its own value will not do."""
 
-    __slots__ = ("read", "repeated", "write")
+    __slots__ = ("name", "read", "repeated", "write")
 
     def __init__(
-        self,
-        read: Callable[[Any, str, dict[str, Any]], Any],
-        repeated: bool,
-        write: Callable[[Any], Any] | None = None,
+        self, field: Field, read: Callable[[Any], Any] | None, write: Callable[[Any], Any] | None = None
     ) -> None:
+        self.name = field.name
+        self.repeated = field.repeated
         self.read = read
-        self.repeated = repeated
         self.write = write
 
 
-def _finite(value: float, path: str) -> float:
+def _kind(value: Any) -> str:
+    # Never the value itself: it may be a secret, or nested too deep to be printed.
+    return _KINDS.get(type(value), type(value).__name__)
+
+
+def _written(write: Callable[[Any], Any], value: Any, path: Path) -> Any:
+    try:
+        return write(value)
+    except _Misfit as misfit:
+        raise FieldError(path, str(misfit)) from None
+    except FieldError as error:
+        raise FieldError((*path, *error.path), error.problem) from None
+
+
+def _finite(value: float) -> float:
     if not math.isfinite(value):
-        raise FieldError(path, f"{value} is no finite number")
+        raise _Misfit(f"{value} is no finite number")
     return value
 
 
-def _kind(value: Any) -> str:
-    return {dict: "an object", list: "a list", str: "a string", bool: "a boolean", float: "a float"}.get(
-        type(value), f"{value!r:.40}"
-    )
-
-
-def _integer(value: Any, path: str, low: int, high: int) -> int:
-    if type(value) is str and len(value) <= _LONGEST_INTEGER and value.removeprefix("-").isdecimal():
-        if not value.isascii():
-            raise FieldError(path, "an integer is due, not a string")
+def _integer(value: Any, low: int, high: int) -> int:
+    if type(value) is str:
+        if not (len(value) <= _LONGEST_INTEGER and value.isascii() and value.removeprefix("-").isdecimal()):
+            raise _Misfit("an integer is due, not a string")
         value = int(value)
     if type(value) is not int:
         # orjson reads an integer beyond 64 bits as a float: what it was is lost, so no float is taken.
-        raise FieldError(path, f"an integer is due, not {_kind(value)}")
+        raise _Misfit(f"an integer is due, not {_kind(value)}")
     if not low <= value <= high:
-        raise FieldError(path, f"{value} is out of range, {low} to {high}")
+        raise _Misfit(f"{value} is out of range, {low} to {high}")
     return value
 
 
-def _enum(value: Any, path: str, enum: type[IntEnum]) -> int:
+def _enum(value: Any, enum: type[IntEnum]) -> int:
     if type(value) is str:
         member = enum.__members__.get(value)
         if member is not None:
             return member.value
         if not value.removeprefix("-").isdecimal():
-            raise FieldError(path, f"{value[:40]!r} is no {enum.__name__}")
-    return _integer(value, path, *_INTEGERS[FieldDescriptor.TYPE_INT32])
+            raise _Misfit(f"{value[:40]!r} is no {enum.__name__}")
+    return _integer(value, *_INTEGERS[FieldDescriptor.TYPE_INT32])
 
 
-def _double(value: Any, path: str) -> float:
+def _double(value: Any) -> float:
     if type(value) is int:
-        value = float(value)
+        try:
+            value = float(value)
+        except OverflowError:
+            raise _Misfit("the number is out of range") from None
     if type(value) is not float:
-        raise FieldError(path, f"a number is due, not {_kind(value)}")
-    return _finite(value, path)
+        raise _Misfit(f"a number is due, not {_kind(value)}")
+    return _finite(value)
 
 
-def _exactly(value: Any, path: str, wanted: type) -> Any:
+def _exactly(value: Any, wanted: type) -> Any:
     if type(value) is not wanted:
-        raise FieldError(path, f"a {'boolean' if wanted is bool else 'string'} is due, not {_kind(value)}")
+        raise _Misfit(f"{'a boolean' if wanted is bool else 'a string'} is due, not {_kind(value)}")
     return value

@@ -8,39 +8,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf.descriptor import FieldDescriptor
-
-from ..proto.schema import MESSAGES
+from .shape import shape_of
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message as ProtobufMessage
 
+    from .shape import Shape
+
 __all__ = ["broken_text"]
-
-
-def _holds_text(descriptor: Any) -> bool:
-    return any(
-        field.type == FieldDescriptor.TYPE_STRING
-        or (field.type == FieldDescriptor.TYPE_MESSAGE and _holds_text(field.message_type))
-        for field in descriptor.fields
-    )
-
-
-_TEXTUAL = frozenset(name for name, cls in MESSAGES.items() if _holds_text(cls.DESCRIPTOR))
 
 
 def broken_text(message: ProtobufMessage) -> str | None:
     """The path of the first string that is not UTF-8, such as `order.tradeData.label`, or None."""
-    if type(message).__name__ not in _TEXTUAL:
-        return None
-    fields: list[tuple[Any, Any]] = list(message.ListFields())  # the stub's descriptor may lack a message_type
-    for field, value in fields:
-        if field.type == FieldDescriptor.TYPE_STRING:
-            texts = (value,) if isinstance(value, str | bytes) else value
-            if any(isinstance(text, bytes) for text in texts):
-                return str(field.name)
-        elif field.type == FieldDescriptor.TYPE_MESSAGE and field.message_type.name in _TEXTUAL:
-            for part in (value,) if hasattr(value, "ListFields") else value:
-                if (path := broken_text(part)) is not None:
-                    return f"{field.name}.{path}"
+    shape = shape_of(type(message).__name__)
+    return _broken(message, shape) if shape.holds_text else None
+
+
+def _broken(message: Any, shape: Shape) -> str | None:
+    for field in shape.texts:
+        value = getattr(message, field.name)
+        if any(isinstance(text, bytes) for text in value) if field.repeated else isinstance(value, bytes):
+            return field.name
+    for field, inner in shape.parts:
+        if not inner.holds_text:
+            continue
+        if field.repeated:
+            for index, part in enumerate(getattr(message, field.name)):
+                if (path := _broken(part, inner)) is not None:
+                    return f"{field.name}.{index}.{path}"
+        elif message.HasField(field.name) and (path := _broken(getattr(message, field.name), inner)) is not None:
+            return f"{field.name}.{path}"
     return None

@@ -1,0 +1,40 @@
+"""Any bytes are a message or one RemoteProtocolError; a message encodes again, in both flavours, to the same.
+
+Input: the body of a frame. What is nested deeper than orjson writes may be refused on encoding.
+"""
+
+from __future__ import annotations
+
+from anyctrader.wire import (
+    JsonCodec,
+    LocalProtocolError,
+    Message,
+    ProtobufCodec,
+    RemoteProtocolError,
+    UnknownPayload,
+    unknown_enums,
+    unknown_fields,
+)
+
+JSON, PROTOBUF = JsonCodec(), ProtobufCodec()
+DEEPEST = 250
+
+
+def check(data: bytes) -> None:
+    try:
+        message = JSON.decode(data)
+    except RemoteProtocolError:
+        return
+    unknown_fields(message)
+    enums = unknown_enums(message)
+    try:
+        body = JSON.encode(message)
+    except LocalProtocolError:
+        assert data.count(b"[") + data.count(b"{") > DEEPEST
+        return
+    assert JSON.decode(body) == message
+    if isinstance(message.payload, UnknownPayload):
+        return
+    other = PROTOBUF.decode(PROTOBUF.encode(message))
+    assert other == Message(message.payload, message.client_msg_id)
+    assert unknown_enums(other) == enums

@@ -1,0 +1,27 @@
+"""Runs one fuzzer under atheris until it is told to stop: python tests/fuzz/run.py framing -runs=10000000
+
+Everything behind the fuzzer's name goes to libFuzzer. Needs atheris, which is no dependency of the project.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import atheris
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    name, *options = sys.argv[1:]
+    sys.path.insert(0, str(HERE.parent.parent))
+    with atheris.instrument_imports(include=["anyctrader.wire"]):
+        check = importlib.import_module(f"tests.fuzz.{name}").check
+    atheris.Setup([sys.argv[0], *options, str(HERE / "corpus" / name)], check)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""What has been said on one connection, and so what may be said now: its states and its open ids.
+
+It has no bytes and takes no side: both ends of a connection move it by the same messages, whether said or heard.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import messages as oa
+from .catalog import CATALOG, Kind, account_of
+from .events import AccountChanged
+from .states import (
+    ACCOUNT_TABLE,
+    CONNECTION_TABLE,
+    AccountInput,
+    AccountState,
+    ConnectionInput,
+    ConnectionState,
+)
+
+if TYPE_CHECKING:
+    from .catalog import Entry
+
+__all__ = ["CLIENT_DISCONNECT", "MOVING", "ORDER_ERROR", "Dialogue"]
+
+_APP_AUTH = oa.payload_type_of(oa.ProtoOAApplicationAuthReq)
+_APP_AUTH_RES = oa.payload_type_of(oa.ProtoOAApplicationAuthRes)
+_ACCOUNT_AUTH = oa.payload_type_of(oa.ProtoOAAccountAuthReq)
+_ACCOUNT_AUTH_RES = oa.payload_type_of(oa.ProtoOAAccountAuthRes)
+_ACCOUNT_LOGOUT_RES = oa.payload_type_of(oa.ProtoOAAccountLogoutRes)
+_ACCOUNT_DISCONNECT = oa.payload_type_of(oa.ProtoOAAccountDisconnectEvent)
+_TOKEN_INVALIDATED = oa.payload_type_of(oa.ProtoOAAccountsTokenInvalidatedEvent)
+_EXECUTION = oa.payload_type_of(oa.ProtoOAExecutionEvent)
+_ERRORS = frozenset(payload_type for payload_type, entry in CATALOG.items() if entry.kind is Kind.ERROR)
+CLIENT_DISCONNECT = oa.payload_type_of(oa.ProtoOAClientDisconnectEvent)
+ORDER_ERROR = oa.payload_type_of(oa.ProtoOAOrderErrorEvent)
+MOVING = _ERRORS | {
+    _APP_AUTH_RES,
+    _ACCOUNT_AUTH_RES,
+    _ACCOUNT_LOGOUT_RES,
+    _ACCOUNT_DISCONNECT,
+    _TOKEN_INVALIDATED,
+    _EXECUTION,
+}
+"""What a server says that may move a state, but for the disconnect that ends it all."""
+
+# Section 7: before application auth only these are taken, next to the auth itself.
+_EARLY = frozenset({oa.payload_type_of(oa.ProtoOAVersionReq), oa.payload_type_of(oa.ProtoOARefreshTokenReq)})
+# Section 14: the session that was asked for is there.
+_APP_ALREADY = ("CH_CLIENT_ALREADY_AUTHENTICATED", "ALREADY_LOGGED_IN")
+_ACCOUNT_ALREADY = ("ALREADY_LOGGED_IN",)
+# More requests than this without an answer, or more accounts, and the oldest is forgotten: a peer costs no memory
+# without end. Whoever authorises thousands of accounts uses several connections.
+_MOST_OPEN = 10_000
+_MOST_ACCOUNTS = 10_000
+
+
+class Dialogue:
+    """The states of one connection and of its accounts, and the requests that wait for an answer.
+
+    Attributes:
+        state: how far the application is.
+        accounts: every account whose authorisation was asked for, and how far it is.
+        open: client message id to payload type and account of a request that waits for its answer.
+    """
+
+    def __init__(self) -> None:
+        self.state = ConnectionState.OPEN
+        self.accounts: dict[int, AccountState] = {}
+        self.open: dict[str, tuple[int, int | None]] = {}
+
+    # What a client says
+
+    def too_early(self, payload_type: int, payload: Any) -> str | None:
+        """Why a request may not be said now, or None: the tables have the say."""
+        entry = CATALOG.get(payload_type)
+        name = oa.name_of(payload_type)
+        asked = _input_of(payload_type, entry)
+        if (self.state, asked) not in CONNECTION_TABLE:
+            return f"{name} may not be said while the application is {self.state.value}"
+        if (
+            asked is not ConnectionInput.REQUEST
+            or payload_type == _ACCOUNT_AUTH
+            or not entry
+            or not entry.account_field
+        ):
+            return None
+        account = getattr(payload, entry.account_field, 0)
+        state = self.accounts.get(account, AccountState.LOGGED_OUT)
+        if (state, AccountInput.REQUEST) not in ACCOUNT_TABLE:
+            return f"{name} needs account {account} authorised; it is {state.value}"
+        return None
+
+    def ask(self, payload_type: int, payload: Any, client_msg_id: str | None) -> list[AccountChanged]:
+        """A request was said that may be said now. Without an id nobody can be told of its answer."""
+        if client_msg_id:
+            if len(self.open) >= _MOST_OPEN:
+                del self.open[next(iter(self.open))]
+            self.open[client_msg_id] = (payload_type, getattr(payload, "ctidTraderAccountId", None))
+        if payload_type == _APP_AUTH:
+            self._move(ConnectionInput.APP_AUTH)
+        elif payload_type == _ACCOUNT_AUTH:
+            return self._move_account(payload.ctidTraderAccountId, AccountInput.AUTH)
+        return []
+
+    def give_up(self, client_msg_id: str | None) -> list[AccountChanged]:
+        """Nobody waits for this id any more. An authorisation that was asked for with it counts as refused."""
+        payload_type, account = self.open.pop(client_msg_id or "", (0, None))
+        if payload_type == _APP_AUTH:
+            self._move(ConnectionInput.APP_AUTH_REFUSED)
+        elif payload_type == _ACCOUNT_AUTH and account is not None:
+            return self._move_account(account, AccountInput.AUTH_REFUSED)
+        return []
+
+    # What a server says
+
+    def settled_by(self, payload_type: int, kind: Kind, payload: Any, client_msg_id: str | None) -> tuple[str, str]:
+        """Which open id a message answers, and what is wrong where it carries an open id that it cannot answer.
+
+        Both are empty where the message belongs to no request.
+        """
+        if not client_msg_id:
+            return (self._lone_auth if kind is Kind.ERROR else ""), ""
+        asked_type, asked_account = self.open.get(client_msg_id, (0, None))
+        if not asked_type:
+            return "", ""
+        asked, account = CATALOG.get(asked_type), account_of(payload)
+        if kind is not Kind.ERROR and asked is not None and payload_type not in asked.answers:
+            problem = f"it carries the id of a {oa.name_of(asked_type)}, which it does not answer"
+        elif account is not None and asked_account is not None and account != asked_account:
+            # Section 2: ids of other connections to the same account are heard here, and may look like ours.
+            problem = f"it carries the id of a request of account {asked_account}, and is about account {account}"
+        else:
+            return client_msg_id, ""
+        return "", problem if kind is Kind.RESPONSE else ""
+
+    def hear(self, payload_type: int, payload: Any, client_msg_id: str | None, settled: str) -> list[AccountChanged]:
+        """A server said one of `MOVING`, or anything else, which moves nothing.
+
+        Args:
+            settled: the open id that it answers, or nothing. It is closed afterwards.
+        """
+        changes = self._hear(payload_type, payload, client_msg_id, settled)
+        if settled:
+            del self.open[settled]
+        return changes
+
+    def _hear(self, payload_type: int, payload: Any, client_msg_id: str | None, settled: str) -> list[AccountChanged]:
+        if payload_type == _APP_AUTH_RES:
+            self._move(ConnectionInput.APP_AUTH_ANSWERED)
+        elif payload_type == _ACCOUNT_AUTH_RES:
+            return self._move_account(payload.ctidTraderAccountId, AccountInput.AUTH_ANSWERED)
+        elif payload_type in (_ACCOUNT_DISCONNECT, _ACCOUNT_LOGOUT_RES):
+            return self._move_account(payload.ctidTraderAccountId, AccountInput.ENDED)
+        elif payload_type == _TOKEN_INVALIDATED:
+            ended = [self._move_account(account, AccountInput.ENDED) for account in payload.ctidTraderAccountIds]
+            return [change for changes in ended for change in changes]
+        elif payload_type == _EXECUTION:
+            if payload.errorCode and _says_not_authorised(payload.errorCode, ""):
+                return self._move_account(payload.ctidTraderAccountId, AccountInput.ENDED)
+        elif payload_type in _ERRORS:
+            unnamed = not client_msg_id and self.state is ConnectionState.AUTHENTICATING and not self.open
+            return self._hear_error(payload, (_APP_AUTH, None) if unnamed else self.open.get(settled, (0, None)))
+        return []
+
+    def end(self) -> list[AccountChanged]:
+        """It is over: nobody is authorised and nobody waits."""
+        changes = [self._move_account(account, AccountInput.ENDED) for account in self.accounts]
+        self._move(ConnectionInput.ENDED)
+        self.open.clear()
+        return [change for each in changes for change in each]
+
+    def _hear_error(self, payload: Any, asked: tuple[int, int | None]) -> list[AccountChanged]:
+        code = payload.errorCode
+        payload_type, account = asked
+        if payload_type == _APP_AUTH:
+            already = code in _APP_ALREADY
+            self._move(ConnectionInput.APP_AUTH_ANSWERED if already else ConnectionInput.APP_AUTH_REFUSED)
+        elif payload_type == _ACCOUNT_AUTH and account is not None:
+            already = code in _ACCOUNT_ALREADY
+            return self._move_account(account, AccountInput.AUTH_ANSWERED if already else AccountInput.AUTH_REFUSED)
+        elif _says_not_authorised(code, payload.description):
+            lost = account or account_of(payload)
+            if lost is not None:
+                return self._move_account(lost, AccountInput.ENDED)
+        return []
+
+    @property
+    def _lone_auth(self) -> str:
+        """The id of the application auth, where nothing else waits for an answer.
+
+        Section 10.4: an error of the proxy may lack the id. It is taken for the answer where nothing else can be
+        meant; never for that of any other request, whose fate it would decide by a guess.
+        """
+        if self.state is not ConnectionState.AUTHENTICATING or len(self.open) != 1:
+            return ""
+        client_msg_id, (payload_type, _) = next(iter(self.open.items()))
+        return client_msg_id if payload_type == _APP_AUTH else ""
+
+    def _move(self, moved_by: ConnectionInput) -> None:
+        self.state = CONNECTION_TABLE[self.state, moved_by]
+
+    def _move_account(self, account: int, moved_by: AccountInput) -> list[AccountChanged]:
+        before = self.accounts.get(account)
+        if before is None:
+            if moved_by is not AccountInput.AUTH:
+                return []  # nobody asked for it: a peer that names accounts without end costs nothing
+            if len(self.accounts) >= _MOST_ACCOUNTS:
+                del self.accounts[next(iter(self.accounts))]
+            before = AccountState.LOGGED_OUT
+        after = self.accounts[account] = ACCOUNT_TABLE[before, moved_by]
+        return [AccountChanged(account, after)] if after is not before else []
+
+
+def _input_of(payload_type: int, entry: Entry | None) -> ConnectionInput:
+    """What a request, or a heartbeat, is to the table."""
+    if payload_type == _APP_AUTH:
+        return ConnectionInput.APP_AUTH
+    if payload_type in _EARLY:
+        return ConnectionInput.EARLY_REQUEST
+    if entry is not None and entry.kind is Kind.HEARTBEAT:
+        return ConnectionInput.HEARTBEAT
+    return ConnectionInput.REQUEST
+
+
+def _says_not_authorised(code: str, description: str) -> bool:
+    """Section 7: the account's session is gone, which the server may tell in these two ways."""
+    return code == "ACCOUNT_NOT_AUTHORIZED" or (
+        code in ("INVALID_REQUEST", "UNSUPPORTED_MESSAGE") and "not authorized" in description
+    )

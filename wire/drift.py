@@ -1,0 +1,172 @@
+"""Where a message and our schema differ: what a newer server says that we do not know, and what it leaves out.
+
+The functions look at all of a message. A `Drift` counts, for a whole connection and at little cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from . import messages as oa
+from .codecs import UnknownPayload
+from .shape import parts_of, shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .codecs import Message
+    from .shape import Shape
+
+__all__ = ["Drift", "UnknownEnum", "UnknownField", "unknown_enums", "unknown_fields"]
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownField:
+    """A field that the schema does not have.
+
+    Attributes:
+        path: where it stands, from the message's name on: `ProtoOAExecutionEvent.order.999`. The last step is its
+            number, or its key in JSON.
+        number: its number, or None in JSON.
+        wire_type: protobuf's wire type (0 varint, 1 eight bytes, 2 length and bytes, 3 group, 5 four bytes), or None
+            in JSON.
+        value: an integer, bytes, or a tuple of `UnknownField` for a group; in JSON whatever stood there.
+    """
+
+    path: str
+    number: int | None
+    wire_type: int | None
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownEnum:
+    """A number that its enum does not list.
+
+    Attributes:
+        path: where it stands, from the message's name on: `ProtoOAExecutionEvent.order.orderType`.
+        enum: the name of the enum.
+        number: what was sent.
+        required: whether the field is one that must be there. It *is* there: what it means is unknown.
+    """
+
+    path: str
+    enum: str
+    number: int
+    required: bool
+
+
+def unknown_fields(message: Message) -> list[UnknownField]:
+    """Every field in a message that the schema does not have, those of its envelope included."""
+    found: list[UnknownField] = []
+    envelope = message.unknown_envelope
+    if isinstance(envelope, bytes):
+        found += _listed("ProtoMessage", UnknownFieldSet(oa.ProtoMessage.FromString(envelope)))
+    elif envelope is not None:
+        found += [UnknownField(f"ProtoMessage.{key}", None, None, value) for key, value in envelope.items()]
+    if not isinstance(message.payload, UnknownPayload):
+        for path, part, _ in _parts(message.name, message.payload, shape_of(message.name)):
+            found += _listed(path, UnknownFieldSet(part))
+    for keys, value in (message.unknown_keys or {}).items():
+        found.append(UnknownField(".".join(map(str, (message.name, *keys))), None, None, value))
+    return found
+
+
+def unknown_enums(message: Message) -> list[UnknownEnum]:
+    """Every enum field of a message whose number the schema does not list.
+
+    Such a number is delivered as it is, never as the first of its enum; whoever acts upon the field must not guess.
+    """
+    found: list[UnknownEnum] = []
+    if isinstance(message.payload, UnknownPayload):
+        return found
+    for path, part, shape in _parts(message.name, message.payload, shape_of(message.name)):
+        for field, enum, numbers in shape.enums:
+            number = getattr(part, field.name)
+            if number not in numbers and part.HasField(field.name):
+                found.append(UnknownEnum(f"{path}.{field.name}", enum.__name__, number, field.required))
+    return found
+
+
+def _parts(path: str, message: Any, shape: Shape) -> Iterator[tuple[str, Any, Shape]]:
+    """A message and all messages in it, with their paths."""
+    yield path, message, shape
+    for step, part, inner in parts_of(f"{path}.", message, shape):
+        yield from _parts(step, part, inner)
+
+
+def _listed(path: str, fields: UnknownFieldSet) -> list[UnknownField]:
+    found = []
+    for field in (fields[index] for index in range(len(fields))):
+        step = f"{path}.{field.field_number}"
+        value = tuple(_listed(step, field.data)) if isinstance(field.data, UnknownFieldSet) else field.data
+        found.append(UnknownField(step, field.field_number, field.wire_type, value))
+    return found
+
+
+_QUOTES = frozenset({oa.payload_type_of(oa.ProtoOASpotEvent), oa.payload_type_of(oa.ProtoOADepthEvent)})
+_QUOTES_PER_LOOK = 64
+_MOST_OF_A_LIST = 4
+
+
+@dataclass(slots=True)
+class Drift:
+    """How much of what a peer said differs from our schema. Each counter counts messages.
+
+    A server does not change its schema from one message to the next, and a full look costs more than the message.
+    So of quotes (spots and depth) one in 64 is looked at, the first included, and of a list its first four elements:
+    unknown fields and enum numbers are a sample, unknown keys in JSON and the rest are exact.
+
+    Attributes:
+        unknown_fields: carried a field that the schema does not have.
+        unknown_enums: carried a number that its enum does not list.
+        unknown_payload_types: were of a type that the schema does not know.
+        missing_fields: lacked a required field.
+        undecodable: could not be read for another reason.
+    """
+
+    unknown_fields: int = 0
+    unknown_enums: int = 0
+    unknown_payload_types: int = 0
+    missing_fields: int = 0
+    undecodable: int = 0
+    _quotes: int = 0
+
+    def look(self, payload_type: int, message: Message) -> None:
+        """Counts what is unknown in a message whose type is known."""
+        has_field = bool(message.unknown_keys or message.unknown_envelope)
+        has_enum = False
+        quotes = self._quotes = self._quotes + (payload_type in _QUOTES)
+        if quotes % _QUOTES_PER_LOOK == 1 or payload_type not in _QUOTES:
+            payload = message.payload
+            part_has_field, has_enum = _sampled(payload, shape_of(type(payload).__name__))
+            has_field |= part_has_field
+        if has_field:
+            self.unknown_fields += 1
+        if has_enum:
+            self.unknown_enums += 1
+
+
+def _sampled(message: Any, shape: Shape) -> tuple[bool, bool]:
+    """Whether there is an unknown field, and an unknown enum number, as far as a sample tells."""
+    has_field = len(UnknownFieldSet(message)) > 0
+    has_enum = False
+    for field, _, numbers in shape.enums:
+        if getattr(message, field.name) not in numbers and message.HasField(field.name):
+            has_enum = True
+    for field, inner in shape.parts:
+        if field.repeated:
+            some: Iterator[Any] = islice(getattr(message, field.name), _MOST_OF_A_LIST)
+        elif message.HasField(field.name):
+            some = iter((getattr(message, field.name),))
+        else:
+            continue
+        for part in some:
+            part_has_field, part_has_enum = _sampled(part, inner)
+            has_field |= part_has_field
+            has_enum |= part_has_enum
+    return has_field, has_enum

@@ -1,0 +1,130 @@
+"""What the fields of a message class are, read off its descriptor once.
+
+A descriptor tells the same, but each look at one costs more than the whole of a small message; and what it calls
+a repeated or a required field differs between the protobuf runtimes from 5.29 on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
+
+from ..proto.schema import ENUM_FIELDS, MESSAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from enum import IntEnum
+
+    from google.protobuf.message import Message as ProtobufMessage
+
+__all__ = ["Field", "Shape", "missing_fields", "parts_of", "shape_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a message.
+
+    Attributes:
+        name: as published.
+        kind: one of `FieldDescriptor.TYPE_…`; enum fields are TYPE_INT32.
+        repeated: whether it is a list.
+        required: whether a message without it is incomplete.
+        enum: what its numbers stand for, or None.
+        part: the class of its messages, or None where it holds none.
+    """
+
+    name: str
+    kind: int
+    repeated: bool
+    required: bool
+    enum: type[IntEnum] | None
+    part: type[ProtobufMessage] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The fields of a message class, and those among them that hold something of interest.
+
+    Attributes:
+        fields: all of them, in the order of their numbers.
+        required: names of those that must be there.
+        parts: those that hold messages.
+        enums: those whose numbers stand for something; not a payload's own `payloadType`, which says what it is.
+        texts: those that are strings.
+        holds_text: whether there is a string in it at any depth.
+    """
+
+    fields: tuple[Field, ...]
+    required: tuple[str, ...]
+    parts: tuple[tuple[Field, Shape], ...]
+    enums: tuple[tuple[Field, type[IntEnum], frozenset[int]], ...]
+    texts: tuple[Field, ...]
+    holds_text: bool
+
+
+@cache
+def shape_of(name: str) -> Shape:
+    """The shape of the schema's class of this name."""
+    cls, enums = MESSAGES[name], ENUM_FIELDS[name]
+    published = DescriptorProto()
+    cls.DESCRIPTOR.CopyToProto(published)
+    fields = tuple(
+        Field(
+            field.name,
+            field.type,
+            repeated=field.label == FieldDescriptorProto.LABEL_REPEATED,
+            required=field.label == FieldDescriptorProto.LABEL_REQUIRED,
+            enum=enums.get(field.name),
+            part=MESSAGES[field.type_name.removeprefix(".")] if field.type_name else None,
+        )
+        for field in sorted(published.field, key=lambda field: field.number)
+    )
+    parts = tuple((field, shape_of(field.part.__name__)) for field in fields if field.part is not None)
+    texts = tuple(field for field in fields if field.kind == FieldDescriptor.TYPE_STRING)
+    return Shape(
+        fields=fields,
+        required=tuple(field.name for field in fields if field.required),
+        parts=parts,
+        enums=tuple(
+            (field, field.enum, frozenset(field.enum))
+            for field in fields
+            if field.enum is not None and field.name != "payloadType"
+        ),
+        texts=texts,
+        holds_text=bool(texts) or any(shape.holds_text for _, shape in parts),
+    )
+
+
+def parts_of(path: str, message: Any, shape: Shape) -> Iterator[tuple[str, Any, Shape]]:
+    """The messages that are in a message, one level down: path, message, shape."""
+    for field, inner in shape.parts:
+        value = getattr(message, field.name)
+        if field.repeated:
+            for index, part in enumerate(value):
+                yield f"{path}{field.name}.{index}", part, inner
+        elif message.HasField(field.name):
+            yield path + field.name, value, inner
+
+
+def missing_fields(message: ProtobufMessage, *, most: int) -> tuple[str, ...]:
+    """The paths of required fields that a message lacks, such as `order.tradeData.symbolId`.
+
+    Args:
+        most: how many are named at most.
+    """
+    return tuple(islice(_missing("", message, shape_of(type(message).__name__)), most))
+
+
+def _missing(path: str, message: Any, shape: Shape) -> Iterator[str]:
+    if message.IsInitialized():
+        return
+    for name in shape.required:
+        if not message.HasField(name):
+            yield path + name
+    for step, part, inner in parts_of(path, message, shape):
+        yield from _missing(f"{step}.", part, inner)
