@@ -133,7 +133,7 @@ class Statements:
         self._floor.answer(account, oa.ProtoOAMarginCallUpdateRes(), origin=origin)
         event = oa.ProtoOAMarginCallUpdateEvent(ctidTraderAccountId=account.account_id)
         event.marginCall.CopyFrom(margin_call(account, wanted.marginCallType))
-        self._floor.push(account, event, Cause.FOLLOW_UP, origin=origin)
+        self._floor.push(account, event, Cause.SERVER)
 
     # -- history ---------------------------------------------------------------------------------------------------
 

@@ -259,6 +259,11 @@ class Account:
         for stream in self._events:
             stream.put(message)
 
+    def heard_late(self, message: Message) -> None:
+        """An error that answers a request, maybe one of this account, for which nobody waits any more."""
+        if self._keeper is not None:
+            self._keeper.heard(message)
+
     def lost(self) -> None:
         """This account's session is gone."""
         self.board.forget()
@@ -271,6 +276,11 @@ class Account:
             await self._keeper.restore()
         async with self._subscribing:
             await self._subscribe(list(self.board.wanted))
+
+    async def review(self) -> None:
+        """A request was never answered: what is believed is held against the server's word."""
+        if self._keeper is not None:
+            await self._keeper.restore()
 
     def end(self, reason: str) -> None:
         """The session is left: all streams end."""

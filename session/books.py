@@ -6,11 +6,12 @@ what the server says: reconcile, and its lists for orders whose outcome is unkno
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..wire import messages as oa
 from . import clock
 from .environments import Mode
+from .errors import NotSent
 from .order_states import OrderState
 from .orders import OrderChange, OrderRecord, OrderTable
 from .positions import PositionBook
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from .gate import Gate
     from .order import Order
 
-__all__ = ["Books"]
+__all__ = ["Books", "Target"]
+
+Target = tuple[Literal["order", "position"], int]
+"""What a request is for: an order or a position, and its id."""
 
 # History lags (docs/protocol.md section 12), and the server's clock is not ours.
 _LOOK_BACK_MS = 60_000
@@ -48,6 +52,7 @@ class Books:
         self.orders = OrderTable()
         self.positions = PositionBook()
         self.handles: dict[str, Order] = {}
+        self._doubts: set[Target] = set()
         self._account = account
         self._gate = gate
         self._log = log
@@ -72,8 +77,22 @@ class Books:
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
             self._gate.note("order_error", _error_facts(payload, changes))
             self.changed(changes)
+        elif isinstance(payload, oa.ProtoOAErrorRes | oa.ProtoErrorRes):
+            self._refused_late(payload, message.client_msg_id, at_ms=at_ms)
         elif isinstance(payload, oa.ProtoOATrailingSLChangedEvent | oa.ProtoOAMarginChangedEvent):
             self._take(self.positions.apply(payload))
+
+    def _refused_late(
+        self, payload: oa.ProtoOAErrorRes | oa.ProtoErrorRes, client_msg_id: str | None, *, at_ms: int
+    ) -> None:
+        """The order's caller is gone, was cancelled or ran out of time: the order is refused all the same."""
+        error = oa.ProtoOAOrderErrorEvent(
+            ctidTraderAccountId=self._account.id, errorCode=payload.errorCode, description=payload.description
+        )
+        changes = self.orders.apply(error, at_ms=at_ms, client_msg_id=client_msg_id)
+        if changes:
+            self._gate.note("order_error", _error_facts(error, changes))
+            self.changed(changes)
 
     def lost(self) -> None:
         """Events may be missed from here on."""
@@ -84,6 +103,26 @@ class Books:
         """Its outcome is not known: on record, and whoever waits is told."""
         self._gate.note("outcome_unknown", {**record.described(), "reason": reason})
         self._touch(record)
+
+    def doubt(self, target: Target) -> None:
+        """A change of it left and was never answered: nothing more may leave for it until the server is asked."""
+        self._doubts.add(target)
+
+    def check_settled(self, target: Target) -> None:
+        """Returns if no request for this order or position has an unknown outcome.
+
+        Raises:
+            NotSent: one has. Nothing may leave for it.
+        """
+        kind, id_ = target
+        records = self.orders.of_position(id_) if kind == "position" else [self.orders.by_order_id(id_)]
+        for record in records:
+            if record is not None and record.state is OrderState.UNKNOWN:
+                raise NotSent(
+                    f"nothing left for {kind} {id_}: the outcome of {record.client_order_id} is unknown, find out first"
+                )
+        if target in self._doubts:
+            raise NotSent(f"nothing left for {kind} {id_}: a change of it was never answered, find out first")
 
     def changed(self, changes: list[OrderChange]) -> None:
         """Puts on record what became of orders of ours, and wakes whoever waits for them."""
@@ -108,11 +147,12 @@ class Books:
 
     async def reconcile(self) -> None:
         """Compares with the server's whole list, and takes that over."""
-        mark = self.positions.mark()
+        mark, doubts = self.positions.mark(), set(self._doubts)
         answer = await self._account.request(oa.ProtoOAReconcileReq(returnProtectionOrders=True))
         for difference in self.positions.reconcile(answer, since=mark):
             self._warn("difference", reason=str(difference))
             self._gate.note("difference", {"account_id": self._account.id, "reason": str(difference)})
+        self._doubts -= doubts
         self.changed(self.orders.settle(answer.order, positions=answer.position, at_ms=clock.utc_ms()))
 
     def snapshot(self, why: str) -> None:

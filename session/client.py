@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
-from ..wire import ConnectionState, LocalProtocolError, Message, Permission
+from ..wire import LocalProtocolError, Message, Permission
 from ..wire.catalog import account_of, permission_of
 from . import clock
 from .account import Account
 from .books import Books
 from .environments import Endpoint, Mode, check_endpoint
-from .errors import ConnectFailed, NotSent, OutcomeUnknown, RateLimited, ServerError, WrongEnvironment
+from .errors import ConnectFailed, NotSent, OutcomeUnknown, RateLimited, RequestFailed, ServerError, WrongEnvironment
 from .gate import READING, Gate
 from .raw_trading import RawTrading
 from .settings import Limits, Rates, Timings
@@ -171,7 +171,7 @@ class Session:
                 if link.over is None or clock.now_s() >= by_s:
                     raise refusal or error from None  # what the server said of it tells more than that time ran out
             except LocalProtocolError:
-                if not self._overtaken(link, account_id):
+                if not self._supervisor.is_lost(account_id):
                     raise
 
     async def trade(
@@ -196,13 +196,20 @@ class Session:
                 leave_within_s=self.timings.order_queue_s,
                 on_sent=on_sent,
             )
+        except OutcomeUnknown:
+            self.review(account_of(payload))
+            raise
         except LocalProtocolError as error:
-            if self._overtaken(link, account_of(payload)):
+            if self._supervisor.is_lost(account_of(payload)):
                 raise NotSent(f"{type(payload).__name__} did not leave: {error}") from error
             raise
         finally:
             self._gate.withdraw(intent)
         return answer.payload
+
+    def review(self, account_id: int | None) -> None:
+        """Has the books of an account held against the server's word, soon: something was never answered."""
+        self._supervisor.review(account_id)
 
     def check_ready(self, name: str, account_id: int | None) -> None:
         """Returns if a trading request of this account could leave now.
@@ -231,10 +238,6 @@ class Session:
             raise NotSent(f"{name} did not leave: {why}") from None
         except (ServerError, OutcomeUnknown) as error:
             raise NotSent(f"{name} did not leave: what it needs to know could not be read ({error})") from error
-
-    def _overtaken(self, link: Link, account_id: int | None) -> bool:
-        """Whether a request could not be said only because the link, or the account's session, had just ended."""
-        return link.connection.state is ConnectionState.CLOSED or self._supervisor.is_lost(account_id)
 
     # Accounts
 
@@ -359,6 +362,6 @@ async def _served(session: Session) -> AsyncIterator[None]:
             yield
             return
         failure = session.failure or ConnectFailed(session.reason)
-        if isinstance(failure, ServerError):
-            raise ConnectFailed(f"{session.endpoint.host}: the server answered {failure}") from failure
+        if isinstance(failure, RequestFailed):
+            raise ConnectFailed(f"{session.endpoint.host}:{session.endpoint.port}: {failure}") from failure
         raise failure

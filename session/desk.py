@@ -99,12 +99,27 @@ class _Side:
             )
         return self.trading
 
-    def books(self) -> Books:
+    @property
+    def known_books(self) -> Books | None:
+        """The books, once the server's whole list was in them: before that they are empty, and say nothing."""
         books = self.session.books.get(self.account_id)
+        return books if books is not None and books.positions.reconciled else None
+
+    def books(self) -> Books:
+        books = self.known_books
         if books is None:
             self.account()  # says why there are none
-            raise NotSent(f"account {self.account_id} keeps no books")
+            raise NotSent(f"account {self.account_id} of {self.settings.environment.value} is not restored yet")
         return books
+
+    def snapshot(self, why: str) -> None:
+        """Writes what is open into the audit, if that was ever known."""
+        if self.known_books is not None:
+            self.known_books.snapshot(why)
+
+    async def aclose(self) -> None:
+        if self.trading is not None:
+            await self.trading.aclose()
 
 
 class Desk:
@@ -282,7 +297,7 @@ class Desk:
     def _open(self, environment: Environment) -> Trading:
         side = self._side(environment)
         standing = side.gate.standing()
-        if standing.mode is Mode.OFF and not side.session.books:
+        if standing.mode is Mode.OFF and side.known_books is None:
             # Not even an account is there to make the order for: say what stands in the way, not what is missing.
             kind = LiveTradingDisabled if environment.is_live else Refused
             refusal = kind(f"trading on {environment.value} is off ({standing.why})")
@@ -315,6 +330,7 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
             for warning in settings.warnings:
                 log.write("settings", warning=warning)
             sides[environment] = _Side(part, audit=audit, log=log, folder=settings.log_folder)
+            stack.push_async_callback(sides[environment].aclose)
         desk = Desk(sides, audit=audit, settings=settings)
         async with background() as tasks:
             for side in sides.values():
@@ -325,8 +341,7 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
                 yield desk
             finally:
                 for side in sides.values():
-                    for books in side.session.books.values():
-                        books.snapshot("shutdown")
+                    side.snapshot("shutdown")
 
 
 def _why(settings: EnvironmentSettings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..wire import Permission
@@ -26,14 +27,16 @@ READING = frozenset({Permission.SESSION, Permission.READ})
 """What changes nothing: it needs no mode, no audit and no intent."""
 
 # Fields of trading requests that an audit line carries, and their names there.
-_FIELDS = {
-    "ctidTraderAccountId": "account_id",
-    "clientOrderId": "client_order_id",
-    "symbolId": "symbol_id",
-    "orderId": "order_id",
-    "positionId": "position_id",
-    "volume": "volume_cents",
-}
+_FIELDS = MappingProxyType(
+    {
+        "ctidTraderAccountId": "account_id",
+        "clientOrderId": "client_order_id",
+        "symbolId": "symbol_id",
+        "orderId": "order_id",
+        "positionId": "position_id",
+        "volume": "volume_cents",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

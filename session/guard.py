@@ -8,6 +8,7 @@ request enters and just before its bytes are made, so that what changes in betwe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..wire import UnknownPayload
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Book", "Guard", "Standing", "strictest"]
 
-_STRICTNESS = {Mode.OFF: 0, Mode.REDUCE_ONLY: 1, Mode.ON: 2}
+_STRICTNESS = MappingProxyType({Mode.OFF: 0, Mode.REDUCE_ONLY: 1, Mode.ON: 2})
 
 
 class Book(Protocol):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
-from ..wire import Budget, Connection, LocalProtocolError, Message, Permission, Role
+from ..wire import Budget, Connection, ConnectionState, LocalProtocolError, Message, Permission, Role
 from ..wire import messages as oa
 from ..wire.catalog import entry_of
 from ..wire.events import ErrorReceived, LinkClosed, ResponseReceived, UndecodedReceived
@@ -117,6 +117,12 @@ class Link:
         rates: what may leave a second.
         listener: told of everything that no request waits for.
         release: asked just before a message is encoded; what it raises ends the request, and nothing leaves.
+
+    Attributes:
+        connection: what has been said on it.
+        throttle: what it may say now.
+        heartbeat: when either side last spoke.
+        lost: whether it ended otherwise than by us.
     """
 
     def __init__(
@@ -140,6 +146,7 @@ class Link:
         self._outbox: Outbox[Request] = Outbox(self.throttle)
         self._waiting: dict[str, Request] = {}
         self._news = anyio.Event()  # something new is in the outbox
+        self.lost = False
         self._over: str | None = None
         # Other connections to the same account hear our ids and we hear theirs (docs/protocol.md section 2):
         # none may look like one that we wait for.
@@ -215,7 +222,7 @@ class Link:
                 tasks.start_soon(self._write)
                 tasks.start_soon(self._watch)
         except* LinkLost as lost:
-            reason = str(lost.exceptions[0])
+            reason, self.lost = str(lost.exceptions[0]), True
         finally:
             self._end(reason)
             with anyio.move_on_after(_GOODBYE_S, shield=True):
@@ -285,7 +292,8 @@ class Link:
             self._release(request.message)
             data = self.connection.send(request.message)
         except (RequestFailed, LocalProtocolError) as error:
-            request.fail(error)
+            over = self.connection.state is ConnectionState.CLOSED  # the reader heard of the end a moment ago
+            request.fail(NotSent(f"{request.message.name} did not leave: the link has ended") if over else error)
             return None
         request.sent_ms = clock.utc_ms()
         self._waiting[client_msg_id] = request

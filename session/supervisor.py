@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
 
 from ..wire import AccountState, JsonCodec, ProtobufCodec
+from ..wire import messages as oa
 from ..wire.catalog import account_of
 from ..wire.events import AccountChanged, ErrorReceived, EventReceived, UndecodedReceived
 from ..wire.messages import name_of
@@ -22,6 +24,7 @@ from .errors import (
     ConnectFailed,
     CTraderError,
     NotSent,
+    OutcomeUnknown,
     RequestFailed,
     SessionClosed,
     UnderMaintenance,
@@ -34,7 +37,7 @@ from .subscriptions import EventStream
 from .transport import open_stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from ..wire.events import Event
     from .account import Account
@@ -45,7 +48,9 @@ if TYPE_CHECKING:
 
 __all__ = ["StateChange", "Supervisor"]
 
-_CODECS: dict[str, Callable[[], ProtobufCodec | JsonCodec]] = {"protobuf": ProtobufCodec, "json": JsonCodec}
+_CODECS: Mapping[str, Callable[[], ProtobufCodec | JsonCodec]] = MappingProxyType(
+    {"protobuf": ProtobufCodec, "json": JsonCodec}
+)
 # docs/protocol.md section 7: an application that was ready may be refused for a moment right after a reconnect.
 _AUTH_TRIES = 3
 _AUTH_PAUSE_S = 5.0
@@ -120,6 +125,7 @@ class Supervisor:
         self._wanted = tuple(wanted)
         self._usable: set[int] = set()  # accounts that are authorised on the present link
         self._restored: set[int] = set()  # those whose books are right again: they may trade
+        self._doubted: set[int] = set()  # those whose books are to be held against the server's word again
         self._moved = anyio.Event()
         self._mending = anyio.Event()
         self._resumed = anyio.Event()
@@ -211,6 +217,12 @@ class Supervisor:
             await self._moved.wait()
         return self.state
 
+    def review(self, account_id: int | None) -> None:
+        """The books of an account are in doubt: the server is asked again, soon."""
+        if account_id in self.accounts:
+            self._doubted.add(account_id)
+            self._mending.set()
+
     def resume(self, credentials: Credentials | None) -> None:
         """Lets a session that was refused try again."""
         if credentials is not None:
@@ -267,12 +279,10 @@ class Supervisor:
             listener=self,
             release=self._gate.release,
         )
-        reason = ""
         async with anyio.create_task_group() as tasks:
 
             async def live() -> None:
-                nonlocal reason
-                reason = await link.run()
+                await link.run()
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(live)
@@ -287,12 +297,16 @@ class Supervisor:
                 self._usable.clear()
                 self._restored.clear()
             tasks.cancel_scope.cancel()
+        if link.lost and isinstance(self.failure, NotSent | OutcomeUnknown):
+            # That is what the end of the link did to a request of ours, and not why it ended.
+            where = f"{self.endpoint.host}:{self.endpoint.port}"
+            self.failure = ConnectFailed(f"{where}: {link.over}") if self._ready_s is None else None
         for account in self.accounts.values():
             account.lost()
         refused = isinstance(self.failure, AuthenticationFailed)
         self._move(
             SessionInput.REFUSED if refused else SessionInput.LOST,
-            str(self.failure) if self.failure is not None else reason,
+            str(self.failure) if self.failure is not None else link.over or "",
         )
 
     async def _use(self, link: Link, *, by_s: float) -> None:
@@ -352,11 +366,15 @@ class Supervisor:
         self._gate.accounts.add(account.id)
         self._tell()  # who waits for this account may ask now; a new subscription must not wait for the restoring
         await account.restore()
+        self._doubted.discard(account.id)
         self._restored.add(account.id)
         self._note("account", account=account.id, state="restored")
 
     async def _mend(self, link: Link) -> None:
-        """Authorises accounts again whose session ended while the link stayed (docs/protocol.md section 7)."""
+        """Authorises accounts again whose session ended while the link stayed (docs/protocol.md section 7).
+
+        And reviews the books of those where a request was never answered.
+        """
         while True:
             await self._mending.wait()
             self._mending = anyio.Event()
@@ -365,6 +383,15 @@ class Supervisor:
                     account.lost()
                     await self._restore(link, account)
                     self._tell()
+                elif account.id in self._doubted:
+                    await self._review(account)
+
+    async def _review(self, account: Account) -> None:
+        self._doubted.discard(account.id)
+        try:
+            await account.review()
+        except CTraderError as error:  # what is in doubt stays so until the account is restored
+            self._note("review_failed", account=account.id, reason=str(error))
 
     # From the reader
 
@@ -382,6 +409,10 @@ class Supervisor:
                 self._mending.set()
         elif isinstance(event, ErrorReceived):
             self._note("server_error", code=event.code, description=event.description, account=event.account)
+            late = event.client_msg_id is None and event.message.client_msg_id
+            if late and not isinstance(event.message.payload, oa.ProtoOAOrderErrorEvent):  # which is an event too
+                for account in self.accounts.values():
+                    account.heard_late(event.message)
         elif isinstance(event, UndecodedReceived):
             self._note("undecoded", type=name_of(event.payload_type), reason=event.reason)
 

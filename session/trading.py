@@ -13,7 +13,7 @@ from ..wire import messages as oa
 from . import clock, limits
 from .amendments import OrderAmendment, PositionAmendment
 from .changes import Cancel, Close
-from .errors import CTraderError, LimitExceeded, NotSent, OutcomeUnknown, Refused, RequestFailed, ServerError
+from .errors import CTraderError, LimitExceeded, OutcomeUnknown, Refused, RequestFailed, ServerError
 from .order import Order
 from .order_states import OrderState
 from .orders import OrderRecord
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ..wire.units import ExactNumber
     from .account import Account
-    from .books import Books
+    from .books import Books, Target
     from .client import Session
     from .gate import Gate
     from .holdings import Position
@@ -92,7 +92,7 @@ class Trading:
         """Closes a position, or a part of it. See `Desk.close`."""
         close = Close(position_id, lots=lots, units=units, volume_cents=volume_cents)
         position = self._position(position_id)
-        self._settled(position_id)
+        self._books.check_settled(("position", position_id))
         symbol = await self._figures("ProtoOAClosePositionReq", position.symbol_id)
         request = close.to_request(position, symbol, account_id=self._account.id)
         side = position.side.opposite
@@ -111,22 +111,21 @@ class Trading:
 
     async def cancel(self, order_id: int) -> None:
         """Takes back a pending order. See `Desk.cancel`."""
-        record = self._books.orders.by_order_id(order_id)
-        if record is not None and record.state is OrderState.UNKNOWN:
-            raise NotSent(f"cancel of order {order_id} did not leave: its outcome is unknown, find out first")
         cancel = Cancel(order_id)
         request = cancel.to_request(account_id=self._account.id)
-        await self._change(request, {"request": "cancel", **cancel.described()}, essential=True)
+        facts = {"request": "cancel", **cancel.described()}
+        await self._change(("order", order_id), request, facts, essential=True)
 
     async def amend(self, change: OrderAmendment | PositionAmendment) -> None:
         """Changes a pending order or the levels of a position. See `Desk.amend`."""
         request: Any
         if isinstance(change, PositionAmendment):
+            target: Target = ("position", change.position_id)
             position = self._position(change.position_id)
-            self._settled(change.position_id)
             symbol = await self._figures("ProtoOAAmendPositionSLTPReq", position.symbol_id)
             request = change.to_request(position, symbol, account_id=self._account.id)
         else:
+            target = ("order", change.order_id)
             order = self._books.positions.order(change.order_id)
             if order is None:
                 raise Refused(f"order {change.order_id} is not known to be working in account {self._account.id}")
@@ -134,7 +133,7 @@ class Trading:
             request = change.to_request(order, symbol, account_id=self._account.id, now_ms=clock.utc_ms())
             if request.volume > order.volume_cents:
                 self._check_limits(request, limits.Proposal(symbol=symbol, volume_cents=request.volume))
-        await self._change(request, {"request": "amend", **change.described()})
+        await self._change(target, request, {"request": "amend", **change.described()})
 
     async def aclose(self) -> None:
         """Lets go of the quotes that it watched."""
@@ -155,6 +154,7 @@ class Trading:
             self._books.changed([record.refuse(error.code, error.description, at_ms=clock.utc_ms())])
             if record.state is OrderState.UNKNOWN:  # TIMEOUT_ERROR says only that the server took too long
                 self._books.unknown(record, str(error))
+                self._session.review(self._account.id)
                 unknown = OutcomeUnknown(f"{record!r}: the server answered {error}")
                 unknown.order = order
                 raise unknown from error
@@ -182,8 +182,9 @@ class Trading:
             raise refusal
         return order
 
-    async def _change(self, request: Any, facts: dict[str, Any], *, essential: bool = False) -> None:
+    async def _change(self, target: Target, request: Any, facts: dict[str, Any], *, essential: bool = False) -> None:
         """A cancel or an amend: on record, sent, answered."""
+        self._books.check_settled(target)
         facts = {"account_id": self._account.id, "intent_id": uuid.uuid4().hex, **facts}
         self._gate.judge(Message(request))
         intent = await self._gate.intend(request, facts, essential=essential)
@@ -195,6 +196,7 @@ class Trading:
             self._gate.note("change_refused", {**facts, "error_code": error.code})
             raise
         except OutcomeUnknown as error:
+            self._books.doubt(target)
             self._gate.note("outcome_unknown", {**facts, "reason": str(error)})
             raise
         except (RequestFailed, LocalProtocolError) as error:
@@ -225,15 +227,6 @@ class Trading:
         if position is None:
             raise Refused(f"position {position_id} is not known to be open in account {self._account.id}")
         return position
-
-    def _settled(self, position_id: int) -> None:
-        """While one request's outcome is unknown, no second one for the same position leaves."""
-        for record in self._books.orders.of_position(position_id):
-            if record.state is OrderState.UNKNOWN:
-                raise NotSent(
-                    f"nothing left for position {position_id}: the outcome of {record.client_order_id} is unknown, "
-                    "find out first"
-                )
 
     async def _figures(self, name: str, symbol: str | int) -> Symbol:
         """A symbol's figures, by its name or id. A request that could not leave anyway says so, and asks nothing."""

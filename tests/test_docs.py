@@ -193,10 +193,6 @@ def test_the_tests_of_the_fake_page_pass(tmp_path: Path) -> None:
     (tmp_path / "test_my_trading.py").write_text(mine, encoding="utf-8")
     (tmp_path / "test_my_client.py").write_text(client, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
-    command += [
-        "-p",
-        "anyctrader.fake.plugin",
-    ]  # the entry point names the same; where that is not installed, this does
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=150, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "4 passed" in result.stdout

@@ -85,11 +85,7 @@ LONGEST_MODULE = 440  # "about 400"
 LONGEST_CLASS = 275  # "about 250"
 LONGER = MappingProxyType(
     {
-        "fake/execution.py": "one order from acceptance to its end; its parts call each other at every step",
-        "fake/execution.py:Execution": "the same",
-        "fake/exchange.py:Exchange": "a short method a request, and nothing else",
-        "fake/server.py:FakeServer": "what tests call: short properties and one-line methods",
-        "fake/trading.py:Trading": "a method a trading request",
+        "session/supervisor.py:Supervisor": "the life of a session: one state, moved from one place only",
     }
 )
 LOGIC_IN_INIT = MappingProxyType(

@@ -42,8 +42,8 @@ async def test_live(ctrader_server):
 
 
 def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    # Where the entry point is installed it is the plugin that is loaded; naming it twice is the same to pytest.
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "anyctrader.fake.plugin", "-W", "error", *args]
+    # The entry point loads the plugin; to name it here as well would be an error to pytest.
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", *args]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=50, check=False)
 
 

@@ -53,7 +53,7 @@ def test_files_that_are_not_there_or_hold_no_records_fail(tmp_path: Path) -> Non
     with pytest.raises(StepFailed, match=r"there is no order_audit\.jsonl"):
         Records.read(tmp_path, "order_audit", since_ms=0)
     (tmp_path / "order_audit.jsonl").write_text('{"at": "2026-11-22T00:00:00.000Z"}\nnothing\n')
-    with pytest.raises(StepFailed, match="line 2 of .* is no record"):
+    with pytest.raises(StepFailed, match=r"line 2 of .* is no record"):
         Records.read(tmp_path, "order_audit", since_ms=0)
 
 

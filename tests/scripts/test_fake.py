@@ -10,10 +10,12 @@ import anyio
 import orjson
 import pytest
 
+from anyctrader.fake import FakeServer, Host, ServerSettings
 from anyctrader.session import Credentials, Environment, connect
 from anyctrader.wire import messages as oa
 
-from .programs import interrupt, run, started
+from .conftest import Call
+from .programs import interrupt, started
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -34,6 +36,16 @@ KEYS = [
 ]
 
 
+def token_of(seed: str, *, live: bool) -> str:
+    """The access token that a server of this seed makes up."""
+
+    async def token() -> str:
+        async with FakeServer(ServerSettings(seed=seed, host=Host.LIVE if live else Host.DEMO)) as server:
+            return server.access_token
+
+    return anyio.run(token)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_in_one_line_where_it_listens_serves_both_codecs_and_ends_when_told(
     tmp_path: Path, number: signal.Signals
@@ -43,6 +55,9 @@ def test_it_says_in_one_line_where_it_listens_serves_both_codecs_and_ends_when_t
         ready = orjson.loads(process.stdout.readline())
         assert list(ready) == KEYS
         assert ready["ready"] is True
+        made_up = token_of("x", live=False)
+        assert ready["access_token"] == made_up != token_of("x", live=True)
+        assert made_up != token_of("y", live=False)
         assert {account["isLive"] for account in ready["accounts"]} == {False, True}
 
         async def versions() -> list[str]:
@@ -73,26 +88,16 @@ def test_it_says_in_one_line_where_it_listens_serves_both_codecs_and_ends_when_t
     assert not Path(ready["ca_file"]).exists()
 
 
-def test_the_same_seed_gives_the_same_credentials_and_live_has_others(tmp_path: Path) -> None:
-    tokens = []
-    for arguments in (["--seed", "a"], ["--seed", "a"], ["--seed", "b"], ["--seed", "a", "--live"]):
-        with started("fake", *arguments, cwd=tmp_path) as process:
-            assert process.stdout is not None
-            tokens.append(orjson.loads(process.stdout.readline())["access_token"])
-    assert tokens[0] == tokens[1]
-    assert len(set(tokens)) == 3
-
-
-def test_a_port_that_is_taken_is_said_and_no_traceback(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_said_and_no_traceback(call: Call) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = run("fake", "--port", str(taken.getsockname()[1]), cwd=tmp_path)
+        done = call("fake", "--port", str(taken.getsockname()[1]))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "cannot listen on 127.0.0.1: Address already in use\n"
 
 
 @pytest.mark.parametrize("arguments", [["--speed", "7"], ["--port", "70000"], ["--seed"], ["extra"]])
-def test_a_wrong_command_line_is_a_usage_error(tmp_path: Path, arguments: list[str]) -> None:
-    done = run("fake", *arguments, cwd=tmp_path)
+def test_a_wrong_command_line_is_a_usage_error(call: Call, arguments: list[str]) -> None:
+    done = call("fake", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
 

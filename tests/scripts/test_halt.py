@@ -11,7 +11,8 @@ from anyctrader.session import Environment, Mode
 from anyctrader.session import halt as halts
 from anyctrader.session.verification import verify
 
-from .programs import json_lines, run
+from .conftest import Call
+from .programs import json_lines
 
 
 def lines_of(folder: Path) -> list[tuple[str, str, str]]:
@@ -19,9 +20,9 @@ def lines_of(folder: Path) -> list[tuple[str, str, str]]:
     return [(line["environment"], line["fact"], line["reason"]) for line in lines]
 
 
-def test_a_halt_stands_until_it_is_resumed_and_both_are_on_record(tmp_path: Path) -> None:
+def test_a_halt_stands_until_it_is_resumed_and_both_are_on_record(call: Call, tmp_path: Path) -> None:
     folder = tmp_path / "desk"
-    done = run("halt", "live", "--why", "feed looks \x1b[31m wrong", "--folder", "desk", cwd=tmp_path)
+    done = call("halt", "live", "--why", "feed looks \x1b[31m wrong", "--folder", "desk")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("live is halted: nothing that trades leaves")
     assert "`anyctrader resume live --folder desk` lifts it." in done.stdout
@@ -30,7 +31,7 @@ def test_a_halt_stands_until_it_is_resumed_and_both_are_on_record(tmp_path: Path
     assert (found.mode, found.why) == (Mode.OFF, "feed looks \x1b[31m wrong")
     assert halts.read(folder, Environment.DEMO) is None
 
-    done = run("resume", "live", "--folder", "desk", cwd=tmp_path)
+    done = call("resume", "live", "--folder", "desk")
     assert (done.returncode, done.stderr) == (0, "")
     assert "feed looks \\x1b[31m wrong" in done.stdout
     assert halts.read(folder, Environment.LIVE) is None
@@ -41,9 +42,9 @@ def test_a_halt_stands_until_it_is_resumed_and_both_are_on_record(tmp_path: Path
     assert verify(folder) == []
 
 
-def test_a_halt_may_leave_what_reduces_and_a_stricter_one_stays(tmp_path: Path) -> None:
+def test_a_halt_may_leave_what_reduces_and_a_stricter_one_stays(call: Call, tmp_path: Path) -> None:
     for arguments, mode in ((["--reduce-only"], "reduce_only"), ([], "off"), (["--reduce-only"], "off")):
-        done = run("halt", "demo", "--sandbox", "--format", "json", *arguments, cwd=tmp_path)
+        done = call("halt", "demo", "--sandbox", "--format", "json", *arguments)
         assert done.returncode == 0, done.stderr
         (line,) = json_lines(done.stdout)
         assert (line["environment"], line["halted"], line["mode"], line["recorded"]) == ("demo", True, mode, True)
@@ -51,18 +52,18 @@ def test_a_halt_may_leave_what_reduces_and_a_stricter_one_stays(tmp_path: Path) 
     assert line["sandbox"] is True
 
 
-def test_resuming_what_is_not_halted_changes_nothing(tmp_path: Path) -> None:
-    done = run("resume", "demo", "--folder", ".", cwd=tmp_path)
+def test_resuming_what_is_not_halted_changes_nothing(call: Call, tmp_path: Path) -> None:
+    done = call("resume", "demo", "--folder", ".")
     assert (done.returncode, done.stdout) == (0, "demo was not halted.\n")
     assert not list(tmp_path.iterdir())
 
 
-def test_the_folder_is_that_of_the_settings(tmp_path: Path) -> None:
+def test_the_folder_is_that_of_the_settings(call: Call, tmp_path: Path) -> None:
     (tmp_path / "my.env").write_text(
         "CTRADER_DEMO_APPLICATION_ID=a\nCTRADER_DEMO_APPLICATION_SECRET=b\nCTRADER_DEMO_ACCESS_TOKEN=c\n"
         "CTRADER_DEMO_ACCOUNT_ID=1\nCTRADER_LOG_FOLDER=there\n"
     )
-    assert run("halt", "demo", "--env-file", "my.env", cwd=tmp_path).returncode == 0
+    assert call("halt", "demo", "--env-file", "my.env").returncode == 0
     assert halts.read(tmp_path / "there", Environment.DEMO) is not None
 
 
@@ -75,16 +76,16 @@ def test_the_folder_is_that_of_the_settings(tmp_path: Path) -> None:
         (["resume", "live"], "copy .env.example to .env"),
     ],
 )
-def test_what_cannot_be_meant_is_a_usage_error(tmp_path: Path, arguments: list[str], said: str) -> None:
-    done = run(*arguments, cwd=tmp_path)
+def test_what_cannot_be_meant_is_a_usage_error(call: Call, tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = call(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(call: Call, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = run("halt", "live", "--folder", "file", cwd=tmp_path)
+    done = call("halt", "live", "--folder", "file")
     assert done.returncode == 1
     assert "file" in done.stderr
     assert "Traceback" not in done.stderr

@@ -10,7 +10,8 @@ import pytest
 
 from anyctrader.scripts.main import COMMANDS
 
-from .programs import SCRIPTS, clean_environment, run
+from .conftest import Call
+from .programs import SCRIPTS, clean_environment
 
 
 def test_the_help_lists_every_command_and_imports_none_of_them(tmp_path: Path) -> None:
@@ -61,21 +62,21 @@ def test_a_command_also_runs_as_a_script(name: str, tmp_path: Path) -> None:
     assert COMMANDS[name].help in done.stdout
 
 
-def test_without_a_command_the_help_is_shown_and_the_usage_is_wrong(tmp_path: Path) -> None:
-    done = run(cwd=tmp_path)
+def test_without_a_command_the_help_is_shown_and_the_usage_is_wrong(call: Call) -> None:
+    done = call()
     assert done.returncode == 2
     assert "Usage: anyctrader" in done.stdout + done.stderr
 
 
-def test_a_command_that_is_not_there_is_a_usage_error_with_the_nearest_name(tmp_path: Path) -> None:
-    done = run("runbok", "--sandbox", cwd=tmp_path)
+def test_a_command_that_is_not_there_is_a_usage_error_with_the_nearest_name(call: Call) -> None:
+    done = call("runbok", "--sandbox")
     assert done.returncode == 2
     assert "No such command 'runbok'" in done.stderr
     assert "runbook" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_the_version_is_told(tmp_path: Path) -> None:
-    done = run("--version", cwd=tmp_path)
+def test_the_version_is_told(call: Call) -> None:
+    done = call("--version")
     assert done.returncode == 0
     assert done.stdout.startswith("anyctrader ")

@@ -15,6 +15,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from .conftest import Call
 from .programs import PROGRAM, clean_environment, interrupt, json_lines, run, started
 
 pytestmark = pytest.mark.timeout(120)
@@ -48,7 +49,7 @@ def test_it_ends_by_itself_and_json_is_an_object_a_line(tmp_path: Path) -> None:
     )
 
 
-def test_a_halt_from_another_process_shows_and_so_does_its_end(tmp_path: Path) -> None:
+def test_a_halt_from_elsewhere_shows_and_so_does_its_end(call: Call, tmp_path: Path) -> None:
     with started("run", "--sandbox", "--format", "json", cwd=tmp_path) as process:
         assert process.stdout is not None
 
@@ -60,15 +61,15 @@ def test_a_halt_from_another_process_shows_and_so_does_its_end(tmp_path: Path) -
                     return line
 
         line_with(environment="demo", mode="on")
-        assert run("halt", "demo", "--sandbox", "--why", "a test", cwd=tmp_path).returncode == 0
+        assert call("halt", "demo", "--sandbox", "--why", "a test").returncode == 0
         assert "a test" in line_with(environment="demo", mode="off")["reason"]
-        assert run("resume", "demo", "--sandbox", cwd=tmp_path).returncode == 0
+        assert call("resume", "demo", "--sandbox").returncode == 0
         line_with(environment="demo", mode="on")
         interrupt(process)
     assert process.returncode == 0
 
 
-def test_whoever_closes_the_pipe_has_seen_enough(tmp_path: Path) -> None:
+def test_whoever_closes_the_pipe_has_seen_enough(call: Call, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*PROGRAM, "run", "--sandbox", "--seconds", "30"],
         cwd=tmp_path,
@@ -82,7 +83,7 @@ def test_whoever_closes_the_pipe_has_seen_enough(tmp_path: Path) -> None:
         assert process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
-        assert run("halt", "demo", "--sandbox", cwd=tmp_path).returncode == 0  # something to write
+        assert call("halt", "demo", "--sandbox").returncode == 0  # something to write
         assert process.stderr.read() == "opening demo and live\n"
         assert process.wait(timeout=60) == 0
     finally:
@@ -91,8 +92,8 @@ def test_whoever_closes_the_pipe_has_seen_enough(tmp_path: Path) -> None:
         process.stderr.close()
 
 
-@pytest.mark.parametrize("columns", [40, 80])
-def test_in_a_terminal_of_any_width_the_state_is_drawn(tmp_path: Path, columns: int) -> None:
+def test_in_a_narrow_terminal_the_state_is_drawn_within_it(tmp_path: Path) -> None:
+    columns = 40
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
     environment = clean_environment(TERM="xterm")
@@ -121,13 +122,12 @@ def test_in_a_terminal_of_any_width_the_state_is_drawn(tmp_path: Path, columns: 
     assert any(re.fullmatch(r"account +1000001 +1000002", line) for line in lines)
 
 
-def test_a_server_that_refuses_the_credentials_ends_it_with_its_word(tmp_path: Path) -> None:
+def test_a_server_that_refuses_the_credentials_ends_it_with_its_word(call: Call, tmp_path: Path) -> None:
     with started("fake", "--instant", cwd=tmp_path) as fake:
         assert fake.stdout is not None
         ready = orjson.loads(fake.stdout.readline())
-        done = run(
+        done = call(
             "run",
-            cwd=tmp_path,
             CTRADER_DEMO_APPLICATION_ID=ready["client_id"],
             CTRADER_DEMO_APPLICATION_SECRET="wrong-secret",
             CTRADER_DEMO_ACCESS_TOKEN=ready["access_token"],
@@ -152,8 +152,8 @@ def test_a_server_that_refuses_the_credentials_ends_it_with_its_word(tmp_path: P
         (["--seconds", "-1"], "--seconds"),
     ],
 )
-def test_what_cannot_be_started_says_why(tmp_path: Path, arguments: list[str], said: str) -> None:
-    done = run("run", *arguments, cwd=tmp_path)
+def test_what_cannot_be_started_says_why(call: Call, arguments: list[str], said: str) -> None:
+    done = call("run", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr

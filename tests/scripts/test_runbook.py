@@ -11,6 +11,7 @@ import pytest
 
 from anyctrader.session.verification import verify
 
+from .conftest import Call
 from .programs import PROGRAM, clean_environment, interrupt, json_lines, run, started
 
 # What a user may have lying about: a sandbox reads none of it.
@@ -106,22 +107,22 @@ def test_a_closed_pipe_ends_it_without_a_traceback_and_without_success(tmp_path:
         (["extra"], "extra"),
     ],
 )
-def test_a_wrong_command_line_is_a_usage_error(tmp_path: Path, arguments: list[str], said: str) -> None:
-    done = run("runbook", *arguments, cwd=tmp_path)
+def test_a_wrong_command_line_is_a_usage_error(call: Call, tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = call("runbook", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
 
 
-def test_without_settings_it_says_what_to_do_and_touches_nothing(tmp_path: Path) -> None:
-    done = run("runbook", cwd=tmp_path)
+def test_without_settings_it_says_what_to_do_and_touches_nothing(call: Call, tmp_path: Path) -> None:
+    done = call("runbook")
     assert (done.returncode, done.stdout) == (2, "")
     assert "copy .env.example to .env" in done.stderr
     assert not list(tmp_path.iterdir())
 
 
-def test_earlier_results_that_cannot_be_read_are_not_walked_over(tmp_path: Path) -> None:
+def test_earlier_results_that_cannot_be_read_are_not_walked_over(call: Call, tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "runbook.json").write_text("{")
     settings = {
@@ -131,12 +132,12 @@ def test_earlier_results_that_cannot_be_read_are_not_walked_over(tmp_path: Path)
         "CTRADER_DEMO_ACCOUNT_ID": "1",
         "CTRADER_LOG_FOLDER": "logs",
     }
-    done = run("runbook", "--phase", "A", cwd=tmp_path, **settings)
+    done = call("runbook", "--phase", "A", **settings)
     assert done.returncode == 1
     assert "is not a file of earlier results" in done.stderr
 
 
-def test_a_server_that_is_not_there_fails_phase_a_and_is_named(tmp_path: Path) -> None:
+def test_a_server_that_is_not_there_fails_phase_a_and_is_named(call: Call, tmp_path: Path) -> None:
     settings = {
         "CTRADER_DEMO_APPLICATION_ID": "a",
         "CTRADER_DEMO_APPLICATION_SECRET": "b",
@@ -145,7 +146,7 @@ def test_a_server_that_is_not_there_fails_phase_a_and_is_named(tmp_path: Path) -
         "CTRADER_DEMO_HOST": "127.0.0.1",
         "CTRADER_DEMO_PORT": "1",
     }
-    done = run("runbook", "--phase", "A", "--format", "json", cwd=tmp_path, **settings)
+    done = call("runbook", "--phase", "A", "--format", "json", **settings)
     assert done.returncode == 1
     lines = json_lines(done.stdout)
     assert (lines[0]["step"], lines[0]["result"]) == ("token", "failed")

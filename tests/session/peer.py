@@ -24,7 +24,7 @@ from anyctrader.wire.events import HeartbeatReceived, LinkClosed, RequestReceive
 Answer = Callable[["Peer", Any], Iterable[Any]]
 
 
-def account_list(_: "Peer", request: Any) -> Iterable[Any]:
+def account_list(_: Peer, request: Any) -> Iterable[Any]:
     rows = [
         oa.ProtoOACtidTraderAccount(ctidTraderAccountId=1, isLive=False, traderLogin=501),
         oa.ProtoOACtidTraderAccount(ctidTraderAccountId=2, isLive=True, traderLogin=502),
