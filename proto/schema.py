@@ -33,9 +33,7 @@ def _load() -> tuple[
 ]:
     files = FileDescriptorSet.FromString(Path(__file__).with_name("openapi.binpb").read_bytes()).file
     enums = {
-        enum.name: cast(
-            "type[IntEnum]", IntEnum(enum.name, [(v.name, v.number) for v in enum.value], module=__name__)
-        )
+        enum.name: cast("type[IntEnum]", IntEnum(enum.name, [(v.name, v.number) for v in enum.value], module=__name__))
         for file in files
         for enum in file.enum_type
     }
