@@ -29,8 +29,7 @@ from anyctrader.scripts.stage import REAL, SCALED, Stage
 from anyctrader.scripts.steps import Outcome
 from anyctrader.scripts.terminal import drop_stdout, print_json, print_line, remark
 from anyctrader.scripts.walk import LETTERS, Walk
-from anyctrader.session import Environment, clock, load_settings
-from anyctrader.session import halt as halts
+from anyctrader.session import clock, load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,8 +136,6 @@ async def _prepare(
 
         sandbox = await stack.enter_async_context(open_sandbox(scale=SCALED.scale))
         settings = sandbox.settings(live_enabled=False)
-        for environment in Environment:  # left by a sandbox that was ended in the middle of its drill
-            await anyio.to_thread.run_sync(halts.resume, settings.log_folder, environment)
         stage = Stage(
             settings=settings,
             symbol=plan.symbol,

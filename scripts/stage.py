@@ -56,8 +56,8 @@ class Pace:
 
 REAL: Final = Pace(scale=1.0, soak_s=30 * 60, burst=60)
 """At the real servers. More than a second's worth of requests, and no more: the limit is not to be tried out."""
-SCALED: Final = Pace(scale=1 / 5, soak_s=16.0, burst=120)
-"""In the sandbox: a heartbeat each 1.6 s, and as many of them as 80 s really have."""
+SCALED: Final = Pace(scale=1 / 8, soak_s=12.0, burst=120)
+"""In the sandbox: a heartbeat a second, and as many of them as a minute and a half really has."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -19,7 +19,7 @@ __all__ = ["NotNow", "Outcome", "Reporter", "Step", "StepFailed", "StepResult", 
 
 T = TypeVar("T")
 
-_WITHIN_S: Final = 30.0  # what a step may take where it does not say: a handful of requests of 10 s at most each
+_WITHIN_S: Final = 60.0  # what a step may take where it does not say: a handful of requests of 10 s at most each
 
 
 class Outcome(enum.Enum):

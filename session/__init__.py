@@ -46,7 +46,7 @@ from .states import SessionState
 from .subscriptions import EVERY, LATEST, Delivery, Spot
 from .symbols import Symbol
 from .terms import Side, TimeInForce, TriggerMethod
-from .tickets import LimitOrder, MarketOrder, MarketRangeOrder, StopLimitOrder, StopOrder
+from .tickets import LimitOrder, MarketOrder, MarketRangeOrder, StopLimitOrder, StopOrder, Ticket
 from .venue import PlacedOrder, Venue
 
 __all__ = [
@@ -106,6 +106,7 @@ __all__ = [
     "StopLimitOrder",
     "StopOrder",
     "Symbol",
+    "Ticket",
     "TimeInForce",
     "Timings",
     "TriggerMethod",

@@ -71,6 +71,15 @@ class Timings:
             reason="an order that leaves late meets another price than the one that it was made for",
         ),
     )
+    protection_s: float = field(
+        default=2.0,
+        metadata=described(
+            seconds(most=60),
+            "longest time from a fill until its stop loss and take profit are confirmed: then it is reported as "
+            "unprotected, and closed if its order asked for that",
+            reason="the server's protective order follows its fill within 20 ms: 100 times that means it does not come",
+        ),
+    )
     write_s: float = field(
         default=10.0,
         metadata=described(

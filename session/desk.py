@@ -65,12 +65,20 @@ class _Side:
     async def serve(self) -> None:
         """Holds this environment up. Whatever goes wrong in here stays in here."""
         try:
-            await self.session.serve()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._look_after_fills)
+                await self.session.serve()
         except Exception as error:
-            self.failure = error
+            # A task group wraps even a single exception.
+            alone = isinstance(error, ExceptionGroup) and len(error.exceptions) == 1
+            self.failure = error = error.exceptions[0] if alone else error
             self.log.write("crashed", error=repr(error))
         finally:
             self.settled.set()
+
+    async def _look_after_fills(self) -> None:
+        await self.session.wait_for(SessionState.READY)
+        await self.desk().serve()
 
     async def settle(self) -> None:
         """Returns when the first try has ended, one way or the other."""
@@ -95,7 +103,12 @@ class _Side:
         if self.trading is None:
             books = self.books()
             self.trading = Trading(
-                self.session, self.account(), books=books, gate=self.gate, bounds=self.settings.limits
+                self.session,
+                self.account(),
+                books=books,
+                gate=self.gate,
+                bounds=self.settings.limits,
+                log=self.log,
             )
         return self.trading
 

@@ -189,6 +189,12 @@ class Order:
         await self._until(lambda: self.record.is_final, timeout_s, "at its end")
         return self.state
 
+    async def touched_by_fill(self) -> None:
+        """Waits until a part of it is filled, or it is at its end. No deadline: a pending order may wait for days."""
+        await anyio.lowlevel.checkpoint()
+        while not (self.fills or self.record.is_final):
+            await self._moved.wait()
+
     def touched(self) -> None:
         """Its record has moved: whoever waits looks again."""
         moved, self._moved = self._moved, anyio.Event()

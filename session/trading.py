@@ -17,6 +17,7 @@ from .errors import CTraderError, LimitExceeded, OutcomeUnknown, Refused, Reques
 from .order import Order
 from .order_states import OrderState
 from .orders import OrderRecord
+from .protection_watch import ProtectionWatch
 from .subscriptions import LATEST
 from .terms import Side
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .account import Account
     from .books import Books, Target
     from .client import Session
+    from .connection_log import ConnectionLog
     from .gate import Gate
     from .holdings import Position
     from .settings import Limits
@@ -47,9 +49,19 @@ class Trading:
         books: of that account.
         gate: guard and audit.
         bounds: what an order may not exceed.
+        log: where what a person should know is written, or None.
     """
 
-    def __init__(self, session: Session, account: Account, *, books: Books, gate: Gate, bounds: Limits) -> None:
+    def __init__(
+        self,
+        session: Session,
+        account: Account,
+        *,
+        books: Books,
+        gate: Gate,
+        bounds: Limits,
+        log: ConnectionLog | None = None,
+    ) -> None:
         self._session = session
         self._account = account
         self._books = books
@@ -57,6 +69,7 @@ class Trading:
         self._bounds = bounds
         self._watched = AsyncExitStack()
         self._watching = anyio.Lock()
+        self._protection = ProtectionWatch(self, gate=gate, log=log, within_s=session.timings.protection_s)
 
     async def place(self, ticket: Ticket) -> Order:
         """Places an order. See `Desk.place`."""
@@ -79,7 +92,8 @@ class Trading:
             intent_at_ms=clock.utc_ms(),
             quoted_price=quote,
         )
-        return await self._send(record, request, {"request": "place", **ticket.described()})
+        facts = {"request": "place", **ticket.described()}
+        return await self._send(record, request, facts, watched=ticket.asks_stop_loss or ticket.asks_take_profit)
 
     async def close(
         self,
@@ -135,6 +149,10 @@ class Trading:
                 self._check_limits(request, limits.Proposal(symbol=symbol, volume_cents=request.volume))
         await self._change(target, request, {"request": "amend", **change.described()})
 
+    async def serve(self) -> None:
+        """Sees after the fills of its orders until it is cancelled."""
+        await self._protection.serve()
+
     async def aclose(self) -> None:
         """Lets go of the quotes that it watched."""
         await self._watched.aclose()
@@ -142,10 +160,18 @@ class Trading:
     # How
 
     async def _send(
-        self, record: OrderRecord, request: Any, facts: dict[str, Any], *, essential: bool = False
+        self,
+        record: OrderRecord,
+        request: Any,
+        facts: dict[str, Any],
+        *,
+        essential: bool = False,
+        watched: bool = False,
     ) -> Order:
         order = Order(record)
         self._books.add(order)
+        if watched:
+            self._protection.add(order)
         try:
             self._gate.judge(Message(request))
             intent = await self._gate.intend(request, {**record.described(), **facts}, essential=essential)
@@ -204,7 +230,9 @@ class Trading:
             raise
         rejected = oa.ProtoOAExecutionType.ORDER_CANCEL_REJECTED
         if answer.errorCode or answer.executionType == rejected:
-            raise ServerError(answer.errorCode or rejected.name)
+            refusal = ServerError(answer.errorCode or rejected.name)
+            self._gate.note("change_refused", {**facts, "error_code": refusal.code})
+            raise refusal
         self._gate.note("change_done", facts)
 
     def _sent(self, record: OrderRecord, at_ms: int, client_msg_id: str) -> None:

@@ -19,6 +19,11 @@ from .grounds import QUICK, sandbox_of, stage_of
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"  # these take their time; what beats is tested on both backends
+
+
 @asynccontextmanager
 async def demo_of(folder: Path, *, timings: Timings | None = None, rates: Rates | None = None) -> AsyncIterator[Probe]:
     """Demo on a desk, with other timings or rates than the sandbox's."""

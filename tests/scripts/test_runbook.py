@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 from pathlib import Path
 
@@ -156,12 +155,3 @@ def test_a_server_that_is_not_there_fails_phase_a_and_is_named(call: Call, tmp_p
     kept = orjson.loads((tmp_path / "logs" / "ctrader" / "runbook.json").read_bytes())
     assert kept["demo 1"]["A"]["passed"] is False
     assert "the-token" not in done.stdout + done.stderr
-
-
-def test_termination_ends_it_like_ctrl_c(tmp_path: Path) -> None:
-    with started("runbook", "--sandbox", cwd=tmp_path) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        _, err = interrupt(process, signal.SIGTERM)
-    assert process.returncode == 1
-    assert "interrupted" in err
