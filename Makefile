@@ -13,7 +13,7 @@ sandbox: $(READY)
 	$(BIN)/anyctrader runbook --sandbox
 
 test: $(READY)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .
