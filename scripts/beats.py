@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
 from anyctrader.session import SessionState
+from anyctrader.session.tasks import background
 from anyctrader.wire import Budget
 from anyctrader.wire import messages as oa
 from anyctrader.wire.errors import CTraderError
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["burst", "soak"]
 
-_LOOK_S = 0.02
-_WINDOW_MS = 1000
+_LOOK_S: Final = 0.02
+_WINDOW_MS: Final = 1000
+_TRIES: Final = 4
+_JITTER_S: Final = 0.02  # what the throttle allows for between leaving and arriving
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,9 @@ class _Watched:
         wanted = int((now_s - self.began_s) / (pace.longest_silence_s + given_s))
         if beats < wanted:
             raise StepFailed(f"{beats} beats left {where}, and {wanted} is the least that there must be")
-        text = f"{where}: {beats} beats left, longest gap {longest_s:.2f} s of {pace.longest_silence_s:.2f} s"
+        text = f"{where}: {beats} beats left, longest gap {longest_s:.2f} s of {pace.longest_silence_s:.2f} s allowed"
+        if longest_s > pace.longest_silence_s:
+            text += f" and {given_s:.2f} s that this machine stood still"
         heard = self._server_saw(pace.longest_silence_s + given_s)
         return f"{text}; {heard}" if heard else text
 
@@ -143,9 +148,26 @@ async def soak(probes: Sequence[Probe], for_s: float) -> str:
 async def burst(probe: Probe, count: int) -> str:
     """Asks more at once than may leave in a second; all of it must be answered, and none may leave too early.
 
+    A server in this process is held up together with us: what left in time then arrives in a heap, and is refused. Such
+    a try says nothing, and is made again.
+
     Raises:
         StepFailed: the server refused one, or too many left within a second.
     """
+    tries = _TRIES if probe.stage.server(probe.environment) is not None else 1
+    while True:
+        tries -= 1
+        stall = _Stall()
+        try:
+            async with background() as tasks:
+                tasks.start_soon(stall.watch)
+                return await _burst(probe, count)
+        except StepFailed:
+            if not tries or stall.longest_s < _JITTER_S:
+                raise
+
+
+async def _burst(probe: Probe, count: int) -> str:
     link = probe.session.link
     if link is None:
         raise StepFailed(f"{probe.environment.value} is {probe.session.state.value}: {probe.session.reason}")
@@ -170,8 +192,7 @@ async def burst(probe: Probe, count: int) -> str:
         raise StepFailed(f"{len(refused)} of {count} requests were not answered, the first: {told(refused[0])}")
     if max(used) > most:
         raise StepFailed(f"{max(used)} requests left within a second, and {most} may")
-    least_s = (count - 1) // most
-    if took_s < least_s:
+    if took_s < (count - 1) // most:
         raise StepFailed(f"{count} requests were answered in {took_s:.2f} s: that is more than {most} a second")
     text = f"{count} requests at once: all answered, in {took_s:.1f} s; at most {max(used)} of {most} within a second"
     if server is not None:
@@ -180,6 +201,20 @@ async def burst(probe: Probe, count: int) -> str:
             raise StepFailed(f"the server counted {fullest} requests within a second, and {most} may arrive")
         text += f"; its server counted {fullest}"
     return text
+
+
+class _Stall:
+    """How long this process was held up at a time, at worst."""
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+
+    async def watch(self) -> None:
+        """Looks until cancelled."""
+        while True:
+            began_s = time.monotonic()
+            await anyio.sleep(_LOOK_S)
+            self.longest_s = max(self.longest_s, time.monotonic() - began_s - _LOOK_S)
 
 
 def _after(server: FakeServer, position: int) -> list[Seen]:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..wire import messages as oa
 from . import clock
 from .environments import Mode
-from .errors import NotSent
+from .errors import NotSent, ServerError
 from .order_states import OrderState
 from .orders import OrderChange, OrderRecord, OrderTable
 from .positions import PositionBook
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..wire import Message
     from .account import Account
     from .connection_log import ConnectionLog
@@ -32,6 +34,7 @@ Target = tuple[Literal["order", "position"], int]
 _LOOK_BACK_MS = 60_000
 _LOOK_AHEAD_MS = 60_000
 _CLOCKS_APART_MS = 5_000
+_LONGEST_SPAN_MS = 604_800_000  # a week, which servers of older releases allow at most (section 12)
 
 
 class Books:
@@ -75,7 +78,7 @@ class Books:
             self.changed(changes)
         elif isinstance(payload, oa.ProtoOAOrderErrorEvent):
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
-            self._gate.note("order_error", _error_facts(payload, changes))
+            self._gate.note("order_error", _error_facts(payload, changes, self._gate.mask))
             self.changed(changes)
         elif isinstance(payload, oa.ProtoOAErrorRes | oa.ProtoErrorRes):
             self._refused_late(payload, message.client_msg_id, at_ms=at_ms)
@@ -91,7 +94,7 @@ class Books:
         )
         changes = self.orders.apply(error, at_ms=at_ms, client_msg_id=client_msg_id)
         if changes:
-            self._gate.note("order_error", _error_facts(error, changes))
+            self._gate.note("order_error", _error_facts(error, changes, self._gate.mask))
             self.changed(changes)
 
     def lost(self) -> None:
@@ -102,7 +105,7 @@ class Books:
     def unknown(self, record: OrderRecord, reason: str) -> None:
         """Its outcome is not known: on record, and whoever waits is told."""
         self._gate.note("outcome_unknown", {**record.described(), "reason": reason})
-        self._touch(record)
+        self.touch(record)
 
     def doubt(self, target: Target) -> None:
         """A change of it left and was never answered: nothing more may leave for it until the server is asked."""
@@ -135,7 +138,13 @@ class Books:
             if change.contradiction is not None:
                 self._gate.note("contradiction", {**record.described(), "reason": change.contradiction})
                 self._gate.trip(Mode.REDUCE_ONLY, f"order {record.client_order_id}: {change.contradiction}")
-            self._touch(record)
+            self.touch(record)
+
+    def touch(self, record: OrderRecord) -> None:
+        """Whoever waits for this order looks at it again."""
+        handle = self.handles.get(record.client_order_id)
+        if handle is not None:
+            handle.touched()
 
     # After a loss
 
@@ -172,15 +181,25 @@ class Books:
             return
         since_ms = min(_left_at_ms(record) for record in unknown) - _LOOK_BACK_MS
         until_ms = clock.utc_ms() + _LOOK_AHEAD_MS
-        orders = await self._account.request(oa.ProtoOAOrderListReq(fromTimestamp=since_ms, toTimestamp=until_ms))
-        deals = await self._deals(since_ms, until_ms)
+        orders: list[Any] = []
+        deals: list[Any] = []
+        try:
+            for start_ms in range(since_ms, until_ms, _LONGEST_SPAN_MS):
+                end_ms = min(start_ms + _LONGEST_SPAN_MS, until_ms)
+                request = oa.ProtoOAOrderListReq(fromTimestamp=start_ms, toTimestamp=end_ms)
+                orders += (await self._account.request(request)).order
+                deals += await self._deals(start_ms, end_ms)
+        except ServerError as error:
+            # One order that cannot be looked up must not keep the whole account away; it stays unknown.
+            self._warn("not_looked_up", orders=len(unknown), reason=str(error))
+            return
         at_ms = clock.utc_ms()
-        changes = self.orders.settle(orders.order, deals, at_ms=at_ms)
+        changes = self.orders.settle(orders, deals, at_ms=at_ms)
         for record in self.orders.unknown:
             if record.is_close:
                 # Its own time, not the window's: another close of the same size may have come before it.
                 left_ms = _left_at_ms(record) - _CLOCKS_APART_MS
-                change = self.orders.settle_close(record, orders.order, deals, since_ms=left_ms, at_ms=at_ms)
+                change = self.orders.settle_close(record, orders, deals, since_ms=left_ms, at_ms=at_ms)
                 changes += [change] if change is not None else []
         for change in changes:
             if change.before is OrderState.UNKNOWN and change.moved:
@@ -206,11 +225,6 @@ class Books:
         for change in changes:
             if change.problem is not None:
                 self._warn("unreadable", reason=change.problem)
-
-    def _touch(self, record: OrderRecord) -> None:
-        handle = self.handles.get(record.client_order_id)
-        if handle is not None:
-            handle.touched()
 
     def _warn(self, what: str, **fields: object) -> None:
         if self._log is not None:
@@ -247,12 +261,14 @@ def _execution_facts(event: oa.ProtoOAExecutionEvent, changes: list[OrderChange]
     return facts
 
 
-def _error_facts(event: oa.ProtoOAOrderErrorEvent, changes: list[OrderChange]) -> dict[str, Any]:
+def _error_facts(
+    event: oa.ProtoOAOrderErrorEvent, changes: list[OrderChange], mask: Callable[[str], str]
+) -> dict[str, Any]:
     facts: dict[str, Any] = {"account_id": event.ctidTraderAccountId, "error_code": event.errorCode}
     if changes:
         facts["client_order_id"] = changes[0].record.client_order_id
     if event.description:
-        facts["error_description"] = event.description
+        facts["error_description"] = mask(event.description)
     for field, name in (("orderId", "order_id"), ("positionId", "position_id")):
         if getattr(event, field):
             facts[name] = getattr(event, field)

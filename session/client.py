@@ -66,6 +66,7 @@ class Session:
         self.timings = timings
         self.books: dict[int, Books] = {}
         self._gate = gate
+        gate.mask = credentials.masked
         self._raw = RawTrading(self, gate=gate, bounds=limits)
         self._log = log
         self._supervisor = Supervisor(

@@ -69,10 +69,8 @@ class _Side:
                 tasks.start_soon(self._look_after_fills)
                 await self.session.serve()
         except Exception as error:
-            # A task group wraps even a single exception.
-            alone = isinstance(error, ExceptionGroup) and len(error.exceptions) == 1
-            self.failure = error = error.exceptions[0] if alone else error
-            self.log.write("crashed", error=repr(error))
+            self.failure = _unwrapped(error)
+            self.log.write("crashed", error=repr(self.failure))
         finally:
             self.settled.set()
 
@@ -269,7 +267,7 @@ class Desk:
         await anyio.to_thread.run_sync(
             lambda: halt.halt(self.log_folder, environment, why=why, who="desk", at_ms=at_ms, mode=mode)
         )
-        self._audit.note(environment, "halt", {"mode": mode.value, "reason": why}, essential=True)
+        self._side(environment).gate.standing()  # it puts on record what it finds
 
     async def resume(self, environment: Environment) -> None:
         """Lifts the halt. What the settings allow is what is allowed again.
@@ -277,9 +275,8 @@ class Desk:
         Raises:
             OSError: the halt could not be lifted.
         """
-        lifted = await anyio.to_thread.run_sync(halt.resume, self.log_folder, environment)
-        if lifted is not None:
-            self._audit.note(environment, "resume", {"reason": lifted.why}, essential=True)
+        await anyio.to_thread.run_sync(halt.resume, self.log_folder, environment)
+        self._side(environment).gate.standing()
 
     def snapshot(self, environment: Environment) -> None:
         """Writes what is open into `position_snapshot.jsonl`.
@@ -355,6 +352,13 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
             finally:
                 for side in sides.values():
                     side.snapshot("shutdown")
+
+
+def _unwrapped(error: Exception) -> Exception:
+    """The exception itself: each task group that it came through has wrapped it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _why(settings: EnvironmentSettings) -> str:

@@ -14,7 +14,7 @@ from .errors import AuditUnavailable, Refused
 from .guard import Guard, Standing, strictest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from ..wire import Message
@@ -68,6 +68,7 @@ class Gate:
         foreign: those that the account list shows to be the other environment's.
         books: positions and orders by account, for what may only reduce.
         audit: where what trades is recorded, or None.
+        mask: covers secrets in texts of the server's.
     """
 
     def __init__(
@@ -84,6 +85,8 @@ class Gate:
         self.foreign: set[int] = set()
         self.books: dict[int, Book] = {}
         self.audit = audit
+        self.mask: Callable[[str], str] = lambda text: text
+        self._halted: halt.Halt | None = None
         self._granted = Standing(mode, why)
         self._halts = halts
         self._tripped: Standing | None = None
@@ -95,9 +98,23 @@ class Gate:
         standings = [self._granted]
         if self._tripped is not None:
             standings.append(self._tripped)
-        if self._halts is not None and (halted := halt.read(self._halts, self.environment)) is not None:
-            standings.append(halted.standing)
+        if self._halts is not None:
+            halted = halt.read(self._halts, self.environment)
+            if halted != self._halted:
+                self._tell(halted)
+            if halted is not None:
+                standings.append(halted.standing)
         return strictest(*standings)
+
+    def _tell(self, halted: halt.Halt | None) -> None:
+        """A halt was placed or lifted, by us or by another process, which may not write to our audit."""
+        before, self._halted = self._halted, halted
+        if halted is not None:
+            self.note(
+                "halt", {"mode": halted.mode.value, "reason": halted.why, "who": halted.who, "halted_at": halted.at}
+            )
+        elif before is not None:
+            self.note("resume", {"reason": before.why, "who": before.who, "halted_at": before.at})
 
     def trip(self, mode: Mode, why: str) -> None:
         """Allows no more than this until the session ends: something is not as it was believed."""

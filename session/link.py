@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -19,7 +20,7 @@ from . import clock
 from .errors import NotSent, OutcomeUnknown, RateLimited, RequestFailed, ServerError, UnderMaintenance
 from .heartbeat import Heartbeat
 from .outbox import Outbox, Urgency
-from .throttle import Throttle
+from .throttle import Place, Throttle
 from .transport import LinkLost
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Request:
         "message",
         "on_sent",
         "payload_type",
+        "place",
         "sent_ms",
         "urgency",
     )
@@ -80,6 +82,7 @@ class Request:
         self.urgency, self.budget = _lane(self.payload_type)
         self.leave_by_s = leave_by_s
         self.on_sent = on_sent
+        self.place: Place | None = None
         self.sent_ms: int | None = None
         self.answer: Message | None = None
         self.error: Exception | None = None
@@ -116,6 +119,7 @@ class Link:
         timings: heartbeat, watchdog and write deadline.
         rates: what may leave a second.
         listener: told of everything that no request waits for.
+        mask: covers secrets in texts of the server's, before anybody sees them.
         release: asked just before a message is encoded; what it raises ends the request, and nothing leaves.
 
     Attributes:
@@ -134,6 +138,7 @@ class Link:
         rates: Rates,
         listener: Listener,
         release: Callable[[Message], None],
+        mask: Callable[[str], str] = str,
         framing: Framing | None = None,
     ) -> None:
         self.connection = Connection(Role.CLIENT, codec, framing=framing)
@@ -143,6 +148,7 @@ class Link:
         self._write_s = timings.write_s
         self._listener = listener
         self._release = release
+        self._mask = mask
         self._outbox: Outbox[Request] = Outbox(self.throttle)
         self._waiting: dict[str, Request] = {}
         self._news = anyio.Event()  # something new is in the outbox
@@ -241,11 +247,18 @@ class Link:
         if isinstance(event, ResponseReceived):
             request = self._waiting.pop(event.client_msg_id, None)
             if request is not None and not request.done.is_set():
+                self._answered(request)
                 self.throttle.accepted(request.payload_type)
                 request.answer = event.message
                 request.done.set()
             return
-        self._listener.heard(event)
+        if isinstance(event, ErrorReceived) and event.description is not None:
+            event = replace(event, description=self._mask(event.description))
+        try:
+            self._listener.heard(event)
+        except Exception as fault:
+            # Ours, not the server's. The link goes, since what was heard is not in the books; the session stays.
+            raise LinkLost(f"a {type(event).__name__} could not be taken in: {fault!r}") from fault
         if isinstance(event, ErrorReceived):
             if event.client_msg_id is not None:
                 self._fail(event.client_msg_id, server_error(event))
@@ -253,15 +266,25 @@ class Link:
             if event.client_msg_id is not None:
                 self._fail(event.client_msg_id, OutcomeUnknown(f"its answer cannot be read: {event.reason}"))
         elif isinstance(event, LinkClosed):
-            raise LinkLost(event.reason) from event.error
+            raise LinkLost(self._mask(event.reason)) from event.error
 
     def _fail(self, client_msg_id: str, error: RequestFailed) -> None:
         request = self._waiting.pop(client_msg_id, None)
         if request is None:
             return
+        self._answered(request)
         if isinstance(error, RateLimited):
-            self.throttle.refused(request.payload_type, retry_after_s=error.retry_after_s, now_s=clock.now_s())
+            self.throttle.refused(
+                request.payload_type,
+                retry_after_s=error.retry_after_s,
+                now_s=clock.now_s(),
+                sent_s=request.place.sent_s if request.place is not None else None,
+            )
         request.fail(error)
+
+    def _answered(self, request: Request) -> None:
+        if request.place is not None:
+            self.throttle.answered(request.place, now_s=self.heartbeat.heard_s)
 
     async def _write(self) -> None:
         while True:

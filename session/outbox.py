@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from ..wire import Budget
-    from .throttle import Throttle
+    from .throttle import Place, Throttle
 
 __all__ = ["Outbox", "Taken", "Urgency", "Waiting"]
 
@@ -40,12 +40,14 @@ class Waiting(Protocol):
         budget: which rate limit it counts against.
         payload_type: its type, which the server may have blocked.
         leave_by_s: after this it must not leave any more.
+        place: its place in the throttle's window, once it is taken.
     """
 
     urgency: Urgency
     budget: Budget
     payload_type: int
     leave_by_s: float
+    place: Place | None
 
 
 W = TypeVar("W", bound=Waiting)
@@ -117,7 +119,7 @@ class Outbox(Generic[W]):
             if free_s is None:
                 free_s = throttle.free_at_s(request.budget, now_s=now_s)
                 if free_s <= now_s:
-                    throttle.sent(request.budget, now_s=now_s)
+                    request.place = throttle.sent(request.budget, now_s=now_s, awaited=True)
                     taken.ready.append(request)
                     continue
                 # A lane has one budget: who stands behind this one cannot leave either.

@@ -14,6 +14,7 @@ from .gate import facts_of
 from .settings import LargestOrder
 
 if TYPE_CHECKING:
+    from .books import Books, Target
     from .client import Session
     from .gate import Gate
     from .settings import Limits
@@ -40,11 +41,19 @@ class RawTrading:
         payload = copy.deepcopy(message.payload)  # what is on record is what leaves, whatever becomes of the caller's
         self._session.check_ready(message.name, getattr(payload, "ctidTraderAccountId", None))
         await self._check_limits(message.name, payload)
+        books = self._session.books.get(getattr(payload, "ctidTraderAccountId", 0))
+        target = _target(payload)
+        if books is not None and target is not None:
+            books.check_settled(target)
         facts = {"request": message.name, **facts_of(payload)}
         essential = permission_of(message.payload_type) in (Permission.CLOSE, Permission.CANCEL)
         intent = await self._gate.intend(payload, facts, essential=essential)
 
+        left = False
+
         def sent(at_ms: int, client_msg_id: str) -> None:
+            nonlocal left
+            left = True
             self._gate.note("sent", {**facts, "request_id": client_msg_id, "sent_at_ms": at_ms})
 
         try:
@@ -53,9 +62,20 @@ class RawTrading:
             self._gate.note("server_error", {**facts, "error_code": error.code})
             raise
         except (RequestFailed, LocalProtocolError) as error:
-            fact = "outcome_unknown" if isinstance(error, OutcomeUnknown) else "not_sent"
-            self._gate.note(fact, {**facts, "reason": str(error)})
+            self._unanswered(facts, str(error), left=isinstance(error, OutcomeUnknown), books=books, target=target)
             raise
+        except BaseException:
+            self._unanswered(facts, "the caller was cancelled", left=left, books=books, target=target)
+            self._session.review(getattr(payload, "ctidTraderAccountId", None))
+            raise
+
+    def _unanswered(
+        self, facts: dict[str, Any], reason: str, *, left: bool, books: Books | None, target: Target | None
+    ) -> None:
+        """How it ended, on record; what has left puts its order or position in doubt."""
+        self._gate.note("outcome_unknown" if left else "not_sent", {**facts, "reason": reason})
+        if left and books is not None and target is not None:
+            books.doubt(target)
 
     async def _check_limits(self, name: str, payload: Any) -> None:
         if self._bounds.largest_order_lots is LargestOrder.UNLIMITED:
@@ -85,3 +105,12 @@ class RawTrading:
                 "be working"
             )
         return order.symbol_id if payload.volume > order.volume_cents else None
+
+
+def _target(payload: Any) -> Target | None:
+    """The order or position that a raw request is about, or None."""
+    if order_id := getattr(payload, "orderId", 0):
+        return ("order", order_id)
+    if position_id := getattr(payload, "positionId", 0):
+        return ("position", position_id)
+    return None

@@ -144,6 +144,13 @@ class Credentials:
             raise SettingsError(["environment must be an Environment"])
         check_fields(self)
 
+    def masked(self, text: str) -> str:
+        """A text of somebody else's, a server's for one, with every secret of these credentials in it covered."""
+        for secret in (self.client_secret, self.access_token, self.refresh_token):
+            if secret is not None:
+                text = text.replace(secret.reveal(), "***")
+        return text
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class EnvironmentSettings:

@@ -227,6 +227,7 @@ class Supervisor:
         """Lets a session that was refused try again."""
         if credentials is not None:
             self.credentials = credentials
+            self._gate.mask = credentials.masked
             self._was_ready = False
         # Otherwise there is nothing to resume, and the next refusal must not find that somebody has acted on it.
         if credentials is not None or self.state in (SessionState.WAITING, SessionState.REFUSED):
@@ -236,6 +237,7 @@ class Supervisor:
 
     async def serve(self) -> None:
         """Holds the session up until it is cancelled."""
+        reason = "left"
         try:
             while True:
                 await self._one_link()
@@ -245,8 +247,11 @@ class Supervisor:
                     await self._wait()
                 self._resumed = anyio.Event()
                 self._move(SessionInput.RETRY, "trying again")
+        except Exception:
+            reason = "ended by a fault of our own"
+            raise
         finally:
-            self._move(SessionInput.LEFT, "left")
+            self._move(SessionInput.LEFT, reason)
             for account in self.accounts.values():
                 account.end(f"the session of {self.environment.value} was left")
             for watcher in self._watchers:
@@ -278,6 +283,7 @@ class Supervisor:
             rates=self._rates,
             listener=self,
             release=self._gate.release,
+            mask=self.credentials.masked,
         )
         async with anyio.create_task_group() as tasks:
 

@@ -2,10 +2,15 @@
 
 docs/protocol.md section 5: 50 requests a second, and 5 historical ones, per connection, over a window that behaves as
 a rolling one. Nobody knows whether the server counts authentication and heartbeats, so they are counted here.
+
+What counts is when a request *arrives*, which only its answer tells: a network that stalls hands the server in one go
+what left over a second. So a place in the window is free again a second after the answer, less what an answer usually
+takes.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -14,13 +19,57 @@ from ..wire import Budget
 if TYPE_CHECKING:
     from .settings import Rates
 
-__all__ = ["Throttle"]
+__all__ = ["Place", "Throttle"]
 
-# A second as the server sees it: what left 1.00 s apart may arrive 0.98 s apart. 20 ms of jitter and 5 ms of our own
-# scheduling are allowed for, which leaves more than 97 % of the budget.
-_WINDOW_S = 1.025
+_WINDOW_S = 1.0
+# What left 1.00 s apart may arrive 0.98 s apart. 20 ms of jitter and 5 ms of our own scheduling are allowed for, which
+# leaves more than 97 % of the budget.
+_MARGIN_S = 0.025
 _LEAST_WAIT_S = 1.0
 _MOST_WAIT_S = 120.0  # where the one client that published its figures stops doubling (section 5)
+_LOST_S = 3.0  # a request without an answer for so long has arrived, or never will
+_LOOK_S = 0.025  # how often a place whose answer is late is looked at
+
+
+class Place:
+    """One request's place in the window.
+
+    Attributes:
+        sent_s: when it left.
+        answered_s: when its answer came, or None.
+    """
+
+    __slots__ = ("answered_s", "awaited", "budget", "sent_s")
+
+    def __init__(self, budget: Budget, *, sent_s: float, awaited: bool) -> None:
+        self.budget = budget
+        self.sent_s = sent_s
+        self.answered_s: float | None = None
+        self.awaited = awaited
+
+
+class _Window:
+    """What has left of one budget and still counts."""
+
+    __slots__ = ("most", "places", "usual_s")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.places: deque[Place] = deque()
+        self.usual_s: float | None = None  # what an answer takes when nothing is in its way
+
+    def learn(self, took_s: float) -> None:
+        """The shortest of late; it forgets slowly, since a way may become longer for good."""
+        self.usual_s = took_s if self.usual_s is None else min(took_s, self.usual_s * 1.02)
+
+    def free_s(self, place: Place, now_s: float) -> float:
+        """When a place is free again; for an answer that is late, when to look again."""
+        by_s = place.sent_s + _WINDOW_S + _MARGIN_S
+        if place.answered_s is not None and self.usual_s is not None:
+            return max(by_s, place.answered_s - self.usual_s + _WINDOW_S)
+        if place.awaited and by_s <= now_s < place.sent_s + _LOST_S:
+            return now_s + _LOOK_S
+        return by_s
 
 
 class Throttle:
@@ -31,44 +80,71 @@ class Throttle:
     """
 
     def __init__(self, rates: Rates) -> None:
-        self._most = {Budget.ORDINARY: rates.ordinary_per_s, Budget.HISTORICAL: rates.historical_per_s}
-        self._sent: dict[Budget, deque[float]] = {budget: deque() for budget in Budget}
+        self._windows = {
+            Budget.ORDINARY: _Window(rates.ordinary_per_s),
+            Budget.HISTORICAL: _Window(rates.historical_per_s),
+        }
         self._blocked: dict[int, float] = {}
-        self._refusals: dict[int, int] = {}
+        self._refusals: dict[int, tuple[int, float]] = {}  # how many in a row, and when the last block was set
 
     def free_at_s(self, budget: Budget, *, now_s: float) -> float:
         """When the next request of this budget may leave: `now_s` or earlier means at once."""
-        sent = self._sent[budget]
-        horizon = now_s - _WINDOW_S
-        while sent and sent[0] <= horizon:
-            sent.popleft()
-        if len(sent) < self._most[budget]:
+        window = self._windows[budget]
+        places = window.places
+        while places and window.free_s(places[0], now_s) <= now_s:
+            places.popleft()
+        if len(places) < window.most:
             return now_s
-        return sent[-self._most[budget]] + _WINDOW_S
+        return window.free_s(places[len(places) - window.most], now_s)
 
-    def sent(self, budget: Budget, *, now_s: float) -> None:
-        """One has left. Also for what never waits: it counts."""
-        self._sent[budget].append(now_s)
+    def sent(self, budget: Budget, *, now_s: float, awaited: bool = False) -> Place:
+        """One has left. Also for what never waits: it counts.
+
+        Args:
+            budget: what it counts against.
+            now_s: the time.
+            awaited: an answer will tell when it arrived: see `answered`.
+        """
+        place = Place(budget, sent_s=now_s, awaited=awaited)
+        self._windows[budget].places.append(place)
+        return place
+
+    def answered(self, place: Place, *, now_s: float) -> None:
+        """Its answer is here, so the server had counted it by now."""
+        place.answered_s = now_s
+        self._windows[place.budget].learn(now_s - place.sent_s)
 
     def used(self, budget: Budget, *, now_s: float) -> int:
-        """How many of this budget left within the window."""
+        """How many of this budget left within the last second."""
         horizon = now_s - _WINDOW_S
-        return sum(at > horizon for at in self._sent[budget])
+        return sum(place.sent_s > horizon for place in self._windows[budget].places)
 
     def most(self, budget: Budget) -> int:
-        """How many of this budget may leave within the window."""
-        return self._most[budget]
+        """How many of this budget may leave within a second."""
+        return self._windows[budget].most
 
     def block(self, payload_type: int, *, until_s: float) -> None:
         """The server takes no request of this type until then (`BLOCKED_PAYLOAD_TYPE`, section 5)."""
         self._blocked[payload_type] = max(until_s, self._blocked.get(payload_type, until_s))
 
-    def refused(self, payload_type: int, *, retry_after_s: float | None, now_s: float) -> None:
+    def refused(
+        self, payload_type: int, *, retry_after_s: float | None, now_s: float, sent_s: float | None = None
+    ) -> None:
         """The server refused one of this type for its rate: the type is held back, each time for longer.
 
-        Section 5: obeying `retryAfter` to the second fails again and again, so the wait doubles from there.
+        Section 5: obeying `retryAfter` to the second fails again and again, so the wait doubles from there. Requests
+        that were on their way together are refused together: that is one breach, however many they are.
+
+        Args:
+            payload_type: which type.
+            retry_after_s: what the server says, or None.
+            now_s: the time.
+            sent_s: when the refused request left.
         """
-        refusals = self._refusals[payload_type] = self._refusals.get(payload_type, 0) + 1
+        refusals, set_s = self._refusals.get(payload_type, (0, -math.inf))
+        if sent_s is None or sent_s >= set_s:
+            refusals, set_s = refusals + 1, now_s
+        self._refusals[payload_type] = (refusals, set_s)
         wait_s = max(retry_after_s or 0.0, _LEAST_WAIT_S) * 2.0 ** min(refusals - 1, 10)
         self.block(payload_type, until_s=now_s + min(wait_s, max(_MOST_WAIT_S, retry_after_s or 0.0)))
 

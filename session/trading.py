@@ -13,6 +13,7 @@ from ..wire import messages as oa
 from . import clock, limits
 from .amendments import OrderAmendment, PositionAmendment
 from .changes import Cancel, Close
+from .environments import Mode
 from .errors import CTraderError, LimitExceeded, OutcomeUnknown, Refused, RequestFailed, ServerError
 from .order import Order
 from .order_states import OrderState
@@ -73,8 +74,7 @@ class Trading:
 
     async def place(self, ticket: Ticket) -> Order:
         """Places an order. See `Desk.place`."""
-        # A guard that is shut says so before anything is asked of the server.
-        self._gate.judge(Message(oa.ProtoOANewOrderReq(ctidTraderAccountId=self._account.id)))
+        self._check_open(oa.ProtoOANewOrderReq, Mode.OFF, Mode.REDUCE_ONLY)
         symbol = await self._figures("ProtoOANewOrderReq", ticket.symbol)
         now_ms = clock.utc_ms()
         client_order_id = uuid.uuid4().hex
@@ -104,6 +104,7 @@ class Trading:
         volume_cents: ExactNumber | None = None,
     ) -> Order:
         """Closes a position, or a part of it. See `Desk.close`."""
+        self._check_open(oa.ProtoOAClosePositionReq, Mode.OFF)
         close = Close(position_id, lots=lots, units=units, volume_cents=volume_cents)
         position = self._position(position_id)
         self._books.check_settled(("position", position_id))
@@ -133,6 +134,8 @@ class Trading:
     async def amend(self, change: OrderAmendment | PositionAmendment) -> None:
         """Changes a pending order or the levels of a position. See `Desk.amend`."""
         request: Any
+        of_position = isinstance(change, PositionAmendment)
+        self._check_open(oa.ProtoOAAmendPositionSLTPReq if of_position else oa.ProtoOAAmendOrderReq, Mode.OFF)
         if isinstance(change, PositionAmendment):
             target: Target = ("position", change.position_id)
             position = self._position(change.position_id)
@@ -198,9 +201,14 @@ class Trading:
                 error.order = order
             raise
         except BaseException:
-            # Our caller was cancelled. What had left is followed further; what had not was withdrawn.
+            # Our caller was cancelled. What had not left was withdrawn; what had is followed further, and until the
+            # server tells of it, it is as unknown as if no answer had come.
             if record.state is OrderState.CREATED:
                 self._not_sent(record, "the caller was cancelled")
+            elif record.state is OrderState.SENT:
+                record.lost(at_ms=clock.utc_ms())
+                self._books.unknown(record, "the caller was cancelled before the answer came")
+                self._session.review(self._account.id)
             raise
         if record.state is OrderState.REJECTED:
             refusal = ServerError(record.error_code or "ORDER_REJECTED", record.error_description)
@@ -214,10 +222,15 @@ class Trading:
         facts = {"account_id": self._account.id, "intent_id": uuid.uuid4().hex, **facts}
         self._gate.judge(Message(request))
         intent = await self._gate.intend(request, facts, essential=essential)
+        left = False
+
+        def sent(at_ms: int, _: str) -> None:
+            nonlocal left
+            left = True
+            self._gate.note("sent", {**facts, "sent_at_ms": at_ms})
+
         try:
-            answer = await self._session.trade(
-                intent, on_sent=lambda at_ms, _: self._gate.note("sent", {**facts, "sent_at_ms": at_ms})
-            )
+            answer = await self._session.trade(intent, on_sent=sent)
         except ServerError as error:
             self._gate.note("change_refused", {**facts, "error_code": error.code})
             raise
@@ -227,6 +240,14 @@ class Trading:
             raise
         except (RequestFailed, LocalProtocolError) as error:
             self._gate.note("not_sent", {**facts, "reason": str(error)})
+            raise
+        except BaseException:
+            # Our caller was cancelled: what has left may be done or not, and nothing more leaves for it until we know.
+            if left:
+                self._books.doubt(target)
+                self._session.review(self._account.id)
+            reason = "the caller was cancelled"
+            self._gate.note("outcome_unknown" if left else "not_sent", {**facts, "reason": reason})
             raise
         rejected = oa.ProtoOAExecutionType.ORDER_CANCEL_REJECTED
         if answer.errorCode or answer.executionType == rejected:
@@ -242,6 +263,12 @@ class Trading:
     def _not_sent(self, record: OrderRecord, reason: str) -> None:
         record.not_sent(at_ms=clock.utc_ms())
         self._gate.note("not_sent", {**record.described(), "reason": reason})
+        self._books.touch(record)
+
+    def _check_open(self, cls: Any, *shut: Mode) -> None:
+        """A guard that is shut says so, before anything is looked up here or asked of the server."""
+        if self._gate.standing().mode in shut:
+            self._gate.judge(Message(cls(ctidTraderAccountId=self._account.id)))
 
     def _check_limits(self, request: Any, proposal: limits.Proposal) -> None:
         try:

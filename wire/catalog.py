@@ -99,7 +99,6 @@ _SESSION = (
     oa.ProtoOAAccountAuthReq,
     oa.ProtoOAAccountLogoutReq,
     oa.ProtoOARefreshTokenReq,
-    oa.ProtoOAVersionReq,
 )
 _TRADES = MappingProxyType(
     {

@@ -121,7 +121,7 @@ class Connection:
                 if entry is None:
                     self.drift.unknown_payload_types += 1
                 else:
-                    self.drift.look(payload_type, message)
+                    self.drift.look(payload_type, message, len(body))
                 take(payload_type, entry, message, events)
                 if self._closed:
                     break

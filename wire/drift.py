@@ -99,11 +99,14 @@ def _parts(path: str, message: Any, shape: Shape) -> Iterator[tuple[str, Any, Sh
         yield from _parts(step, part, inner)
 
 
+_GROUP = 3  # the wire type of a group: its value is a set again
+
+
 def _listed(path: str, fields: UnknownFieldSet) -> list[UnknownField]:
     found = []
     for field in (fields[index] for index in range(len(fields))):
         step = f"{path}.{field.field_number}"
-        value = tuple(_listed(step, field.data)) if isinstance(field.data, UnknownFieldSet) else field.data
+        value = tuple(_listed(step, field.data)) if field.wire_type == _GROUP else field.data
         found.append(UnknownField(step, field.field_number, field.wire_type, value))
     return found
 
@@ -111,6 +114,7 @@ def _listed(path: str, fields: UnknownFieldSet) -> list[UnknownField]:
 _QUOTES = frozenset({oa.payload_type_of(oa.ProtoOASpotEvent), oa.payload_type_of(oa.ProtoOADepthEvent)})
 _QUOTES_PER_LOOK = 64
 _MOST_OF_A_LIST = 4
+_LARGEST_LOOKED_AT = 256 * 1024  # bytes; 15 MB of unknown fields would take seconds to list, and this has any answer
 
 
 @dataclass(slots=True)
@@ -118,8 +122,8 @@ class Drift:
     """How much of what a peer said differs from our schema. Each counter counts messages.
 
     A server does not change its schema from one message to the next, and a full look costs more than the message.
-    So of quotes (spots and depth) one in 64 is looked at, the first included, and of a list its first four elements:
-    unknown fields and enum numbers are a sample, unknown keys in JSON and the rest are exact.
+    So of quotes (spots and depth) one in 64 is looked at, the first included, of a list its first four elements, and
+    nothing beyond 256 KiB: unknown fields and enum numbers are a sample, unknown keys in JSON and the rest are exact.
 
     Attributes:
         unknown_fields: carried a field that the schema does not have.
@@ -136,12 +140,12 @@ class Drift:
     undecodable: int = 0
     _quotes: int = 0
 
-    def look(self, payload_type: int, message: Message) -> None:
-        """Counts what is unknown in a message whose type is known."""
+    def look(self, payload_type: int, message: Message, size: int) -> None:
+        """Counts what is unknown in a message whose type is known, and whose body had so many bytes."""
         has_field = bool(message.unknown_keys or message.unknown_envelope)
         has_enum = False
         quotes = self._quotes = self._quotes + (payload_type in _QUOTES)
-        if quotes % _QUOTES_PER_LOOK == 1 or payload_type not in _QUOTES:
+        if size <= _LARGEST_LOOKED_AT and (quotes % _QUOTES_PER_LOOK == 1 or payload_type not in _QUOTES):
             payload = message.payload
             part_has_field, has_enum = _sampled(payload, shape_of(type(payload).__name__))
             has_field |= part_has_field

@@ -12,7 +12,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 
 from ..proto.schema import ENUM_FIELDS, MESSAGES
 
@@ -70,19 +69,21 @@ class Shape:
 @cache
 def shape_of(name: str) -> Shape:
     """The shape of the schema's class of this name."""
-    cls, enums = MESSAGES[name], ENUM_FIELDS[name]
-    published = DescriptorProto()
-    cls.DESCRIPTOR.CopyToProto(published)
+    cls: Any = MESSAGES[name]
+    enums = ENUM_FIELDS[name]
+    # FieldDescriptor.label is gone from the newest runtimes, is_required and is_repeated are not in the oldest.
+    required = frozenset(cls().FindInitializationErrors())
+    descriptors: list[Any] = sorted(cls.DESCRIPTOR.fields, key=lambda descriptor: descriptor.number)
     fields = tuple(
         Field(
             field.name,
             field.type,
-            repeated=field.label == FieldDescriptorProto.LABEL_REPEATED,
-            required=field.label == FieldDescriptorProto.LABEL_REQUIRED,
+            repeated=isinstance(field.default_value, list),
+            required=field.name in required,
             enum=enums.get(field.name),
-            part=MESSAGES[field.type_name.removeprefix(".")] if field.type_name else None,
+            part=MESSAGES[field.message_type.name] if field.message_type is not None else None,
         )
-        for field in sorted(published.field, key=lambda field: field.number)
+        for field in descriptors
     )
     parts = tuple((field, shape_of(field.part.__name__)) for field in fields if field.part is not None)
     texts = tuple(field for field in fields if field.kind == FieldDescriptor.TYPE_STRING)

@@ -27,7 +27,7 @@ def check(data: bytes) -> None:
     assert [str(field) for field in unknown_fields(again)] == [str(field) for field in fields]
     if oa.class_of(message.payload_type) is not None:
         drift = Drift()
-        drift.look(message.payload_type, message)
+        drift.look(message.payload_type, message, len(data))
         assert drift.unknown_fields <= bool(fields)
         assert drift.unknown_enums <= bool(enums)
     try:

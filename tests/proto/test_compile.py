@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+
 from anyctrader.proto import compile as compiler
 
 

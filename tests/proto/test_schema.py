@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from anyctrader.proto import schema as oa
 from google.protobuf import descriptor_pb2, descriptor_pool, unknown_fields
+
+from anyctrader.proto import schema as oa
 
 FACTS = json.loads(Path(__file__).with_name("open_api_schema.json").read_text())
 DESCRIPTORS = Path(oa.__file__).with_name("openapi.binpb").read_bytes()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from anyctrader.session.outbox import Outbox, Urgency
 from anyctrader.session.settings import Rates
-from anyctrader.session.throttle import Throttle
+from anyctrader.session.throttle import Place, Throttle
 from anyctrader.wire import Budget
 
 
@@ -15,6 +15,7 @@ class Paper:
     budget: Budget = Budget.ORDINARY
     payload_type: int = 2121
     leave_by_s: float = math.inf
+    place: Place | None = None
 
 
 def outbox(*, ordinary: int = 50, historical: int = 5) -> tuple[Outbox[Paper], Throttle]:
@@ -33,20 +34,25 @@ def test_what_closes_goes_ahead_of_what_opens_ahead_of_queries_ahead_of_history(
 
 
 def test_among_equals_the_oldest_goes_first() -> None:
-    box, _ = outbox(ordinary=2)
+    box, throttle = outbox(ordinary=2)
     papers = [Paper(Urgency.QUERY) for _ in range(4)]
     for paper in papers:
         box.add(paper)
     first = box.take(now_s=0.0)
     assert first.ready == papers[:2]
     assert 1.0 < first.look_again_s < 1.1
+    for paper in first.ready:
+        assert paper.place is not None
+        throttle.answered(paper.place, now_s=0.05)
     assert box.take(now_s=first.look_again_s).ready == papers[2:]
 
 
 def test_a_close_that_comes_late_still_takes_the_next_free_place() -> None:
-    box, _ = outbox(ordinary=1)
+    box, throttle = outbox(ordinary=1)
     box.add(Paper(Urgency.QUERY))
-    box.take(now_s=0.0)
+    (first,) = box.take(now_s=0.0).ready
+    assert first.place is not None
+    throttle.answered(first.place, now_s=0.05)
     box.add(Paper(Urgency.QUERY))
     close = Paper(Urgency.CLOSE)
     box.add(close)

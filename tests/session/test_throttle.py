@@ -53,6 +53,40 @@ def test_a_blocked_type_is_free_again_when_its_time_is_over() -> None:
     assert throttle.blocked_until_s(2137, now_s=10.0) is None
 
 
+def test_a_place_is_free_a_second_after_the_request_must_have_arrived() -> None:
+    throttle = Throttle(Rates(ordinary_per_s=1))
+    throttle.answered(throttle.sent(ORDINARY, now_s=0.0, awaited=True), now_s=0.05)
+    assert 1.0 < throttle.free_at_s(ORDINARY, now_s=0.5) < 1.03
+    late = throttle.sent(ORDINARY, now_s=2.0, awaited=True)
+    throttle.answered(late, now_s=2.85)  # it may have arrived as late as 2.80
+    assert 3.79 < throttle.free_at_s(ORDINARY, now_s=3.1) < 3.81
+
+
+def test_a_place_whose_answer_is_late_is_not_free_until_it_comes() -> None:
+    throttle = Throttle(Rates(ordinary_per_s=1))
+    place = throttle.sent(ORDINARY, now_s=0.0, awaited=True)
+    assert throttle.free_at_s(ORDINARY, now_s=1.5) > 1.5
+    throttle.answered(place, now_s=1.6)
+    assert throttle.free_at_s(ORDINARY, now_s=1.7) <= 1.7
+    throttle.sent(ORDINARY, now_s=2.0, awaited=True)
+    assert throttle.free_at_s(ORDINARY, now_s=5.0) <= 5.0  # no answer for so long: it is lost, or was counted
+
+
+def test_what_answers_usually_take_is_learned_anew_when_the_way_becomes_longer() -> None:
+    throttle = Throttle(Rates(ordinary_per_s=1))
+    now_s = 0.0
+    waits = []
+    for n in range(400):
+        took_s = 0.01 if n < 5 else 0.2
+        place = throttle.sent(ORDINARY, now_s=now_s, awaited=True)
+        throttle.answered(place, now_s=now_s + took_s)
+        free_s = throttle.free_at_s(ORDINARY, now_s=now_s + took_s)
+        waits.append(free_s - now_s)
+        now_s = free_s
+    assert 1.18 < waits[5] < 1.2
+    assert waits[-1] < 1.03
+
+
 def test_each_refusal_holds_a_type_back_for_longer_until_one_is_taken() -> None:
     throttle = Throttle(Rates())
     throttle.refused(2137, retry_after_s=2, now_s=0.0)
@@ -62,6 +96,15 @@ def test_each_refusal_holds_a_type_back_for_longer_until_one_is_taken() -> None:
     throttle.accepted(2137)
     throttle.refused(2137, retry_after_s=2, now_s=10.0)
     assert throttle.blocked_until_s(2137, now_s=10.0) == 12.0
+
+
+def test_requests_that_were_refused_together_are_one_breach() -> None:
+    throttle = Throttle(Rates())
+    for _ in range(50):
+        throttle.refused(2104, retry_after_s=1, now_s=100.0, sent_s=99.9)
+    assert throttle.blocked_until_s(2104, now_s=100.0) == 101.0
+    throttle.refused(2104, retry_after_s=1, now_s=101.1, sent_s=101.05)
+    assert throttle.blocked_until_s(2104, now_s=101.1) == 103.1
 
 
 def test_a_refusal_without_a_time_waits_a_second_and_never_longer_than_two_minutes() -> None:

@@ -35,6 +35,10 @@ def order_with(extra: bytes) -> Any:
     return with_extra(complete(oa.ProtoOAOrder), extra)
 
 
+def order_list(extra: bytes) -> Any:
+    return oa.ProtoOAReconcileRes(ctidTraderAccountId=1, order=[order_with(extra)])
+
+
 def test_a_message_of_our_schema_has_nothing_unknown() -> None:
     for message in (
         Message(complete(oa.ProtoOAExecutionEvent)),
@@ -120,10 +124,10 @@ def test_an_enum_field_that_is_not_there_is_not_unknown() -> None:
 # Counting
 
 
-def seen(*messages: Message) -> Drift:
+def seen(*messages: Message, size: int = 100) -> Drift:
     drift = Drift()
     for message in messages:
-        drift.look(message.payload_type, message)
+        drift.look(message.payload_type, message, size)
     return drift
 
 
@@ -142,7 +146,7 @@ def test_each_message_with_something_unknown_is_counted_once() -> None:
 
 
 def test_what_is_unknown_in_a_part_is_counted() -> None:
-    answer = oa.ProtoOAReconcileRes(ctidTraderAccountId=1, order=[order_with(VARINT)])
+    answer = order_list(VARINT)
     assert counts(seen(Message(answer))) == (1, 0)
     answer.order[0].CopyFrom(complete(oa.ProtoOAOrder))
     answer.order[0].orderType = 77
@@ -161,6 +165,14 @@ def test_unknown_keys_and_envelopes_are_counted_in_each_message() -> None:
     with_key = Message(spot, unknown_keys={("new",): 1})
     with_envelope = Message(spot, unknown_envelope=b"\x20\x07")
     assert counts(seen(*[with_key] * 10, *[with_envelope] * 10, Message(spot))) == (20, 0)
+
+
+def test_a_very_large_message_is_not_looked_at_but_for_its_keys() -> None:
+    strange = Message(order_list(VARINT))
+    assert counts(seen(strange, size=256 * 1024)) == (1, 0)
+    assert counts(seen(strange, size=256 * 1024 + 1)) == (0, 0)
+    strange.unknown_keys = {("new",): 1}
+    assert counts(seen(strange, size=256 * 1024 + 1)) == (1, 0)
 
 
 @pytest.mark.parametrize("cls", [oa.ProtoOASpotEvent, oa.ProtoOADepthEvent])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ GOLDEN = [bytes.fromhex(json.loads(line)["protobuf_frame"]) for line in VECTORS.
 
 def cut(stream: bytes, places: Iterable[int]) -> list[bytes]:
     edges = [0, *sorted(min(place, len(stream)) for place in places), len(stream)]
-    return [stream[start:stop] for start, stop in zip(edges, edges[1:], strict=False)]
+    return [stream[start:stop] for start, stop in pairwise(edges)]
 
 
 def fed(framing: Any, pieces: Iterable[bytes]) -> tuple[list[bytes], RemoteProtocolError | None]:

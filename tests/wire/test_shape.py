@@ -31,9 +31,7 @@ def test_a_shape_says_what_the_descriptor_says(name: str) -> None:
         field for field in shape.fields if field.enum and field.name != "payloadType"
     ]
     assert all(numbers == {int(member) for member in enum} for _, enum, numbers in shape.enums)
-    assert [field for field in shape.texts] == [
-        field for field in shape.fields if field.kind == FieldDescriptor.TYPE_STRING
-    ]
+    assert list(shape.texts) == [field for field in shape.fields if field.kind == FieldDescriptor.TYPE_STRING]
 
 
 def test_a_shape_knows_whether_there_is_text_at_any_depth() -> None:

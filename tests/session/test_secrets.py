@@ -1,0 +1,169 @@
+"""No secret in anything that a run leaves behind: files, logs, output, errors with their tracebacks, what is shown."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from anyctrader.fake import FakeServer, Host, WrongCertificate, faults
+from anyctrader.session import (
+    AuthenticationFailed,
+    CTraderError,
+    Environment,
+    LimitOrder,
+    MarketOrder,
+    SessionState,
+    Side,
+    WrongEnvironment,
+    open_desk,
+)
+from anyctrader.wire import messages as oa
+
+from .rig import QUICK, a_server, connected, credentials_of, desk_settings, side_of
+
+pytestmark = pytest.mark.anyio
+
+PLANTED = {
+    "client_secret": "PLANTED-client-secret-5f1c",
+    "access_token": "PLANTED-access-token-77aa",
+    "refresh_token": "PLANTED-refresh-token-09be",
+}
+USER, PASSWORD = "PLANTED-user@example.org", "PLANTED-password-31d0"
+BUY = MarketOrder("EURUSD", Side.BUY, lots="0.01")
+
+
+def secrets_of(*servers: FakeServer) -> list[str]:
+    own = [text for s in servers for text in (s.client_secret, s.access_token, s.refresh_token)]
+    return [*own, *PLANTED.values(), USER, PASSWORD]
+
+
+def leaks(secrets: Iterable[str], **places: str) -> list[str]:
+    """The places in which a secret stands, whole or cut short."""
+    return [place for place, text in places.items() if any(secret[:16] in text for secret in secrets)]
+
+
+def texts_in(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir() if path.is_file() and path.stat().st_size}
+
+
+def told(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error)) + str(error) + repr(error) + repr(error.args)
+
+
+async def test_a_run_with_trades_drops_and_refusals_leaves_no_secret(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    errors: list[str] = []
+    async with a_server() as demo_server, a_server(Host.LIVE) as live_server:
+        secrets = secrets_of(demo_server, live_server)
+        sides = [
+            side_of(
+                server,
+                credentials=credentials_of(server, refresh_token=server.refresh_token),
+                user_name=USER,
+                password=PASSWORD,
+            )
+            for server in (demo_server, live_server)
+        ]
+        settings = desk_settings(tmp_path, *sides)
+        async with open_desk(settings) as desk:
+            session = desk.session(Environment.DEMO)
+            await (await desk.place(Environment.DEMO, BUY)).filled()
+            for call in (
+                desk.place(Environment.LIVE, BUY),
+                desk.place(Environment.DEMO, LimitOrder("EURUSD", Side.BUY, lots="9000", price="1.0")),
+                session.request(oa.ProtoOAAccountAuthReq(ctidTraderAccountId=1_000_002, accessToken=secrets[1])),
+                session.request(oa.ProtoOARefreshTokenReq(refreshToken=PLANTED["refresh_token"])),
+            ):
+                with pytest.raises(CTraderError) as caught:
+                    await call
+                errors.append(told(caught.value))
+            link = session.link
+            assert link is not None
+            with demo_server.faults.inject(faults.Unanswering("ProtoOAAccountAuthRes")):
+                demo_server.disconnect_account(demo_server.account_id)
+                await demo_server.wait_for("ProtoOAAccountAuthReq", count=2)
+                waiting = "".join(map(repr, link._waiting.values())) + "".join(
+                    repr(request.message) for request in link._waiting.values()
+                )
+                assert "ProtoOAAccountAuthReq" in waiting
+            demo_server.drop_clients()
+            await session.wait_for(SessionState.WAITING)
+            await session.wait_for(SessionState.READY)
+            demo_server.invalidate_tokens()
+            await session.wait_for(SessionState.REFUSED)
+            shown = (desk, session, link, settings, sides, session.failure, session.reason, desk.orders, session.books)
+            reprs = "".join(map(repr, shown))
+    output = capfd.readouterr()
+    files = texts_in(tmp_path)
+    assert {"order_audit.jsonl", "demo_connection.log", "live_connection.log"} <= set(files)
+    places = files | {"log": caplog.text, "out": output.out, "err": output.err, "repr": reprs, "waiting": waiting}
+    assert leaks(secrets, errors="".join(errors), **places) == []
+
+
+@pytest.mark.parametrize("which", ["client_secret", "access_token"])
+async def test_a_refused_secret_is_not_in_the_error_that_says_so(
+    which: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with a_server() as server:
+        credentials = credentials_of(server, **{which: PLANTED[which]})
+        with pytest.raises(AuthenticationFailed) as caught:
+            async with connected(server, credentials=credentials):
+                pass
+        secrets = secrets_of(server)
+    output = capfd.readouterr()
+    places = {"error": told(caught.value), "log": caplog.text, "out": output.out, "err": output.err}
+    assert leaks(secrets, credentials=repr(credentials), **places) == []
+
+
+async def test_no_failed_connection_tells_a_secret(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    failures: list[str] = []
+    async with a_server() as server:
+        credentials = credentials_of(server, refresh_token=server.refresh_token)
+        hurried = replace(QUICK, connect_s=0.5)
+        for fault in (
+            faults.WrongTls(WrongCertificate.AUTHORITY),
+            faults.RefuseTls(),
+            faults.Silence(),
+            faults.Garbage(which="ProtoOAApplicationAuthRes"),
+            faults.HalfFrame(which="ProtoOAGetAccountListByAccessTokenRes"),
+            faults.Maintenance(),
+            faults.Maintenance("CH_CLIENT_AUTH_FAILURE"),
+        ):
+            with server.faults.inject(fault), pytest.raises(CTraderError) as caught:
+                async with connected(server, credentials=credentials, timings=hurried):
+                    pass
+            failures.append(told(caught.value))
+        with pytest.raises(WrongEnvironment) as refused:
+            async with connected(server, credentials=credentials_of(server, environment=Environment.LIVE)):
+                pass
+        failures.append(told(refused.value))
+        secrets = secrets_of(server)
+    assert leaks(secrets, log=caplog.text, **{str(n): text for n, text in enumerate(failures)}) == []
+
+
+async def test_a_request_with_a_secret_that_is_cancelled_or_unanswered_tells_nothing() -> None:
+    async with a_server() as server, connected(server) as session:
+        with server.faults.inject(faults.Unanswering()):
+            request = oa.ProtoOAGetAccountListByAccessTokenReq(accessToken=server.access_token)
+            with pytest.raises(CTraderError) as caught:
+                await session.request(request, timeout_s=0.1)
+            text = told(caught.value)
+            with anyio.move_on_after(0.05):
+                await session.request(request)
+        assert leaks(secrets_of(server), error=text, session=repr(session)) == []
+
+
+def test_the_places_are_really_searched() -> None:
+    planted: Any = PLANTED["access_token"]
+    assert leaks([planted], here=f"... {planted[:20]} ...", there="nothing") == ["here"]
