@@ -19,7 +19,7 @@ from anyctrader.session import halt as halts
 
 from .grounds import QUICK, Person, Report, sandbox_of, server_settings, stage_of
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
 
 PASSED = StepResult("A", "one", "first", Outcome.PASSED, "")
 _SUNDAY_MS = 1_763_856_000_000  # 2025-11-23 00:00 UTC

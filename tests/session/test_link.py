@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -166,7 +167,8 @@ async def test_the_late_answer_of_a_request_that_gave_up_is_nobodys(tmp_path: Pa
 
 
 async def test_a_cancelled_request_that_has_not_left_never_leaves(tmp_path: Path) -> None:
-    async with linked(tmp_path, rates=Rates(ordinary_per_s=1)) as running:
+    async with linked(tmp_path) as running:
+        running.link.throttle.block(2104, until_s=math.inf)
         running.peer.heard.clear()
         with anyio.move_on_after(0.02):
             await running.link.request(VERSION, timeout_s=5)
@@ -175,7 +177,8 @@ async def test_a_cancelled_request_that_has_not_left_never_leaves(tmp_path: Path
 
 
 async def test_a_request_that_waits_too_long_in_the_queue_was_not_sent(tmp_path: Path) -> None:
-    async with linked(tmp_path, rates=Rates(ordinary_per_s=1)) as running:
+    async with linked(tmp_path) as running:
+        running.link.throttle.block(2104, until_s=math.inf)
         with pytest.raises(NotSent, match="waited in the queue too long"):
             await running.link.request(VERSION, timeout_s=5, leave_within_s=0.05)
         with pytest.raises(NotSent, match="did not leave"):
