@@ -440,7 +440,7 @@ def loaded_by(code: str, folder: Path) -> set[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
         check=True,
     )
     return set(result.stdout.split())

@@ -44,7 +44,7 @@ async def test_live(ctrader_server):
 def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     # The entry point loads the plugin; to name it here as well would be an error to pytest.
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", *args]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=50, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=150, check=False)
 
 
 def test_a_users_tests_get_servers_on_both_backends(tmp_path: Path) -> None:
@@ -61,6 +61,6 @@ def test_loading_the_plugin_loads_nothing_of_the_server(tmp_path: Path) -> None:
         "print([name for name in ('trustme', 'h11', 'google.protobuf', 'anyctrader.wire') if name in sys.modules])"
     )
     result = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=150, check=False
     )
     assert (result.stdout.strip(), result.stderr) == ("[]", "")

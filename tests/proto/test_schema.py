@@ -173,7 +173,7 @@ def test_an_sdk_that_registers_the_same_names_can_be_imported_beside_it(program)
         check=False,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
     )
     assert (done.stdout, done.stderr) == ("both work\n", "")
 

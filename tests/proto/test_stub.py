@@ -88,7 +88,7 @@ def report(tmp_path_factory) -> dict[str, list[str]]:
         env={"MYPYPATH": str(folder)},
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=150,
     )
     assert done.stderr == ""
     lines: dict[str, list[str]] = {name: [] for name in programs}

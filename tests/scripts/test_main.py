@@ -28,7 +28,7 @@ def test_the_help_lists_every_command_and_imports_none_of_them(tmp_path: Path) -
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=45,
+        timeout=150,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -55,7 +55,7 @@ def test_a_command_also_runs_as_a_script(name: str, tmp_path: Path) -> None:
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=45,
+        timeout=150,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -21,10 +21,10 @@ JUNK = {
 }
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(400)
 def test_the_sandbox_is_walked_from_a_to_d_every_step_passes_and_all_of_it_is_on_record(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("CTRADER_DEMO_ACCESS_TOKEN=from-the-file\nCTRADER_LIVE_ENABLED=perhaps\n")
-    done = run("runbook", "--sandbox", "--format", "json", cwd=tmp_path, timeout_s=145, **JUNK)
+    done = run("runbook", "--sandbox", "--format", "json", cwd=tmp_path, timeout_s=380, **JUNK)
     lines = json_lines(done.stdout)
     steps, end = lines[:-1], lines[-1]
     assert [line for line in steps if line["result"] != "passed"] == []

@@ -707,7 +707,7 @@ def test_an_uncaught_error_prints_no_value(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=150,
         env={"PATH": os.environ["PATH"], "CTRADER_LIVE_CODEC": PLANTED},
     )
     assert done.returncode == 1
