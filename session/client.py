@@ -18,8 +18,8 @@ from .errors import ConnectFailed, NotSent, OutcomeUnknown, RateLimited, Request
 from .gate import READING, Gate
 from .raw_trading import RawTrading
 from .settings import Limits, Rates, Timings
-from .states import SessionState
-from .supervisor import StateChange, Supervisor
+from .states import SessionState, StateChange
+from .supervisor import Supervisor
 from .tasks import background
 
 if TYPE_CHECKING:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SESSION_TABLE", "SessionInput", "SessionState"]
+__all__ = ["SESSION_TABLE", "SessionInput", "SessionState", "StateChange"]
 
 
 class SessionState(enum.Enum):
@@ -60,3 +61,18 @@ def _table() -> dict[tuple[SessionState, SessionInput], SessionState]:
 
 
 SESSION_TABLE: Mapping[tuple[SessionState, SessionInput], SessionState] = MappingProxyType(_table())
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """A session has moved.
+
+    Attributes:
+        at_ms: when, UTC milliseconds.
+        state: what it does now.
+        reason: why, for people.
+    """
+
+    at_ms: int
+    state: SessionState
+    reason: str

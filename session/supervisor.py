@@ -6,7 +6,6 @@ One link after the other, each of them new; nothing that was queued on one survi
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +31,7 @@ from .errors import (
 )
 from .link import Link
 from .reconnect import Backoff
-from .states import SESSION_TABLE, SessionInput, SessionState
+from .states import SESSION_TABLE, SessionInput, SessionState, StateChange
 from .subscriptions import EventStream
 from .transport import open_stream
 
@@ -54,21 +53,6 @@ _CODECS: Mapping[str, Callable[[], ProtobufCodec | JsonCodec]] = MappingProxyTyp
 # docs/protocol.md section 7: an application that was ready may be refused for a moment right after a reconnect.
 _AUTH_TRIES = 3
 _AUTH_PAUSE_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class StateChange:
-    """A session has moved.
-
-    Attributes:
-        at_ms: when, UTC milliseconds.
-        state: what it does now.
-        reason: why, for people.
-    """
-
-    at_ms: int
-    state: SessionState
-    reason: str
 
 
 class Supervisor:

@@ -5,6 +5,7 @@ The functions look at all of a message. A `Drift` counts, for a whole connection
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -138,7 +139,7 @@ class Drift:
     unknown_payload_types: int = 0
     missing_fields: int = 0
     undecodable: int = 0
-    _quotes: int = 0
+    _quotes: int = dataclasses.field(default=0, repr=False, compare=False)
 
     def look(self, payload_type: int, message: Message, size: int) -> None:
         """Counts what is unknown in a message whose type is known, and whose body had so many bytes."""
