@@ -178,7 +178,8 @@ async def _burst(probe: Probe, count: int) -> str:
 
     async def ask() -> None:
         try:
-            await probe.session.request(oa.ProtoOAVersionReq(), timeout_s=25)
+            # The link's own: a session asks again what was refused for its rate, and nobody would see the refusal.
+            await link.request(oa.ProtoOAVersionReq(), timeout_s=25)
         except CTraderError as error:
             refused.append(error)
         used.append(link.throttle.used(Budget.ORDINARY, now_s=time.monotonic()))

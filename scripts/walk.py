@@ -103,8 +103,8 @@ class Walk:
             report.began("opening the desk")
             async with open_desk(phase.settings(), sandbox=stage.sandbox is not None) as desk:
                 stage.desk = desk
-                if stage.sandbox is not None and phase.letter == LETTERS[0]:
-                    for environment in Environment:  # left by a sandbox that was ended in the middle of its drill
+                if stage.sandbox is not None:
+                    for environment in desk.environments:  # left by a sandbox that was ended in the middle of its drill
                         await desk.resume(environment)
                 try:
                     for step in steps:

@@ -206,13 +206,20 @@ async def test_refused_credentials_fail_the_first_step_with_the_server_s_word(tm
         assert report.outcomes("A")["account"] == "skipped"
 
 
-async def test_a_halt_that_an_earlier_sandbox_left_is_lifted_and_on_record(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("environment", "phase"), [(Environment.DEMO, "A"), (Environment.LIVE, "B")])
+async def test_a_halt_that_an_earlier_sandbox_left_is_lifted_and_on_record(
+    tmp_path: Path, environment: Environment, phase: str
+) -> None:
     folder = tmp_path / "logs"
-    halts.halt(folder, Environment.LIVE, why="an earlier drill", who="test", at_ms=0)
+    halts.halt(folder, environment, why="an earlier drill", who="test", at_ms=0)
     async with sandbox_of(folder) as sandbox:
-        sandbox.servers[Environment.DEMO].invalidate_tokens()
-        await walk(stage_of(sandbox), "A")
-        assert halts.read(folder, Environment.LIVE) is None
+        stage = stage_of(sandbox)
+        promotion = Promotion(tmp_path)
+        if phase == "B":
+            passed(promotion, stage, "A")
+        sandbox.servers[environment].invalidate_tokens()
+        await walk(stage, phase, promotion=promotion)
+        assert halts.read(folder, environment) is None
     assert '"fact":"resume"' in (folder / "order_audit.jsonl").read_text()
 
 

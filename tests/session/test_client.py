@@ -472,7 +472,7 @@ async def test_a_session_survives_what_breaks_its_link(fault: Any) -> None:
 
 
 async def test_a_silent_server_is_left_at_the_watchdogs_time() -> None:
-    timings = replace(QUICK, heartbeat_s=0.1, watchdog_s=0.4)
+    timings = replace(QUICK, heartbeat_s=0.5, watchdog_s=1.5)
     async with an_account(timings=timings) as (server, session, _):
         injected = server.faults.inject(faults.Silence())
         await session.wait_for(SessionState.WAITING)
@@ -702,3 +702,41 @@ async def test_on_live_a_raw_order_keeps_to_the_largest_size_too(tmp_path: Path)
             await account.request(an_order(account.id))
         assert [order.volume for order in heard(server, oa.ProtoOANewOrderReq)] == [LOT_CENTS]
     assert [line["error"] for line in audit_of(tmp_path) if line["fact"] == "refused"] == ["LimitExceeded"] * 2
+
+
+async def test_whatever_becomes_of_a_raw_order_is_on_record(tmp_path: Path) -> None:
+    async with open_audit(tmp_path) as audit, an_account(trading=Mode.ON, audit=audit) as (server, _, account):
+        with pytest.raises(ServerError, match="ORDER_NOT_FOUND"):
+            await account.request(oa.ProtoOACancelOrderReq(orderId=5))
+        with server.faults.inject(faults.Unanswering()):
+            with pytest.raises(OutcomeUnknown):
+                await account.request(oa.ProtoOACancelOrderReq(orderId=6), timeout_s=0.3)
+            with pytest.raises(NotSent, match="find out first"):
+                await account.request(oa.ProtoOACancelOrderReq(orderId=6))
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(account.request, oa.ProtoOACancelOrderReq(orderId=7))
+                await server.wait_for(lambda seen: getattr(seen.message, "orderId", 0) == 7)
+                tasks.cancel_scope.cancel()
+    stories = {
+        number: [line["fact"] for line in audit_of(tmp_path) if line.get("order_id") == number] for number in (5, 6, 7)
+    }
+    assert stories[5][:2] == stories[6][:2] == stories[7][:2] == ["intent", "sent"]
+    assert "server_error" in stories[5]
+    assert stories[6][2:] == ["outcome_unknown"]
+    assert stories[7][2:] == ["outcome_unknown"]
+
+
+async def test_a_raw_amend_that_makes_nothing_larger_passes_the_largest_size(tmp_path: Path) -> None:
+    async with open_audit(tmp_path) as audit, a_server(Host.LIVE) as server:
+        async with connected(server, trading=Mode.ON, audit=audit) as session:
+            account = await session.authorize(server.account_id)
+            order = an_order(account.id)
+            order.orderType = oa.ProtoOAOrderType.LIMIT
+            order.limitPrice = 1.0
+            event = await account.request(order)
+            amended = oa.ProtoOAAmendOrderReq(orderId=event.order.orderId, volume=LOT_CENTS, limitPrice=1.01)
+            assert (await account.request(amended)).order.limitPrice == 1.01
+            amended.volume = 2 * LOT_CENTS
+            with pytest.raises(LimitExceeded):
+                await account.request(amended)
+        assert [request.volume for request in heard(server, oa.ProtoOAAmendOrderReq)] == [LOT_CENTS]

@@ -227,23 +227,48 @@ async def test_the_account_of_the_settings_is_the_only_one_and_must_belong_to_it
         assert heard(server, oa.ProtoOAAccountAuthReq) == []
 
 
-async def test_a_fault_of_our_own_in_one_environment_leaves_the_other_running(tmp_path: Path) -> None:
-    class Broken:
-        def heard(self, message: Message) -> None:
+class Broken:
+    """A keeper of books with a mistake in it."""
+
+    def __init__(self, *, hearing: bool, restoring: bool) -> None:
+        self.hearing = hearing
+        self.restoring = restoring
+
+    def heard(self, message: Message) -> None:
+        if self.hearing:
+            self.hearing = False
             raise RuntimeError(f"a mistake, met at {message.name}")
 
-        def lost(self) -> None: ...
+    def lost(self) -> None:
+        pass
 
-        async def restore(self) -> None: ...
+    async def restore(self) -> None:
+        if self.restoring:
+            raise RuntimeError("a mistake, met in restoring")
 
+
+async def test_a_fault_of_our_own_in_taking_an_event_costs_the_link_and_not_the_session(tmp_path: Path) -> None:
     async with both(tmp_path) as (demo_server, live_server, desk):
-        desk.account(DEMO).keep(Broken())
-        demo_server.deposit(demo_server.account_id, amount=1)
-        await desk.session(DEMO).wait_for(SessionState.CLOSED)
-        await demo_server.wait_for("closed")
+        desk.account(DEMO).keep(Broken(hearing=True, restoring=False))
+        async with desk.session(DEMO).changes() as changes:
+            demo_server.deposit(demo_server.account_id, amount=1)
+            reasons = {}
+            async for change in changes:
+                reasons[change.state] = change.reason
+                if change.state is SessionState.READY and SessionState.WAITING in reasons:
+                    break
+        assert "a mistake, met at ProtoOAExecutionEvent" in reasons[SessionState.WAITING]
+        assert live_server.seen.names().count("connected") == 1
+
+
+async def test_a_fault_of_our_own_that_ends_one_environment_leaves_the_other_running(tmp_path: Path) -> None:
+    async with both(tmp_path) as (demo_server, live_server, desk):
+        desk.account(DEMO).keep(Broken(hearing=False, restoring=True))
+        demo_server.drop_clients()
         while desk.failure(DEMO) is None:
             await blocked()
-        assert repr(desk.failure(DEMO)) == "RuntimeError('a mistake, met at ProtoOAExecutionEvent')"
+        assert repr(desk.failure(DEMO)) == "RuntimeError('a mistake, met in restoring')"
+        assert desk.session(DEMO).state is SessionState.CLOSED
         assert desk.session(DEMO).reason == "ended by a fault of our own"
         assert desk.failure(LIVE) is None
         with pytest.raises(NotSent):
@@ -357,7 +382,7 @@ async def test_a_halt_by_another_process_also_stops_what_is_queued(tmp_path: Pat
         link = desk.session(DEMO).link
         assert link is not None
         order_type = oa.payload_type_of(oa.ProtoOANewOrderReq)
-        link.throttle.block(order_type, until_s=clock.now_s() + 1.0)
+        link.throttle.block(order_type, until_s=clock.now_s() + 600)
         failed: list[Exception] = []
 
         async def place() -> None:
@@ -371,6 +396,8 @@ async def test_a_halt_by_another_process_also_stops_what_is_queued(tmp_path: Pat
             while not link.queued:
                 await blocked()
             halts.halt(tmp_path, DEMO, why="from outside", who="somebody", at_ms=clock.utc_ms())
+            link.throttle._blocked.clear()  # its turn has come; a request of any kind makes the writer look
+            await desk.session(DEMO).request(oa.ProtoOAVersionReq())
         assert "from outside" in str(failed[0])
         assert len(traded_at(server)) == 1
         order = list(desk.orders.values())[-1]

@@ -15,6 +15,7 @@ import pytest
 from anyctrader.fake import FakeServer, Host, WrongCertificate, faults
 from anyctrader.session import (
     AuthenticationFailed,
+    Credentials,
     CTraderError,
     Environment,
     LimitOrder,
@@ -22,10 +23,13 @@ from anyctrader.session import (
     SessionState,
     Side,
     WrongEnvironment,
+    connect,
+    open_connection_log,
     open_desk,
 )
 from anyctrader.wire import messages as oa
 
+from .peer import Peer, listening
 from .rig import QUICK, a_server, connected, credentials_of, desk_settings, side_of
 
 pytestmark = pytest.mark.anyio
@@ -150,6 +154,35 @@ async def test_no_failed_connection_tells_a_secret(caplog: pytest.LogCaptureFixt
         failures.append(told(refused.value))
         secrets = secrets_of(server)
     assert leaks(secrets, log=caplog.text, **{str(n): text for n, text in enumerate(failures)}) == []
+
+
+async def test_a_server_that_quotes_our_secrets_does_not_get_them_into_errors_and_logs(tmp_path: Path) -> None:
+    def quoting(_: Peer, request: Any) -> Iterable[Any]:
+        said = " ".join(PLANTED.values())
+        return [oa.ProtoOAErrorRes(errorCode="INVALID_REQUEST", description=f"what is {said}?")]
+
+    peer = Peer({"ProtoOAVersionReq": quoting})
+    credentials = Credentials(Environment.DEMO, client_id="app", **PLANTED)
+    async with (
+        listening(peer, tmp_path) as endpoint,
+        open_connection_log(tmp_path, Environment.DEMO) as log,
+        connect(
+            Environment.DEMO,
+            credentials,
+            host=endpoint.host,
+            port=endpoint.port,
+            ca_file=endpoint.ca_file,
+            timings=QUICK,
+            log=log,
+        ) as session,
+    ):
+        with pytest.raises(CTraderError) as caught:
+            await session.request(oa.ProtoOAVersionReq())
+        await peer.say(oa.ProtoOAClientDisconnectEvent(reason=f"bye, {PLANTED['access_token']}"))
+        await session.wait_for(SessionState.WAITING)
+        reason = session.reason
+    assert leaks(PLANTED.values(), error=told(caught.value), reason=reason, **texts_in(tmp_path)) == []
+    assert "***" in str(caught.value)
 
 
 async def test_a_request_with_a_secret_that_is_cancelled_or_unanswered_tells_nothing() -> None:

@@ -506,6 +506,31 @@ async def test_a_refusal_that_comes_after_its_caller_was_cancelled_still_ends_th
             await order.filled()
 
 
+async def test_a_change_whose_caller_is_cancelled_is_in_doubt_only_if_it_left(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, timings=replace(QUICK, order_queue_s=60)) as (server, desk):
+        server.set_price(EURUSD, bid=120_000, ask=120_010)
+        position_id = await open_position(desk)
+        for left in (False, True):
+            change = PositionAmendment(position_id, stop_loss="1.15" if left else "1.14")
+            if not left:
+                hold_back(desk, oa.ProtoOAAmendPositionSLTPReq)
+            with server.faults.inject(faults.Unanswering()):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(desk.amend, DEMO, change)
+                    await (server.wait_for("ProtoOAAmendPositionSLTPReq") if left else queued(desk))
+                    tasks.cancel_scope.cancel()
+                if left:
+                    with pytest.raises(NotSent, match="find out first"):
+                        await desk.amend(DEMO, change)
+            await ready_again(desk.session(DEMO), links=server.drop_clients)
+        await desk.amend(DEMO, PositionAmendment(position_id, take_profit="1.25"))
+        (position,) = desk.positions(DEMO)
+        assert (position.stop_loss, position.take_profit) == (Decimal("1.15"), Decimal("1.25"))
+        await desk.flush()
+    facts = [line["fact"] for line in audit_of(tmp_path) if line.get("reason") == "the caller was cancelled"]
+    assert facts == ["not_sent", "outcome_unknown"]
+
+
 async def test_an_order_that_waits_too_long_in_the_queue_fails_unsent(tmp_path: Path) -> None:
     async with a_desk(tmp_path) as (server, desk):
         await open_position(desk)
