@@ -275,8 +275,10 @@ class Desk:
         Raises:
             OSError: the halt could not be lifted.
         """
+        gate = self._side(environment).gate
+        gate.standing()  # a halt that nobody has met yet is on record before it is lifted, and then its end is
         await anyio.to_thread.run_sync(halt.resume, self.log_folder, environment)
-        self._side(environment).gate.standing()
+        gate.standing()
 
     def snapshot(self, environment: Environment) -> None:
         """Writes what is open into `position_snapshot.jsonl`.
