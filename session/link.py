@@ -141,7 +141,7 @@ class Link:
         mask: Callable[[str], str] = str,
         framing: Framing | None = None,
     ) -> None:
-        self.connection = Connection(Role.CLIENT, codec, framing=framing)
+        self.connection = Connection(Role.CLIENT, codec, framing=framing, gather_spots=True)
         self.throttle = Throttle(rates)
         self.heartbeat = Heartbeat(interval_s=timings.heartbeat_s, watchdog_s=timings.watchdog_s, now_s=clock.now_s())
         self._stream = stream

@@ -15,7 +15,7 @@ import anyio.lowlevel
 from ..wire import AccountState, JsonCodec, ProtobufCodec
 from ..wire import messages as oa
 from ..wire.catalog import account_of
-from ..wire.events import AccountChanged, ErrorReceived, EventReceived, UndecodedReceived
+from ..wire.events import AccountChanged, ErrorReceived, EventReceived, SpotsReceived, UndecodedReceived
 from ..wire.messages import name_of
 from . import auth, clock
 from .errors import (
@@ -387,7 +387,16 @@ class Supervisor:
 
     def heard(self, event: Event) -> None:
         """Everything that no request waits for, in the order of arrival."""
-        if isinstance(event, EventReceived):
+        if isinstance(event, SpotsReceived):
+            ids = [spot.ctidTraderAccountId for spot in event.spots]
+            for account_id in dict.fromkeys(ids):
+                account = self.accounts.get(account_id)
+                if account is not None:
+                    alone = ids.count(account_id) == len(ids)
+                    account.quoted(
+                        event.spots if alone else [s for s in event.spots if s.ctidTraderAccountId == account_id]
+                    )
+        elif isinstance(event, EventReceived):
             account = self.accounts.get(account_of(event.message.payload) or 0)
             if account is not None:
                 account.heard(event.message)

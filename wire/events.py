@@ -22,6 +22,7 @@ __all__ = [
     "LinkClosed",
     "RequestReceived",
     "ResponseReceived",
+    "SpotsReceived",
     "UndecodedReceived",
     "error_of",
 ]
@@ -72,6 +73,19 @@ class EventReceived:
 
     message: Message
     client_msg_id: str | None
+
+
+@_event
+class SpotsReceived:
+    """Several `EventReceived` in one: spot events that came one after the other, without an id.
+
+    A `Connection` reports them so only where it was asked to (`gather_spots`).
+
+    Attributes:
+        spots: a `ProtoOASpotEvent` each, of one or several accounts, in the order of arrival; at least one.
+    """
+
+    spots: list[Any]
 
 
 @_event
@@ -136,6 +150,7 @@ Event = (
     ResponseReceived
     | ErrorReceived
     | EventReceived
+    | SpotsReceived
     | RequestReceived
     | HeartbeatReceived
     | UndecodedReceived
