@@ -56,7 +56,7 @@ class Switchboard:
 
     def __init__(self, settings: ServerSettings, *, directory: Directory) -> None:
         self.settings = settings
-        self.agenda = Agenda(clock_ms=settings.clock_ms, failed=self.failed)
+        self.agenda = Agenda(clock_ms=settings.clock_ms, failed=self.failed, clock=settings.clock)
         self.directory = directory
         self.exchange = Exchange(settings.exchange, now_ms=self.agenda.now_ms())
         self.clients: dict[int, Client] = {}
