@@ -73,7 +73,11 @@ class Agenda:
 
     def now_ms(self) -> int:
         """The server's time of day, ms since the epoch."""
-        return self._epoch_ms + int((self.now_s() - self._started_s) * 1000 + _ROUNDING_MS)
+        return self.ms_at(self.now_s())
+
+    def ms_at(self, at_s: float) -> int:
+        """The server's time of day when this agenda's clock says `at_s`."""
+        return self._epoch_ms + int((at_s - self._started_s) * 1000 + _ROUNDING_MS)
 
     def due_s(self, at_ms: int) -> float:
         """The first moment, on this agenda's clock, at which `now_ms()` says `at_ms`."""

@@ -137,6 +137,10 @@ class Faults:
     def __init__(self) -> None:
         self._injections: list[Injection] = []
 
+    def __bool__(self) -> bool:
+        """Whether any is at work."""
+        return bool(self._injections)
+
     @property
     def active(self) -> tuple[Fault, ...]:
         """Those at work."""
