@@ -141,3 +141,19 @@ async def test_a_session_may_end_without_an_event_that_says_so() -> None:
         await client.authorise(server)
         server.disconnect_clients()
         assert await client.gone() == []
+
+
+def test_each_section_that_says_how_the_server_behaves_is_named_where_it_is_followed() -> None:
+    root = PAGE.parents[1]
+    text = "\n".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("fake", "tests/fake")
+        for path in (root / folder).rglob("*.py")
+        if path != Path(__file__)
+    )
+    lists = re.findall(r"[Ss]ections? ((?:\d+(?:\.\d+)?(?:, | and | to )?)+)", text)
+    named = set(re.findall(r"\d+(?:\.\d+)?", " ".join(lists)))
+    page = PAGE.read_text(encoding="utf-8")
+    sections = re.findall(r"^#{2,3} (\d+(?:\.\d+)?)", page, re.MULTILINE)
+    # 0 says how to read the page, 16 and 17 are for people who write clients.
+    assert set(sections) - {"0", "16", "17"} <= named
