@@ -5,9 +5,10 @@
     {"do": "remove", "id": 1}                                            ->  {"ok": true}
     {"do": "wait_for", "name": "ProtoHeartbeatEvent", "count": 2}        ->  {"ok": true, "seen": [...]}
 
-Each step that `vocabulary` knows is taken, with its `at_s`, `after` and `for_s`; what was begun stays when the
-connection ends. A refusal is `{"ok": false, "error": "..."}`. A line that is no JSON object ends the connection: a page
-in a browser that is made to post to this port must not get as far as its second line.
+Lines of one connection are taken one after the other. Each step that `vocabulary` knows is taken, with its `at_s`,
+`after` and `for_s`; what was begun stays when the connection ends. A refusal is `{"ok": false, "error": "..."}`. A line
+that is no JSON object ends the connection: a page in a browser that is made to post to this port must not get as far as
+its second line.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ __all__ = ["ControlPort"]
 
 _LONGEST_LINE = 65_536  # bytes
 _LONGEST_WAIT_S = 600.0
+_MOST_KEPT = 10_000  # what was begun before the newest so many cannot be removed any more
 
 
 class ControlPort:
@@ -84,6 +86,7 @@ class ControlPort:
             return {"ok": False, "error": str(error)}
         self._count += 1
         self._begun[self._count] = performance
+        self._begun.pop(self._count - _MOST_KEPT, None)
         return {"ok": True, "id": self._count}
 
     # What only this port knows

@@ -170,18 +170,24 @@ def check_history(day: Day) -> None:
     variants=st.builds(
         Variants, fee_rounding=st.sampled_from(list(FeeRounding)), reversal=st.sampled_from(list(Reversal))
     ),
+    balance=st.sampled_from([100_000, 4_000]),  # the smaller one meets margin calls and stop-outs
     liquidity=st.sampled_from(
         [Liquidity(), Liquidity(part_cents=3 * MICRO), Liquidity(total_cents=4 * MICRO, slippage_points=7)]
     ),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_books_balance_after_any_day(
-    account_type: int, actions: list[tuple[Any, ...]], instantly: bool, variants: Variants, liquidity: Liquidity
+    account_type: int,
+    actions: list[tuple[Any, ...]],
+    instantly: bool,
+    variants: Variants,
+    balance: int,
+    liquidity: Liquidity,
 ) -> None:
     day = Day(
         Venue(
             hold=False,
-            accounts=one_account(account_type=account_type, balance=100_000),
+            accounts=one_account(account_type=account_type, balance=balance),
             symbols=only(*START),
             market=calm(),
             delays=Delays.none() if instantly else Delays(),
