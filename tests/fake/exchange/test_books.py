@@ -32,7 +32,7 @@ ACTION = st.one_of(
     st.tuples(st.just("close"), st.integers(0, 20), st.integers(1, 9)),
     st.tuples(st.just("protect"), st.integers(0, 20), st.integers(1, 300), st.booleans()),
     st.tuples(st.just("cancel"), st.integers(0, 20)),
-    st.tuples(st.just("move"), SYMBOL, st.integers(-400, 400)),
+    st.tuples(st.just("move"), SYMBOL, st.integers(-400, 400) | st.sampled_from([-6_000, 6_000])),
     st.tuples(st.just("wait"), st.sampled_from([1, 100, 140, 1_000, 7_200_000])),
     st.tuples(st.just("deposit"), st.integers(-5_000, 50_000)),
 )
@@ -91,6 +91,8 @@ class Day:
     def move(self, symbol_id: int, points: int) -> None:
         quote = self.venue.quote(symbol_id)
         shift = points * POINT[symbol_id]
+        if quote.bid + shift < START[symbol_id][0] // 2:
+            return  # that it stays above zero is for whoever sets it
         self.venue.price(symbol_id, quote.bid + shift, quote.ask + shift)
 
     def wait(self, ms: int) -> None:
