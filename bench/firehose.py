@@ -112,6 +112,8 @@ class Stream:
             try:
                 while part := self._tls.read(_RECORD):
                     parts.append(part)
+                if not parts:
+                    raise ConnectionResetError  # a good-bye, which some clients wait to hear answered
             except ssl.SSLWantReadError:
                 pass
             if parts:

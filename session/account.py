@@ -16,7 +16,7 @@ from .subscriptions import LATEST, Delivery, EventStream, SpotBoard, SpotStream,
 from .symbols import Symbol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from .settings import Environment
 
@@ -42,7 +42,7 @@ class Keeper(Protocol):
     """Whoever keeps the books of an account: told what is heard, and when what was believed must be checked."""
 
     def heard(self, message: Message) -> None:
-        """An event of this account, in the order of arrival. Must not wait, must not raise."""
+        """An event of this account but for its quotes, in the order of arrival. Must not wait, must not raise."""
 
     def lost(self) -> None:
         """The link, or the account's session on it, is gone: events may be missed from here on."""
@@ -245,12 +245,21 @@ class Account:
         """Names who keeps the books; None for nobody."""
         self._keeper = keeper
 
+    def quoted(self, spots: Sequence[Any]) -> None:
+        """Spot events of this account, from the reader. They are no news to whoever keeps the books."""
+        self.board.heard(*spots, now_s=clock.now_s())
+        if self._events:
+            messages = [Message(spot) for spot in spots]
+            for stream in self._events:
+                stream.put_all(messages)
+
     def heard(self, message: Message) -> None:
         """An event of this account, from the reader."""
         payload = message.payload
         if isinstance(payload, oa.ProtoOASpotEvent):
-            self.board.heard(payload, now_s=clock.now_s())
-        elif isinstance(payload, oa.ProtoOASymbolChangedEvent):
+            self.quoted((payload,))
+            return
+        if isinstance(payload, oa.ProtoOASymbolChangedEvent):
             changed = set(payload.symbolId)
             self._symbols = {name: symbol for name, symbol in self._symbols.items() if symbol.id not in changed}
             self._light = None

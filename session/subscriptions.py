@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from abc import ABC, abstractmethod
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import anyio
@@ -19,8 +19,9 @@ from . import clock
 from .errors import SessionClosed, SlowConsumer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
+    from typing import Self
 
 __all__ = ["EVERY", "LATEST", "Delivery", "EventStream", "Spot", "SpotBoard", "SpotStream"]
 
@@ -28,8 +29,8 @@ T = TypeVar("T")
 
 _MOST_BUFFERED = 10_000
 """Events that a subscriber may be behind: some minutes of a busy symbol; more is a consumer that has stopped."""
-_LOOK_AT_CLOCK = 16
-"""Events between two looks at the clock: a look costs as much as handling a tenth of one."""
+_LOOK_AT_CLOCK = 15
+"""Events between two looks at the clock, a power of two less one: a look costs as much as handling one or two."""
 _LONGEST_RUN_S = 0.01
 """How long a consumer may take events without letting other tasks run. A checkpoint for each would cost more than all
 else together; none at all would leave a fast stream to itself."""
@@ -54,23 +55,32 @@ class Spot:
 
     Attributes:
         symbol: its name.
-        symbol_id: its id at this broker.
         bid_wire: the bid in 1/100000 of the price (`ProtoOASpotEvent.bid`), or the last one where only the ask moved.
         ask_wire: likewise.
-        at_ms: the server's time, where it was asked for (`subscribeToSpotTimestamp`), UTC milliseconds.
         heard_s: when its bytes arrived, on the clock of `clock.now_s`.
-        conflated: how many older quotes this one replaced since the subscriber last took one (policy LATEST).
         message: the event that moved it, a `ProtoOASpotEvent` (its `trendbar`s, for one).
+        conflated: how many older quotes this one replaced since the subscriber last took one (policy LATEST).
     """
 
     symbol: str
-    symbol_id: int
     bid_wire: int
     ask_wire: int
-    at_ms: int | None
     heard_s: float
     message: Any
     conflated: int = 0
+
+    # What not everybody asks for is made when it is asked for: a quote that is only looked at costs half as much.
+
+    @property
+    def symbol_id(self) -> int:
+        """The symbol's id at this broker."""
+        symbol_id: int = self.message.symbolId
+        return symbol_id
+
+    @property
+    def at_ms(self) -> int | None:
+        """The server's time, where it was asked for (`subscribeToSpotTimestamp`), UTC milliseconds."""
+        return self.message.timestamp if self.message.HasField("timestamp") else None
 
     @property
     def bid(self) -> Decimal:
@@ -100,12 +110,19 @@ class _Stream(ABC, Generic[T]):
             self._error = error
             self._news.set()
 
-    def __aiter__(self) -> _Stream[T]:
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
         self._in_a_row += 1
-        if not self._in_a_row % _LOOK_AT_CLOCK and clock.now_s() - self._since_s > _LONGEST_RUN_S:
+        if self._in_a_row & _LOOK_AT_CLOCK and self._filled():
+            return self._pop()
+        return await self._next()
+
+    async def _next(self) -> T:
+        """The next one, with a look at the clock, and waited for where there is none."""
+        self._in_a_row = 0
+        if clock.now_s() - self._since_s > _LONGEST_RUN_S:
             await anyio.lowlevel.checkpoint()
             self._since_s = clock.now_s()
         while not self._filled():
@@ -137,23 +154,34 @@ class EventStream(_Stream[T]):
         self._wanted = wanted
         self._buffer: deque[T] = deque()
 
+    async def __anext__(self) -> T:
+        # As in the base, without its two calls: this is the path of every quote.
+        self._in_a_row += 1
+        if self._in_a_row & _LOOK_AT_CLOCK and self._buffer:
+            return self._buffer.popleft()
+        return await self._next()
+
     def put(self, event: T) -> None:
         """One more; never waits."""
+        self.put_all((event,))
+
+    def put_all(self, events: Sequence[T]) -> None:
+        """Several more, in their order; never waits."""
         if self._ended:
             return
-        try:
-            if self._wanted is not None and not self._wanted(event):
+        if self._wanted is not None:
+            try:
+                events = [event for event in events if self._wanted(event)]
+            except Exception as error:
+                self.end(error)  # the subscriber's own fault is the subscriber's, not the reader's
                 return
-        except Exception as error:
-            self.end(error)  # the subscriber's own fault is the subscriber's, not the reader's
-            return
-        if len(self._buffer) >= self._most:
-            dropped = len(self._buffer) + 1
-            self._buffer.clear()
+        buffer = self._buffer
+        if (dropped := len(buffer) + len(events)) > self._most:
+            buffer.clear()
             self.end(SlowConsumer(f"the subscriber was {dropped} events behind, its stream was ended", dropped=dropped))
-            return
-        self._buffer.append(event)
-        self._news.set()
+        elif events:
+            buffer.extend(events)
+            self._news.set()
 
     def _filled(self) -> bool:
         return bool(self._buffer)
@@ -167,23 +195,17 @@ class _LatestStream(_Stream[Spot]):
         super().__init__()
         self._newest: dict[int, Spot] = {}
 
-    def put(self, spot: Spot) -> None:
+    def put_all(self, spots: Sequence[Spot]) -> None:
         if self._ended:
             return
-        replaced = self._newest.pop(spot.symbol_id, None)
-        if replaced is not None:
-            # The same object goes to other subscribers: theirs replaced nothing.
-            spot = Spot(
-                spot.symbol,
-                spot.symbol_id,
-                spot.bid_wire,
-                spot.ask_wire,
-                spot.at_ms,
-                spot.heard_s,
-                spot.message,
-                replaced.conflated + 1,
-            )
-        self._newest[spot.symbol_id] = spot
+        newest = self._newest
+        for spot in spots:
+            symbol_id = spot.symbol_id
+            replaced = newest.pop(symbol_id, None)
+            if replaced is not None:
+                # The same object goes to other subscribers: theirs replaced nothing.
+                spot = replace(spot, conflated=replaced.conflated + 1)
+            newest[symbol_id] = spot
         self._news.set()
 
     def _filled(self) -> bool:
@@ -201,6 +223,17 @@ def spot_stream(policy: Delivery, *, most: int = _MOST_BUFFERED) -> SpotStream:
     return _LatestStream() if policy is Delivery.LATEST else EventStream(most=most)
 
 
+@dataclass(slots=True)
+class _Quoted:
+    """A symbol that somebody listens to: its last prices, and who hears the next; 0 for a side that is not known."""
+
+    name: str
+    streams: tuple[SpotStream, ...]
+    bid: int = 0
+    ask: int = 0
+    last: Spot | None = None
+
+
 class SpotBoard:
     """The last quote of each symbol of one account, and who wants to hear of the next.
 
@@ -208,71 +241,77 @@ class SpotBoard:
     """
 
     def __init__(self) -> None:
-        self._spots: dict[int, Spot] = {}
-        self._sides: dict[int, tuple[int, int]] = {}  # one of them 0: the side that is not known yet
-        self._streams: dict[int, tuple[SpotStream, ...]] = {}
-        self._names: dict[int, str] = {}
+        self._quoted: dict[int, _Quoted] = {}
 
     def last(self, symbol_id: int) -> Spot | None:
         """The newest quote with both sides known, or None."""
-        return self._spots.get(symbol_id)
+        quoted = self._quoted.get(symbol_id)
+        return quoted.last if quoted is not None else None
 
     @property
     def wanted(self) -> tuple[int, ...]:
         """The symbol ids that somebody listens to."""
-        return tuple(self._streams)
+        return tuple(self._quoted)
 
     def join(self, symbol_id: int, name: str, stream: SpotStream) -> bool:
         """One more listener; True if it is the first of this symbol."""
-        first = symbol_id not in self._streams
-        self._names[symbol_id] = name
-        self._streams[symbol_id] = (*self._streams.get(symbol_id, ()), stream)
-        if not first and (spot := self._spots.get(symbol_id)) is not None:
-            stream.put(spot)  # the server tells the last prices only to whoever subscribes first
-        return first
+        quoted = self._quoted.get(symbol_id)
+        if quoted is None:
+            self._quoted[symbol_id] = _Quoted(name, (stream,))
+            return True
+        quoted.streams = (*quoted.streams, stream)
+        if quoted.last is not None:
+            stream.put_all((quoted.last,))  # the server tells the last prices only to whoever subscribes first
+        return False
 
     def leave(self, symbol_id: int, stream: SpotStream) -> bool:
         """One listener less; True if it was the last of this symbol."""
-        left = tuple(other for other in self._streams.get(symbol_id, ()) if other is not stream)
-        if left:
-            self._streams[symbol_id] = left
+        quoted = self._quoted.get(symbol_id)
+        if quoted is None:
             return False
-        if self._streams.pop(symbol_id, None) is None:
+        quoted.streams = tuple(other for other in quoted.streams if other is not stream)
+        if quoted.streams:
             return False
-        self.forget(symbol_id)
+        del self._quoted[symbol_id]
         return True
 
-    def forget(self, symbol_id: int | None = None) -> None:
-        """Prices are not known any more: of one symbol, or of all."""
-        if symbol_id is None:
-            self._spots.clear()
-            self._sides.clear()
-        else:
-            self._spots.pop(symbol_id, None)
-            self._sides.pop(symbol_id, None)
+    def forget(self) -> None:
+        """Prices are not known any more."""
+        for quoted in self._quoted.values():
+            quoted.bid = quoted.ask = 0
+            quoted.last = None
 
-    def heard(self, message: Any, *, now_s: float) -> None:
-        """A `ProtoOASpotEvent` of this account."""
-        symbol_id = message.symbolId
-        streams = self._streams.get(symbol_id)
-        if streams is None:
-            return  # section 11: late events may come after the unsubscription
-        bid, ask = message.bid, message.ask
-        if not (bid and ask):
-            old_bid, old_ask = self._sides.get(symbol_id, (0, 0))
-            bid, ask = bid or old_bid, ask or old_ask
-        self._sides[symbol_id] = (bid, ask)
-        if not (bid and ask):
-            return
-        at_ms = message.timestamp if message.HasField("timestamp") else None
-        spot = Spot(self._names[symbol_id], symbol_id, bid, ask, at_ms, now_s, message)
-        self._spots[symbol_id] = spot
+    def heard(self, *messages: Any, now_s: float) -> None:
+        """One or more `ProtoOASpotEvent` of this account, in the order of arrival."""
+        run: list[Spot] = []
+        streams: tuple[SpotStream, ...] = ()  # of the run
+        for message in messages:
+            quoted = self._quoted.get(message.symbolId)
+            if quoted is None:
+                continue  # section 11: late events may come after the unsubscription
+            bid, ask = message.bid, message.ask
+            if bid:
+                quoted.bid = bid
+            else:
+                bid = quoted.bid
+            if ask:
+                quoted.ask = ask
+            else:
+                ask = quoted.ask
+            if not (bid and ask):
+                continue
+            quoted.last = spot = Spot(quoted.name, bid, ask, now_s, message)
+            if quoted.streams is not streams:
+                for stream in streams:
+                    stream.put_all(run)
+                run, streams = [], quoted.streams
+            run.append(spot)
         for stream in streams:
-            stream.put(spot)
+            stream.put_all(run)
 
     def end(self, reason: str) -> None:
         """The session is left: every stream ends."""
-        for streams in self._streams.values():
-            for stream in streams:
+        for quoted in self._quoted.values():
+            for stream in quoted.streams:
                 stream.end(SessionClosed(reason))
-        self._streams.clear()
+        self._quoted.clear()

@@ -15,7 +15,7 @@ import anyio.lowlevel
 from ..wire import AccountState, JsonCodec, ProtobufCodec
 from ..wire import messages as oa
 from ..wire.catalog import account_of
-from ..wire.events import AccountChanged, ErrorReceived, EventReceived, UndecodedReceived
+from ..wire.events import AccountChanged, ErrorReceived, EventReceived, SpotsReceived, UndecodedReceived
 from ..wire.messages import name_of
 from . import auth, clock
 from .errors import (
@@ -130,19 +130,25 @@ class Supervisor:
             NotSent: it did not come in time.
             SessionClosed: it will not come.
         """
-        waits_for_account = account_id in self.accounts
+        link = self._usable_now(account_id)  # mostly it is there, and waiting for nothing costs as much as a request
+        if link is not None:
+            return link
         with anyio.move_on_after(max(0.0, by_s - clock.now_s())):
             while True:
-                link, moved = self.link, self._moved
-                if self.state is SessionState.CLOSED:
-                    raise SessionClosed(f"the session of {self.environment.value} was left")
-                restoring = self.state is SessionState.RESTORING and account_id in self._usable
-                serving = self.state is SessionState.READY or restoring
-                known = not waits_for_account or account_id in self._usable
-                if link is not None and link.over is None and serving and known:
+                moved = self._moved
+                if (link := self._usable_now(account_id)) is not None:
                     return link
                 await moved.wait()
         raise self.not_ready(name)
+
+    def _usable_now(self, account_id: int | None) -> Link | None:
+        if self.state is SessionState.CLOSED:
+            raise SessionClosed(f"the session of {self.environment.value} was left")
+        link = self.link
+        restoring = self.state is SessionState.RESTORING and account_id in self._usable
+        serving = self.state is SessionState.READY or restoring
+        known = account_id not in self.accounts or account_id in self._usable
+        return link if link is not None and link.over is None and serving and known else None
 
     def trading_link(self, name: str, account_id: int | None) -> Link:
         """The present link, if this account may trade on it just now. Never waits.
@@ -387,7 +393,11 @@ class Supervisor:
 
     def heard(self, event: Event) -> None:
         """Everything that no request waits for, in the order of arrival."""
-        if isinstance(event, EventReceived):
+        if isinstance(event, SpotsReceived):
+            for account_id, spots in event.by_account().items():
+                if account_id in self.accounts:
+                    self.accounts[account_id].quoted(spots)
+        elif isinstance(event, EventReceived):
             account = self.accounts.get(account_of(event.message.payload) or 0)
             if account is not None:
                 account.heard(event.message)

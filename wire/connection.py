@@ -10,7 +10,7 @@ import enum
 from typing import TYPE_CHECKING, Any
 
 from .catalog import CATALOG, Kind
-from .codecs import Message, UnknownPayload
+from .codecs import Message, ProtobufCodec, UnknownPayload
 from .dialogue import CLIENT_DISCONNECT, MOVING, ORDER_ERROR, Dialogue
 from .drift import Drift
 from .errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
@@ -21,6 +21,7 @@ from .events import (
     LinkClosed,
     RequestReceived,
     ResponseReceived,
+    SpotsReceived,
     UndecodedReceived,
     error_of,
 )
@@ -28,7 +29,7 @@ from .framing import Framing, LengthFraming
 from .states import AccountState, ConnectionState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .catalog import Entry
     from .codecs import Codec
@@ -58,6 +59,8 @@ class Connection:
         role: which end of the wire this is.
         codec: a fresh codec of this connection's flavour.
         framing: how messages are delimited; by default four bytes of length.
+        gather_spots: report spot events that come in a row together (`SpotsReceived`), where the codec can read them
+            so; an event for each costs more than the message itself.
 
     Attributes:
         late_answers: how many answers came that nobody waited for any more. They were dropped, but for errors, which
@@ -65,13 +68,14 @@ class Connection:
         drift: how much of what the peer said differs from our schema.
     """
 
-    def __init__(self, role: Role, codec: Codec, *, framing: Framing | None = None) -> None:
+    def __init__(self, role: Role, codec: Codec, *, framing: Framing | None = None, gather_spots: bool = False) -> None:
         self.late_answers = 0
         self.drift = Drift()
         self._role = role
         self._codec = codec
         self._framing: Framing = framing if framing is not None else LengthFraming()
         self._dialogue = Dialogue()
+        self._read_spots = codec.read_spots if gather_spots and isinstance(codec, ProtobufCodec) else _no_spots
 
     @property
     def role(self) -> Role:
@@ -108,26 +112,46 @@ class Connection:
         events: list[Event] = []
         if self._closed:
             return events
-        take = self._take_from_server if self._role is Role.CLIENT else self._take_from_client
         try:
-            for body in self._framing.feed(data):
-                try:
-                    message = self._codec.decode(body)
-                except UndecodablePayload as fault:
-                    self._undecodable(fault, events)
-                    continue
-                payload_type = message.payload_type
-                entry = CATALOG.get(payload_type)
-                if entry is None:
-                    self.drift.unknown_payload_types += 1
-                else:
-                    self.drift.look(payload_type, message, len(body))
-                take(payload_type, entry, message, events)
-                if self._closed:
-                    break
+            bodies = self._framing.feed(data)
+            if self._read_spots is not _no_spots and isinstance(bodies, list):
+                self._take_gathered(bodies, events)
+            else:
+                for body in bodies:
+                    self._take(body, events)
+                    if self._closed:
+                        break
         except RemoteProtocolError as error:
             self._end(events, str(error), error)
         return events
+
+    def _take_gathered(self, bodies: list[bytes], events: list[Event]) -> None:
+        """All bodies of one read, spot events among them in rows."""
+        position = 0
+        while position < len(bodies) and not self._closed:
+            spots = self._read_spots(bodies, position)
+            if spots:
+                self.drift.look_at_spots(spots)
+                events.append(SpotsReceived(spots))
+                position += len(spots)
+            else:
+                self._take(bodies[position], events)
+                position += 1
+
+    def _take(self, body: bytes, events: list[Event]) -> None:
+        try:
+            message = self._codec.decode(body)
+        except UndecodablePayload as fault:
+            self._undecodable(fault, events)
+            return
+        payload_type = message.payload_type
+        entry = CATALOG.get(payload_type)
+        if entry is None:
+            self.drift.unknown_payload_types += 1
+        else:
+            self.drift.look(payload_type, message, len(body))
+        take = self._take_from_server if self._role is Role.CLIENT else self._take_from_client
+        take(payload_type, entry, message, events)
 
     def receive_eof(self) -> list[Event]:
         """What it means that the stream has ended."""
@@ -269,3 +293,8 @@ class Connection:
     def _end(self, events: list[Event], reason: str, error: RemoteProtocolError | None) -> None:
         events += self._dialogue.end()
         events.append(LinkClosed(reason, error))
+
+
+def _no_spots(bodies: Sequence[bytes], start: int) -> list[Any]:
+    """Reads none: every message is an event of its own."""
+    return []

@@ -155,6 +155,16 @@ class Drift:
         if has_enum:
             self.unknown_enums += 1
 
+    def look_at_spots(self, spots: list[Any]) -> None:
+        """Counts what is unknown in a row of spot events; of them the same ones are looked at as one by one."""
+        first = -self._quotes % _QUOTES_PER_LOOK
+        self._quotes += len(spots)
+        shape = shape_of("ProtoOASpotEvent")
+        for spot in spots[first::_QUOTES_PER_LOOK]:
+            has_field, has_enum = _sampled(spot, shape)
+            self.unknown_fields += has_field
+            self.unknown_enums += has_enum
+
 
 def _sampled(message: Any, shape: Shape) -> tuple[bool, bool]:
     """Whether there is an unknown field, and an unknown enum number, as far as a sample tells."""

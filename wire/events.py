@@ -22,6 +22,7 @@ __all__ = [
     "LinkClosed",
     "RequestReceived",
     "ResponseReceived",
+    "SpotsReceived",
     "UndecodedReceived",
     "error_of",
 ]
@@ -72,6 +73,29 @@ class EventReceived:
 
     message: Message
     client_msg_id: str | None
+
+
+@_event
+class SpotsReceived:
+    """Several `EventReceived` in one: spot events that came one after the other, without an id.
+
+    A `Connection` reports them so only where it was asked to (`gather_spots`).
+
+    Attributes:
+        spots: a `ProtoOASpotEvent` each, of one or several accounts, in the order of arrival; at least one.
+    """
+
+    spots: list[Any]
+
+    def by_account(self) -> dict[int, list[Any]]:
+        """Account id to its spot events, in the order of arrival."""
+        ids = [spot.ctidTraderAccountId for spot in self.spots]
+        if ids.count(ids[0]) == len(ids):
+            return {ids[0]: self.spots}
+        found: dict[int, list[Any]] = {}
+        for account_id, spot in zip(ids, self.spots, strict=True):
+            found.setdefault(account_id, []).append(spot)
+        return found
 
 
 @_event
@@ -136,6 +160,7 @@ Event = (
     ResponseReceived
     | ErrorReceived
     | EventReceived
+    | SpotsReceived
     | RequestReceived
     | HeartbeatReceived
     | UndecodedReceived

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
+import struct
 from abc import ABC, abstractmethod
 from itertools import chain
 from typing import TYPE_CHECKING, NoReturn, Protocol
@@ -33,6 +34,7 @@ MAX_FRAME_SIZE = 15_000_000
 """Bytes of the largest body that is taken: what the official SDK and two other clients use (section 1)."""
 
 _LENGTH = 4
+_read_length = struct.Struct(">I").unpack_from  # half the time of a slice and int.from_bytes
 
 
 class Delimiting(enum.Enum):
@@ -145,7 +147,7 @@ class FrameDecoder(_Cutter):
         position = self._resume(chunk, bodies) if self._rest or self._due is not None else 0
         end, max_size = len(chunk), self._max_size
         while (start := position + _LENGTH) <= end:
-            size = int.from_bytes(chunk[position:start], "big")
+            (size,) = _read_length(chunk, position)
             if size > max_size:
                 raise FrameTooLarge(size, max_size)
             if (stop := start + size) > end:

@@ -1,11 +1,14 @@
 """Whatever a peer sends, in any cut: the same events, no exception, at most one LinkClosed and nothing after.
 
+The whole stream is heard message by message, the cut one with its spot events gathered: both must say the same.
+
 Input: one byte chooses the codec and the delimiting, one how far the dialogue has come, one where the stream is cut;
 the rest is what the peer sends.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from anyctrader.wire import (
@@ -21,7 +24,8 @@ from anyctrader.wire import (
     framing_of,
 )
 from anyctrader.wire import messages as oa
-from anyctrader.wire.events import LinkClosed
+from anyctrader.wire.dialogue import Dialogue
+from anyctrader.wire.events import EventReceived, LinkClosed, SpotsReceived
 
 ACCOUNT = 7
 MAX_SIZE = 1_000
@@ -56,17 +60,22 @@ def check(role: Role, data: bytes) -> None:
     stream = data[3:]
     cut, next_cut = data[2] % (len(stream) + 1), data[2]
     pieces = [stream[:cut], stream[cut:next_cut], stream[max(cut, next_cut) :]]
-    whole, cut_up = outcome(role, flavour, progress, [stream]), outcome(role, flavour, progress, pieces)
+    whole = outcome(role, flavour, progress, [stream], gather_spots=False)
+    cut_up = outcome(role, flavour, progress, pieces, gather_spots=True)
     # The second look is for prices that are no number, which do not equal themselves.
     assert whole == cut_up or [shown(event) for event in whole] == [shown(event) for event in cut_up]
 
 
-def outcome(role: Role, flavour: int, progress: int, pieces: list[bytes]) -> list[Any]:
-    """What the pieces meant, and the end of the stream."""
-    connection = started(role, flavour, progress)
+def outcome(role: Role, flavour: int, progress: int, pieces: list[bytes], *, gather_spots: bool) -> list[Any]:
+    """What the pieces meant, and the end of the stream; gathered spot events one by one."""
+    connection = started(role, flavour, progress, gather_spots=gather_spots)
     events: list[Any] = []
     for piece in pieces:
-        events += connection.receive_data(piece)
+        for event in connection.receive_data(piece):
+            if isinstance(event, SpotsReceived):
+                events += [EventReceived(Message(spot), None) for spot in event.spots]
+            else:
+                events.append(event)
     closed = [event for event in events if isinstance(event, LinkClosed)]
     assert closed == events[len(events) - len(closed) :]
     assert len(closed) == (connection.state is ConnectionState.CLOSED)
@@ -81,8 +90,19 @@ def outcome(role: Role, flavour: int, progress: int, pieces: list[bytes]) -> lis
     return [*before, (last.reason, type(last.error))]  # no two errors are equal
 
 
-def started(role: Role, flavour: int, progress: int) -> Connection:
+def started(role: Role, flavour: int, progress: int, *, gather_spots: bool) -> Connection:
     """A connection on which the first messages of `SAID` were exchanged."""
+    codec, framing = CODECS[flavour], framing_of(DELIMITINGS[flavour], max_size=MAX_SIZE)
+    connection = Connection(role, codec, framing=framing, gather_spots=gather_spots)
+    # What they leave behind is the dialogue alone; to say them anew for every input is half of a fuzzer's time.
+    said = dialogue_after(role, flavour, progress)
+    dialogue = connection._dialogue
+    dialogue.state, dialogue.accounts, dialogue.open = said.state, dict(said.accounts), dict(said.open)
+    return connection
+
+
+@cache
+def dialogue_after(role: Role, flavour: int, progress: int) -> Dialogue:
     codec, framing = CODECS[flavour], framing_of(DELIMITINGS[flavour], max_size=MAX_SIZE)
     connection = Connection(role, codec, framing=framing)
     for said_by, message, body in SAID[:progress]:
@@ -90,7 +110,7 @@ def started(role: Role, flavour: int, progress: int) -> Connection:
             connection.send(message)
         else:
             connection.receive_data(framing.wrap(body[codec.name]))
-    return connection
+    return connection._dialogue
 
 
 def shown(event: Any) -> str:

@@ -16,7 +16,7 @@ from anyctrader.session.tasks import background
 from anyctrader.session.transport import open_stream
 from anyctrader.wire import LocalProtocolError, Message, ProtobufCodec
 from anyctrader.wire import messages as oa
-from anyctrader.wire.events import ErrorReceived, Event, EventReceived, LinkClosed, UndecodedReceived
+from anyctrader.wire.events import ErrorReceived, Event, EventReceived, LinkClosed, SpotsReceived, UndecodedReceived
 
 from .peer import Answer, Peer, listening
 
@@ -295,8 +295,11 @@ async def test_events_and_unknown_messages_go_to_the_listener(tmp_path: Path) ->
     async with linked(tmp_path) as running:
         await running.peer.say(oa.ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=1, bid=2))
         await running.peer.say_bytes(bytes.fromhex("00000005 08 8f4e 1200".replace(" ", "")))
+        await running.peer.say(oa.ProtoOASymbolChangedEvent(ctidTraderAccountId=1, symbolId=[3]))
+        (gathered,) = await running.ears.until(SpotsReceived)
+        assert [spot.bid for spot in gathered.spots] == [2]
         (event,) = await running.ears.until(EventReceived)
-        assert event.message.payload.bid == 2
+        assert event.message.payload.symbolId == [3]
         (undecoded,) = await running.ears.until(UndecodedReceived)
         assert undecoded.payload_type == 9999
 
