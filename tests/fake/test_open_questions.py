@@ -119,6 +119,16 @@ def test_the_default_is_that_of_the_page(question: str) -> None:
         assert (value.name if isinstance(value, enum.Enum) else value) == default, path
 
 
+def test_the_figures_are_those_of_section_18() -> None:
+    settings = ServerSettings()
+    timing, limits = settings.timing, settings.limits
+    assert (timing.answer_s, timing.unauthenticated_s, timing.heartbeat_s, timing.idle_s) == (0.045, 30, 30, 60)
+    assert (limits.ordinary_per_window, limits.historical_per_window, limits.window_s) == (50, 5, 1)
+    assert (limits.first_retry_after_s, limits.longest_retry_after_s) == (1, 5)
+    assert (settings.tokens.life_s, settings.tokens.code_life_s) == (2_628_000, 60)
+    assert settings.bind == "127.0.0.1"
+
+
 @pytest.mark.parametrize("question", SETTINGS)
 def test_each_alternative_can_be_said_in_a_scenario(question: str) -> None:
     for path in SETTINGS[question]:
