@@ -70,7 +70,9 @@ HISTORY = (Row("bare parse of 5,000 bars", ("limits.py", "history")), *ours("his
 IMPORT = (
     Row("anyio and protobuf", ("importing.py", "base")),
     Row("anyctrader.session", ("importing.py", "ours")),
-    Row("anyctrader.session and its settings", ("importing.py", "settings")),
+    Row("what connect() needs", ("importing.py", "connect")),
+    Row("what open_desk() needs", ("importing.py", "desk")),
+    Row("pydantic-settings, which load_settings() needs", ("importing.py", "settings")),
 )
 MEMORY = ours("memory")
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from .audit import Audit
     from .connection_log import ConnectionLog
-    from .environments import CodecName, Environment
+    from .environments import CodecName, DelimitingName, Environment
     from .errors import CTraderError
     from .gate import Intent
     from .link import Link
@@ -296,6 +296,7 @@ async def connect(
     credentials: Credentials,
     *,
     codec: CodecName = "protobuf",
+    delimiting: DelimitingName = "length",
     host: str | None = None,
     port: int | None = None,
     ca_file: Path | str | None = None,
@@ -312,6 +313,8 @@ async def connect(
         environment: demo or live.
         credentials: those of the same environment.
         codec: `"protobuf"` (port 5035) or `"json"` (port 5036).
+        delimiting: how JSON messages are told apart on the stream: `"length"`, `"newline"` or `"objects"`; no source is
+            certain (docs/protocol.md section 19).
         host: another host than the published one; one that is published for the other environment is refused.
         port: another port than the codec's standard one.
         ca_file: certificates to trust in place of the system's (a fake server's own).
@@ -337,6 +340,7 @@ async def connect(
         host if host is not None else published.host,
         port if port is not None else published.port,
         Path(ca_file) if ca_file is not None else None,
+        delimiting,
     )
     check_endpoint(environment, endpoint, codec)
     session = Session(

@@ -131,7 +131,9 @@ def lots(words: type[enum.Enum]) -> Rule:
 def choice(*words: str) -> Rule:
     """One of a few words."""
     return Rule(
-        f"must be {' or '.join(words)}", lambda value: isinstance(value, str) and value in words, lambda text: text
+        f"must be {' or '.join((', '.join(words[:-1]), words[-1]))}",
+        lambda value: isinstance(value, str) and value in words,
+        lambda text: text,
     )
 
 

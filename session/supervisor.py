@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.lowlevel
 
-from ..wire import AccountState, JsonCodec, ProtobufCodec
+from ..wire import AccountState, Delimiting, JsonCodec, ProtobufCodec, framing_of
 from ..wire import messages as oa
 from ..wire.catalog import account_of
 from ..wire.events import AccountChanged, ErrorReceived, EventReceived, SpotsReceived, UndecodedReceived
@@ -269,6 +269,7 @@ class Supervisor:
         link = Link(
             stream,
             _CODECS[self.codec](),
+            framing=framing_of(Delimiting(self.endpoint.delimiting)),
             timings=self.timings,
             rates=self._rates,
             listener=self,

@@ -173,6 +173,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         "HOST": "localhost",
         "PORT": "40000",
         "CA_FILE": "ca.pem",
+        "DELIMITING": "newline",
         "HEARTBEAT_S": "0.5",
         "WATCHDOG_S": "3",
         "CONNECT_S": "1.5",
@@ -197,7 +198,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
     assert (live.user_name, live.password) == (Secret("name"), Secret("pass word"))
     assert live.credentials.refresh_token == Secret("refresh")
     assert live.codec == "json"
-    assert live.endpoint == Endpoint("localhost", 40_000, Path("ca.pem"))
+    assert live.endpoint == Endpoint("localhost", 40_000, Path("ca.pem"), "newline")
     assert (live.timings.heartbeat_s, live.timings.watchdog_s, live.timings.connect_s) == (0.5, 3, 1.5)
     assert (live.timings.request_s, live.timings.order_queue_s, live.timings.write_s) == (4, 0.25, 6)
     assert live.timings.protection_s == 3
