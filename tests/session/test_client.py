@@ -740,3 +740,25 @@ async def test_a_raw_amend_that_makes_nothing_larger_passes_the_largest_size(tmp
             with pytest.raises(LimitExceeded):
                 await account.request(amended)
         assert [request.volume for request in heard(server, oa.ProtoOAAmendOrderReq)] == [LOT_CENTS]
+
+
+async def test_a_body_that_is_cancelled_can_still_ask_in_a_shielded_scope() -> None:
+    told: list[str] = []
+
+    async with a_server() as server:
+
+        async def hold(up: anyio.Event) -> None:
+            async with connected(server) as session:
+                try:
+                    up.set()
+                    await anyio.sleep_forever()
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        told.append((await session.request(oa.ProtoOAVersionReq())).version)
+
+        async with anyio.create_task_group() as tasks:
+            up = anyio.Event()
+            tasks.start_soon(hold, up)
+            await up.wait()
+            tasks.cancel_scope.cancel()
+        assert len(told) == 1
