@@ -69,7 +69,7 @@ class Books:
 
     def heard(self, message: Message) -> None:
         """An event of this account."""
-        payload = message.payload
+        payload = covered(message.payload, self._gate.mask)
         at_ms = clock.utc_ms()
         if isinstance(payload, oa.ProtoOAExecutionEvent):
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
@@ -78,7 +78,7 @@ class Books:
             self.changed(changes)
         elif isinstance(payload, oa.ProtoOAOrderErrorEvent):
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
-            self._gate.note("order_error", _error_facts(payload, changes, self._gate.mask))
+            self._gate.note("order_error", _error_facts(payload, changes))
             self.changed(changes)
         elif isinstance(payload, oa.ProtoOAErrorRes | oa.ProtoErrorRes):
             self._refused_late(payload, message.client_msg_id, at_ms=at_ms)
@@ -94,7 +94,7 @@ class Books:
         )
         changes = self.orders.apply(error, at_ms=at_ms, client_msg_id=client_msg_id)
         if changes:
-            self._gate.note("order_error", _error_facts(error, changes, self._gate.mask))
+            self._gate.note("order_error", _error_facts(error, changes))
             self.changed(changes)
 
     def lost(self) -> None:
@@ -193,13 +193,11 @@ class Books:
 
     def snapshot(self, why: str) -> None:
         """A line for each open position, and one that counts them."""
-        if self._gate.audit is None:
-            return
         head = {"account_id": self._account.id, "why": why, "open_positions": len(self.positions.positions)}
-        self._gate.audit.snapshot(self._gate.environment, head)
+        self._gate.snapshot(head)
         for position in self.positions.positions:
             facts = {"account_id": self._account.id, "symbol": self._account.name_of(position.symbol_id)}
-            self._gate.audit.snapshot(self._gate.environment, {**facts, **position.described(), "why": why})
+            self._gate.snapshot({**facts, **position.described(), "why": why})
 
     async def _resolve(self, untold: list[OrderRecord]) -> bool:
         """Asks the server what became of orders; whether that told of fills that were not known."""
@@ -259,6 +257,19 @@ class Books:
             self._log.write(what, account=self._account.id, **fields)
 
 
+def covered(payload: Any, mask: Callable[[str], str]) -> Any:
+    """The message with the secrets in its error texts covered; a copy where there are any."""
+    said = {name: getattr(payload, name, "") for name in ("errorCode", "description")}
+    changed = {name: masked for name, text in said.items() if text and (masked := mask(text)) != text}
+    if changed:
+        copy = type(payload)()
+        copy.CopyFrom(payload)
+        for name, text in changed.items():
+            setattr(copy, name, text)
+        payload = copy
+    return payload
+
+
 def _left_at_ms(record: OrderRecord) -> int:
     return record.sent_at_ms or record.intent_at_ms
 
@@ -289,14 +300,12 @@ def _execution_facts(event: oa.ProtoOAExecutionEvent, changes: list[OrderChange]
     return facts
 
 
-def _error_facts(
-    event: oa.ProtoOAOrderErrorEvent, changes: list[OrderChange], mask: Callable[[str], str]
-) -> dict[str, Any]:
+def _error_facts(event: oa.ProtoOAOrderErrorEvent, changes: list[OrderChange]) -> dict[str, Any]:
     facts: dict[str, Any] = {"account_id": event.ctidTraderAccountId, "error_code": event.errorCode}
     if changes:
         facts["client_order_id"] = changes[0].record.client_order_id
     if event.description:
-        facts["error_description"] = mask(event.description)
+        facts["error_description"] = event.description
     for field, name in (("orderId", "order_id"), ("positionId", "position_id")):
         if getattr(event, field):
             facts[name] = getattr(event, field)

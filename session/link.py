@@ -252,8 +252,11 @@ class Link:
                 request.answer = event.message
                 request.done.set()
             return
-        if isinstance(event, ErrorReceived) and event.description is not None:
-            event = replace(event, description=self._mask(event.description))
+        if isinstance(event, ErrorReceived):
+            text = self._mask(event.description) if event.description is not None else None
+            event = replace(event, code=self._mask(event.code), description=text)
+        elif isinstance(event, UndecodedReceived):
+            event = replace(event, reason=self._mask(event.reason))
         try:
             self._listener.heard(event)
         except Exception as fault:

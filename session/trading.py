@@ -249,7 +249,7 @@ class Trading:
             raise
         rejected = oa.ProtoOAExecutionType.ORDER_CANCEL_REJECTED
         if answer.errorCode or answer.executionType == rejected:
-            refusal = ServerError(answer.errorCode or rejected.name)
+            refusal = ServerError(self._gate.mask(answer.errorCode) or rejected.name)
             self._gate.note("change_refused", {**facts, "error_code": refusal.code})
             raise refusal
         self._gate.note("change_done", facts)
