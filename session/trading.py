@@ -77,6 +77,8 @@ class Trading:
         request = ticket.to_request(symbol, account_id=self._account.id, client_order_id=client_order_id, now_ms=now_ms)
         self._check_limits(request, limits.Proposal(symbol=symbol, volume_cents=request.volume))
         quote = await self._quotes.awaited(symbol, ticket.side)
+        if quote is not None and ticket.requested_price is None:
+            ticket.check_reach(symbol, quote)
         record = OrderRecord(
             ticket,
             environment=self._account.environment,
