@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import sys
 import textwrap
@@ -113,7 +114,10 @@ def print_json(members: Mapping[str, Any]) -> None:
         BrokenPipeError: nobody reads any more.
     """
     with _results():
-        sys.stdout.write(orjson.dumps(members).decode() + "\n")
+        text = orjson.dumps(members).decode()
+        if not text.isprintable():  # as JSON has it, and with nothing in it that a terminal would obey
+            text = "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+        sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
 

@@ -198,7 +198,7 @@ class Link:
                 await request.done.wait()
         finally:
             if not request.done.is_set():
-                self._give_up(request, f"within {timeout_s:g} s")
+                self._give_up(request, f"within {round(timeout_s, 2):g} s")
         if request.error is not None:
             raise request.error
         assert request.answer is not None

@@ -217,7 +217,7 @@ class Order:
         if not reached():
             if in_doubt and self._doubt is not None:
                 self._doubt()
-            raise self._carrying(OutcomeUnknown(f"{self!r} was not {what} within {timeout_s:g} s"))
+            raise self._carrying(OutcomeUnknown(f"{self!r} was not {what} within {round(timeout_s, 2):g} s"))
 
     def _ended(self, what: str) -> RequestFailed:
         record = self.record

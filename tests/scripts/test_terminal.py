@@ -104,6 +104,11 @@ def test_a_remark_goes_to_stderr_and_a_closed_one_is_no_error(
     remark("nobody hears this")
 
 
+def test_json_has_nothing_in_it_that_a_terminal_would_obey(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"why": "turn \u202e around"})
+    assert capsys.readouterr().out == '{"why":"turn \\u202e around"}\n'
+
+
 @pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
 @pytest.mark.parametrize(
     "arguments", ["run --sandbox --seconds 60", "runbook --sandbox", "halt demo --sandbox", "fake"], ids=lambda a: a[:7]

@@ -762,3 +762,10 @@ async def test_a_body_that_is_cancelled_can_still_ask_in_a_shielded_scope() -> N
             await up.wait()
             tasks.cancel_scope.cancel()
         assert len(told) == 1
+
+
+async def test_a_time_that_ran_out_is_told_as_it_was_given() -> None:
+    async with a_server() as server, connected(server) as session:
+        server.faults.inject(faults.Unanswering())
+        with pytest.raises(OutcomeUnknown, match=r"was not answered within 0\.3 s"):
+            await session.request(oa.ProtoOAVersionReq(), timeout_s=0.3)
