@@ -12,12 +12,15 @@ from ..wire import LocalProtocolError, Message, Permission
 from ..wire.catalog import account_of, permission_of
 from . import clock
 from .account import Account
+from .arguments import check_kind, check_payload, check_word
+from .audit import Audit
 from .books import Books
-from .environments import Endpoint, Mode, check_endpoint
+from .connection_log import ConnectionLog
+from .environments import Endpoint, Environment, Mode, check_endpoint
 from .errors import ConnectFailed, NotSent, OutcomeUnknown, RateLimited, RequestFailed, ServerError, WrongEnvironment
 from .gate import READING, Gate
 from .raw_trading import RawTrading
-from .settings import Limits, Rates, Timings
+from .settings import Credentials, Limits, Rates, Timings
 from .states import SessionState, StateChange
 from .supervisor import Supervisor
 from .tasks import background
@@ -26,13 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from contextlib import AbstractAsyncContextManager
 
-    from .audit import Audit
-    from .connection_log import ConnectionLog
-    from .environments import CodecName, DelimitingName, Environment
+    from .environments import CodecName, DelimitingName
     from .errors import CTraderError
     from .gate import Intent
     from .link import Link
-    from .settings import Credentials
     from .subscriptions import EventStream
 
 __all__ = ["Session", "StateChange", "connect"]
@@ -126,6 +126,8 @@ class Session:
         Raises:
             SessionClosed: it never will be.
         """
+        for state in states:
+            check_word("states", state, SessionState)
         return await self._supervisor.wait_for(*states)
 
     # Asking
@@ -150,8 +152,10 @@ class Session:
             ServerError: the server answered with an error.
             OutcomeUnknown: it left, and no answer came.
             SessionClosed: the session was left.
+            TypeError: it is no message. Nothing left.
         """
         timeout_s = self.timings.request_s if timeout_s is None else timeout_s
+        check_payload(payload)
         message = Message(payload)
         self._gate.judge(message)
         permission = permission_of(message.payload_type)
@@ -257,9 +261,11 @@ class Session:
         """Authorises an account, and keeps it so over every reconnect.
 
         Raises:
+            TypeError: it is no integer; nothing left.
             WrongEnvironment: it belongs to the other environment; nothing left for it.
             AuthenticationFailed: the token does not cover it, or the server refused it.
         """
+        check_kind("account_id", account_id, int)
         if not any(row.ctidTraderAccountId == account_id for row in self._supervisor.listed):
             await self.accounts()
         return await self._supervisor.authorize(account_id)
@@ -285,6 +291,7 @@ class Session:
         Raises:
             WrongEnvironment: the credentials are the other environment's.
         """
+        check_kind("credentials", credentials, Credentials | None, shown=False)
         if credentials is not None and credentials.environment is not self.environment:
             raise WrongEnvironment(f"these credentials belong to {credentials.environment.value}")
         self._supervisor.resume(credentials)
@@ -326,11 +333,23 @@ async def connect(
         log: where the connection's own life is written.
 
     Raises:
+        TypeError: an argument is of a wrong kind. Nothing was connected.
         SettingsError: the endpoint does not fit the environment or the codec. Nothing was connected.
         WrongEnvironment: the credentials are the other environment's. Nothing was connected.
         ConnectFailed: no link, or no authorisation within its time. Nothing is left open.
         AuthenticationFailed: the server refused the application or the token. Nothing is left open.
     """
+    check_word("environment", environment, Environment)
+    check_kind("credentials", credentials, Credentials, shown=False)
+    check_word("trading", trading, Mode)
+    for name, value, kind in (
+        ("timings", timings, Timings | None),
+        ("rates", rates, Rates | None),
+        ("audit", audit, Audit | None),
+        ("limits", limits, Limits | None),
+        ("log", log, ConnectionLog | None),
+    ):
+        check_kind(name, value, kind)
     if credentials.environment is not environment:
         raise WrongEnvironment(
             f"the credentials belong to {credentials.environment.value}, and the connection is to {environment.value}"

@@ -759,3 +759,32 @@ async def test_json_is_told_apart_as_the_connection_was_opened_with(delimiting: 
             account = await session.authorize(server.account_id)
             async with account.spots("EURUSD") as spots:
                 assert (await anext(spots)).bid > 0
+
+
+async def test_a_body_that_is_cancelled_can_still_ask_in_a_shielded_scope() -> None:
+    told: list[str] = []
+
+    async with a_server() as server:
+
+        async def hold(up: anyio.Event) -> None:
+            async with connected(server) as session:
+                try:
+                    up.set()
+                    await anyio.sleep_forever()
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        told.append((await session.request(oa.ProtoOAVersionReq())).version)
+
+        async with anyio.create_task_group() as tasks:
+            up = anyio.Event()
+            tasks.start_soon(hold, up)
+            await up.wait()
+            tasks.cancel_scope.cancel()
+        assert len(told) == 1
+
+
+async def test_a_time_that_ran_out_is_told_as_it_was_given() -> None:
+    async with a_server() as server, connected(server) as session:
+        server.faults.inject(faults.Unanswering())
+        with pytest.raises(OutcomeUnknown, match=r"was not answered within 0\.3 s"):
+            await session.request(oa.ProtoOAVersionReq(), timeout_s=0.3)
