@@ -12,6 +12,7 @@ from ..wire import messages as oa
 from . import clock
 from .environments import Mode
 from .errors import NotSent, ServerError
+from .ledger import Ledger
 from .order_states import OrderState
 from .orders import OrderChange, OrderRecord, OrderTable
 from .positions import PositionBook
@@ -49,12 +50,14 @@ class Books:
         orders: the orders of ours, by any of their ids.
         positions: the positions and working orders, whoever made them.
         handles: what callers hold, by client order id.
+        ledger: what deals have booked, whoever made them.
     """
 
     def __init__(self, account: Account, *, gate: Gate, log: ConnectionLog | None) -> None:
         self.orders = OrderTable()
         self.positions = PositionBook()
         self.handles: dict[str, Order] = {}
+        self.ledger = Ledger()
         self._doubts: set[Target] = set()
         self._account = account
         self._gate = gate
@@ -74,6 +77,8 @@ class Books:
         if isinstance(payload, oa.ProtoOAExecutionEvent):
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
             self._take(self.positions.apply(payload))
+            if payload.HasField("deal"):
+                self.ledger.add([payload.deal])
             self._gate.note("execution", _execution_facts(payload, changes))
             self.changed(changes)
         elif isinstance(payload, oa.ProtoOAOrderErrorEvent):
@@ -99,6 +104,7 @@ class Books:
 
     def lost(self) -> None:
         """Events may be missed from here on."""
+        self.ledger.lose()
         for change in self.orders.lose_link(at_ms=clock.utc_ms()):
             self.unknown(change.record, "the link was lost before its end was told")
 
@@ -110,6 +116,10 @@ class Books:
     def doubt(self, target: Target) -> None:
         """A change of it left and was never answered: nothing more may leave for it until the server is asked."""
         self._doubts.add(target)
+
+    def in_doubt(self, target: Target) -> bool:
+        """Whether a change of it was never answered, and the server not asked since."""
+        return target in self._doubts
 
     def check_settled(self, target: Target) -> None:
         """Returns if no request for this order or position has an unknown outcome.
@@ -150,6 +160,7 @@ class Books:
 
     async def restore(self) -> None:
         """Sets the books right by the server's word; asked each time that the account is authorised."""
+        self.ledger.lose()  # it is asked for, too, where an event may have been lost on a link that stays up
         under_way = set(self.orders.open)
         listed = await self.reconcile()
         if await self._resolve(self._untold(under_way, {order.orderId for order in listed.order})):
@@ -212,7 +223,7 @@ class Books:
                 end_ms = min(start_ms + _LONGEST_SPAN_MS, until_ms)
                 request = oa.ProtoOAOrderListReq(fromTimestamp=start_ms, toTimestamp=end_ms)
                 orders += (await self._account.request(request)).order
-                deals += await self._deals(start_ms, end_ms)
+                deals += await self.deals(start_ms, end_ms)
         except ServerError as error:
             # One order that cannot be looked up must not keep the whole account away; it stays unknown.
             self._warn("not_looked_up", orders=len(untold), reason=str(error))
@@ -234,8 +245,16 @@ class Books:
             self._warn("outcome_unknown", order=record.client_order_id)
         return any(change.fills for change in changes)
 
-    async def _deals(self, since_ms: int, until_ms: int) -> list[Any]:
-        """All deals of a span, page by page: newest first, `hasMore` tells of older ones (section 12)."""
+    async def deals(self, since_ms: int, until_ms: int) -> list[Any]:
+        """All deals of a span, page by page: newest first, `hasMore` tells of older ones (section 12).
+
+        Args:
+            since_ms: its start, milliseconds since the epoch.
+            until_ms: its end, likewise; a week later at most.
+
+        Raises:
+            RequestFailed: they could not be read.
+        """
         found: dict[int, Any] = {}
         while True:
             answer = await self._account.request(oa.ProtoOADealListReq(fromTimestamp=since_ms, toTimestamp=until_ms))

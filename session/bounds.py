@@ -8,9 +8,21 @@ from decimal import Decimal
 
 from .environments import Environment
 from .errors import SettingsError
-from .rules import check_fields, described, lots, seconds, whole
+from .rules import Percent, amount, check_fields, described, loss, lots, names, seconds, whole, whole_or
 
-__all__ = ["LargestOrder", "Limits", "Rates", "Timings"]
+__all__ = ["AllowedSymbols", "LargestOrder", "Limits", "NoLimit", "Percent", "Rates", "Timings"]
+
+
+class NoLimit(enum.Enum):
+    """What a limit is that is not set."""
+
+    UNLIMITED = "unlimited"
+
+
+class AllowedSymbols(enum.Enum):
+    """Symbols that are not named one by one."""
+
+    ALL = "all"
 
 
 class LargestOrder(enum.Enum):
@@ -159,12 +171,21 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What an order may not exceed. The default is the tight one; `Limits.standard` knows each environment's.
+    """What an order, and the orders together, may not exceed. The defaults are those of live.
 
     Raises:
         SettingsError: a field breaks its rule.
     """
 
+    allowed_symbols: tuple[str, ...] | AllowedSymbols = field(
+        default=AllowedSymbols.ALL,
+        metadata=described(
+            names(AllowedSymbols),
+            "symbols that may be traded, as the broker writes them",
+            default="`all`",
+            reason="every symbol that the account has; a program that trades two of them should say so",
+        ),
+    )
     largest_order_lots: Decimal | LargestOrder = field(
         default=LargestOrder.SMALLEST,
         metadata=described(
@@ -172,6 +193,80 @@ class Limits:
             "largest order, in lots: an amount, `smallest` (the symbol's smallest), or on demo `unlimited`",
             default="`unlimited` on demo, `smallest` on live",
             reason="what is larger on live is larger because somebody said so",
+        ),
+    )
+    most_positions: int | NoLimit = field(
+        default=NoLimit.UNLIMITED,
+        metadata=described(
+            whole_or(1, 1_000_000, NoLimit),
+            "most positions open at a time; orders that work, are under way or of unknown outcome count as filled",
+            default="`unlimited`",
+            reason="an order that names no position counts as a new one, though a netted account may add it to one",
+        ),
+    )
+    most_exposure_lots: Decimal | NoLimit = field(
+        default=NoLimit.UNLIMITED,
+        metadata=described(
+            lots(NoLimit),
+            "most lots of one symbol on one side; orders that work, are under way or of unknown outcome count as "
+            "filled",
+            default="`unlimited`",
+            reason="sides are not set off against each other: any of them may be closed first",
+        ),
+    )
+    orders_per_minute: int | NoLimit = field(
+        default=NoLimit.UNLIMITED,
+        metadata=described(
+            whole_or(1, 1_000_000, NoLimit),
+            "most orders within 60 s; closes, cancels and amends do not count",
+            default="`unlimited`",
+            reason="against a program that has gone wild; counted anew at each start",
+        ),
+    )
+    price_collar_percent: Decimal | NoLimit = field(
+        default=NoLimit.UNLIMITED,
+        metadata=described(
+            amount("per cent such as 0.5", NoLimit),
+            "furthest that the price of an order may be from the last quote, either way; without a quote that is "
+            "young enough, no order leaves, market orders included",
+            default="`unlimited`",
+            reason="against a slipped digit; a limit order that waits far away on purpose needs a wide one",
+        ),
+    )
+    quote_age_s: float = field(
+        default=10.0,
+        metadata=described(
+            seconds(most=3_600),
+            "oldest quote that the collar may be held against",
+            reason="liquid symbols move several times a second; a quote of 10 s may be that of a feed that has stopped",
+        ),
+    )
+    loss_of_day: Decimal | Percent | NoLimit = field(
+        default=Percent(Decimal(1)),
+        metadata=described(
+            loss(NoLimit),
+            "loss of the day, realised with all charges and unrealised together, at which no order leaves any more "
+            "and the environment may only be reduced: money in deposit currency, or a share of the balance at the "
+            "start of the day; on demo also `unlimited`",
+            default="`unlimited` on demo, `1%` on live",
+            reason="what may be lost on live without anybody having said so",
+        ),
+    )
+    loss_check_s: float = field(
+        default=2.0,
+        metadata=described(
+            seconds(most=3_600),
+            "how often the loss of the day is looked at, and how old it may be for an order",
+            reason="the documentation advises to ask for the unrealised profit every 2 to 3 s "
+            "(docs/protocol.md section 13)",
+        ),
+    )
+    day_start_hour: int = field(
+        default=0,
+        metadata=described(
+            whole(0, 23),
+            "hour at which a day begins for the loss of the day, UTC",
+            reason="set it to the hour of the broker's rollover, 21 or 22, to count as its statements do",
         ),
     )
 
@@ -183,4 +278,4 @@ class Limits:
         """The limits of an environment for which nothing was said."""
         if environment.is_live:
             return cls()
-        return cls(largest_order_lots=LargestOrder.UNLIMITED)
+        return cls(largest_order_lots=LargestOrder.UNLIMITED, loss_of_day=NoLimit.UNLIMITED)

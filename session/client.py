@@ -12,15 +12,25 @@ from ..wire import LocalProtocolError, Message, Permission
 from ..wire.catalog import account_of, permission_of
 from . import clock
 from .account import Account
+from .allowance import Allowance
 from .arguments import check_kind, check_payload, check_word
 from .audit import Audit
 from .books import Books
 from .connection_log import ConnectionLog
 from .environments import Endpoint, Environment, Mode, check_endpoint
-from .errors import ConnectFailed, NotSent, OutcomeUnknown, RateLimited, RequestFailed, ServerError, WrongEnvironment
+from .errors import (
+    ConnectFailed,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+    RequestFailed,
+    ServerError,
+    SessionClosed,
+    WrongEnvironment,
+)
 from .gate import READING, Gate
 from .raw_trading import RawTrading
-from .settings import Credentials, Limits, Rates, Timings
+from .settings import Credentials, Limits, NoLimit, Rates, Timings
 from .states import SessionState, StateChange
 from .supervisor import Supervisor
 from .tasks import background
@@ -47,6 +57,7 @@ class Session:
         environment: demo or live, for good.
         timings: intervals and deadlines.
         books: the books of each account that may trade, by account id.
+        allowances: what the limits leave each of these accounts, likewise.
     """
 
     def __init__(
@@ -67,7 +78,9 @@ class Session:
         self.books: dict[int, Books] = {}
         self._gate = gate
         gate.mask = credentials.masked
-        self._raw = RawTrading(self, gate=gate, bounds=limits)
+        self.allowances: dict[int, Allowance] = {}
+        self._limits = limits
+        self._raw = RawTrading(self, gate=gate)
         self._log = log
         self._supervisor = Supervisor(
             credentials,
@@ -277,13 +290,30 @@ class Session:
             account.keep(books)
             self.books[account.id] = books
             self._gate.books[account.id] = books.positions
+            self.allowances[account.id] = Allowance(
+                account, books=books, gate=self._gate, bounds=self._limits, log=self._log
+            )
         return account
 
     # Living
 
     async def serve(self) -> None:
         """Holds the session up until it is cancelled."""
-        await self._supervisor.serve()
+        async with background() as tasks:
+            if not isinstance(self._limits.loss_of_day, NoLimit):
+                tasks.start_soon(self._watch_loss)
+            await self._supervisor.serve()
+
+    async def _watch_loss(self) -> None:
+        """Looks at the loss of the day while the session is ready, until it is left."""
+        try:
+            while True:
+                await self.wait_for(SessionState.READY)
+                for allowance in tuple(self.allowances.values()):
+                    await allowance.watch_loss()
+                await anyio.sleep(self._limits.loss_check_s)
+        except SessionClosed:
+            return
 
     def resume(self, credentials: Credentials | None = None) -> None:
         """Lets a session that was refused try again, with new credentials or the same; cuts a wait short.

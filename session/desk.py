@@ -107,7 +107,7 @@ class _Side:
                 self.account(),
                 books=books,
                 gate=self.gate,
-                bounds=self.settings.limits,
+                allowance=self.session.allowances[self.account_id],
                 log=self.log,
             )
         return self.trading

@@ -6,18 +6,17 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from ..wire import LocalProtocolError, Message, Permission
-from ..wire import messages as oa
 from ..wire.catalog import permission_of
-from . import limits
-from .errors import LimitExceeded, OutcomeUnknown, RequestFailed, ServerError
+from .errors import OutcomeUnknown, RequestFailed, ServerError
 from .gate import facts_of
-from .settings import LargestOrder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .allowance import Allowance
     from .books import Books, Target
     from .client import Session
     from .gate import Gate
-    from .settings import Limits
 
 __all__ = ["RawTrading"]
 
@@ -28,28 +27,26 @@ class RawTrading:
     Args:
         session: of its environment.
         gate: guard and audit.
-        bounds: what an order may not exceed.
     """
 
-    def __init__(self, session: Session, *, gate: Gate, bounds: Limits) -> None:
+    def __init__(self, session: Session, *, gate: Gate) -> None:
         self._session = session
         self._gate = gate
-        self._bounds = bounds
 
     async def request(self, message: Message, *, timeout_s: float) -> Any:
         """Asks, once, and gives the payload of the answer. See `Session.request`."""
         payload = copy.deepcopy(message.payload)  # what is on record is what leaves, whatever becomes of the caller's
-        self._session.check_ready(message.name, getattr(payload, "ctidTraderAccountId", None))
-        await self._check_limits(message.name, payload)
-        books = self._session.books.get(getattr(payload, "ctidTraderAccountId", 0))
+        account_id = getattr(payload, "ctidTraderAccountId", 0)
+        self._session.check_ready(message.name, account_id or None)
+        books = self._session.books.get(account_id)
         target = _target(payload)
         if books is not None and target is not None:
             books.check_settled(target)
+        # The last question is asked and answered without waiting: what is let through counts at once.
+        settle = await self._within_limits(message.name, payload, self._session.allowances.get(account_id))
         facts = {"request": message.name, **facts_of(payload)}
         essential = permission_of(message.payload_type) in (Permission.CLOSE, Permission.CANCEL)
-        intent = await self._gate.intend(payload, facts, essential=essential)
-
-        left = False
+        left = doubtful = False
 
         def sent(at_ms: int, client_msg_id: str) -> None:
             nonlocal left
@@ -57,17 +54,26 @@ class RawTrading:
             self._gate.note("sent", {**facts, "request_id": client_msg_id, "sent_at_ms": at_ms})
 
         try:
+            intent = await self._gate.intend(payload, facts, essential=essential)
+        except BaseException:
+            settle(False)
+            raise
+        try:
             return await self._session.trade(intent, timeout_s=timeout_s, on_sent=sent)
         except ServerError as error:
             self._gate.note("server_error", {**facts, "error_code": error.code})
             raise
         except (RequestFailed, LocalProtocolError) as error:
-            self._unanswered(facts, str(error), left=isinstance(error, OutcomeUnknown), books=books, target=target)
+            doubtful = isinstance(error, OutcomeUnknown)
+            self._unanswered(facts, str(error), left=doubtful, books=books, target=target)
             raise
         except BaseException:
+            doubtful = left
             self._unanswered(facts, "the caller was cancelled", left=left, books=books, target=target)
-            self._session.review(getattr(payload, "ctidTraderAccountId", None))
+            self._session.review(account_id or None)
             raise
+        finally:
+            settle(doubtful)
 
     def _unanswered(
         self, facts: dict[str, Any], reason: str, *, left: bool, books: Books | None, target: Target | None
@@ -77,34 +83,26 @@ class RawTrading:
         if left and books is not None and target is not None:
             books.doubt(target)
 
-    async def _check_limits(self, name: str, payload: Any) -> None:
-        if self._bounds.largest_order_lots is LargestOrder.UNLIMITED:
-            return
-        try:
-            symbol_id = self._enlarged(payload)
-            if symbol_id is None:
-                return
-            account = self._session.authorized[payload.ctidTraderAccountId]
-            symbol = await self._session.prepared(name, account.symbol_by_id(symbol_id))
-            limits.check_order(self._bounds, limits.Proposal(symbol=symbol, volume_cents=payload.volume))
-        except LimitExceeded as refusal:
-            self._gate.refused(Message(payload), refusal)
-            raise
+    async def _within_limits(self, name: str, payload: Any, allowance: Allowance | None) -> Callable[[bool], None]:
+        """Returns what ends its claim on the limits, told whether its outcome is unknown.
 
-    def _enlarged(self, payload: Any) -> int | None:
-        """The symbol of which more may be traded by this request, or None."""
-        if isinstance(payload, oa.ProtoOANewOrderReq):
-            return payload.symbolId
-        if not isinstance(payload, oa.ProtoOAAmendOrderReq):
-            return None
-        books = self._session.books.get(payload.ctidTraderAccountId)
-        order = books.positions.order(payload.orderId) if books is not None else None
-        if order is None:
-            raise LimitExceeded(
-                f"largest_order_lots: the limit cannot be applied to order {payload.orderId}, which is not known to "
-                "be working"
-            )
-        return order.symbol_id if payload.volume > order.volume_cents else None
+        Raises:
+            LimitExceeded: it does not. It is on record.
+            NotSent: what the limits need to know could not be read.
+        """
+        symbol_id = allowance.symbol_id_of(payload) if allowance is not None else None
+        if allowance is None or symbol_id is None:
+            return _nothing
+        account = self._session.authorized[payload.ctidTraderAccountId]
+        symbol = await self._session.prepared(name, account.symbol_by_id(symbol_id))
+        allowance.check_order(payload, symbol)
+        allowance.check_account(payload, symbol, await self._session.prepared(name, allowance.result(payload)))
+        claim = allowance.claim(payload, symbol)
+        return lambda in_doubt: allowance.settle(claim, in_doubt=in_doubt, target=_target(payload))
+
+
+def _nothing(in_doubt: bool) -> None:
+    """There is no claim to settle."""
 
 
 def _target(payload: Any) -> Target | None:

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "About",
+    "Percent",
     "Rule",
     "about",
+    "amount",
     "check_fields",
     "choice",
     "described",
@@ -33,12 +35,15 @@ __all__ = [
     "flag",
     "folder",
     "host",
+    "loss",
     "lots",
+    "names",
     "seconds",
     "secret_text",
     "secret_word",
     "text",
     "whole",
+    "whole_or",
     "word",
 ]
 
@@ -110,23 +115,95 @@ def whole(least: int, most: int) -> Rule:
     )
 
 
+def whole_or(least: int, most: int, words: type[enum.Enum]) -> Rule:
+    """A whole number from `least` to `most`, or one of the words of `words`."""
+    number = whole(least, most)
+    return Rule(
+        f"{number.expects}, or {_listed(words)}",
+        lambda value: isinstance(value, words) or number.allows(value),
+        lambda text: _word_of(words, text) or number.convert(text),
+    )
+
+
+def amount(what: str, words: type[enum.Enum]) -> Rule:
+    """An exact `Decimal` above 0, or one of the words of `words`; `what` it is of, with an example."""
+    return Rule(
+        f"must be {what} (exact: in code a Decimal, never a float), more than 0, or {_listed(words)}",
+        lambda value: isinstance(value, words) or _is_amount(value),
+        lambda text: Decimal(text) if _is_decimal(text) else _word_of(words, text),
+    )
+
+
 def lots(words: type[enum.Enum]) -> Rule:
     """An amount of lots as an exact `Decimal` above 0, or one of the words of `words`."""
+    return amount("lots such as 0.5", words)
+
+
+@dataclass(frozen=True, slots=True)
+class Percent:
+    """A share in per cent, exact.
+
+    Attributes:
+        value: 1 for one per cent.
+    """
+
+    value: Decimal
+
+    def of(self, whole: Decimal) -> Decimal:
+        """So much of it."""
+        return whole * self.value / 100
+
+    def __str__(self) -> str:
+        return f"{self.value:f}%"
+
+
+def loss(words: type[enum.Enum]) -> Rule:
+    """Money as an exact `Decimal` above 0, a `Percent` above 0 and at most 100, or one of the words of `words`."""
 
     def allows(value: object) -> bool:
-        return isinstance(value, words) or (isinstance(value, Decimal) and value.is_finite() and value > 0)
+        if isinstance(value, Percent):
+            return _is_amount(value.value) and value.value <= 100
+        return isinstance(value, words) or _is_amount(value)
 
     def convert(text: str) -> object:
-        if _is_decimal(text):
-            return Decimal(text)
-        return next((word for word in words if word.value == text), None)
+        share = text.removesuffix("%")
+        if _is_decimal(share):
+            return Percent(Decimal(share)) if share != text else Decimal(share)
+        return _word_of(words, text)
 
-    names = " or ".join(str(word.value) for word in words)
     return Rule(
-        f"must be lots such as 0.5 (exact: in code a Decimal, never a float), more than 0, or {names}",
+        "must be money such as 250 (in code a Decimal), or a share such as 1% (in code Percent), more than 0, or "
+        f"{_listed(words)}",
         allows,
         convert,
     )
+
+
+def names(words: type[enum.Enum]) -> Rule:
+    """Names as a tuple of texts, in a text divided by commas; or one of the words of `words`."""
+
+    def allows(value: object) -> bool:
+        if isinstance(value, words):
+            return True
+        return isinstance(value, tuple) and bool(value) and all(map(_is_word, value))
+
+    return Rule(
+        f"must be names divided by commas, such as EURUSD,XAUUSD (in code a tuple), or {_listed(words)}",
+        allows,
+        lambda text: _word_of(words, text) or tuple(name.strip() for name in text.split(",")),
+    )
+
+
+def _listed(words: type[enum.Enum]) -> str:
+    return " or ".join(str(word.value) for word in words)
+
+
+def _word_of(words: type[enum.Enum], text: str) -> enum.Enum | None:
+    return next((word for word in words if word.value == text), None)
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, Decimal) and value.is_finite() and value > 0
 
 
 def _is_decimal(text: str) -> bool:

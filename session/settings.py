@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from .bounds import LargestOrder, Limits, Rates, Timings
+from .bounds import AllowedSymbols, LargestOrder, Limits, NoLimit, Percent, Rates, Timings
 from .environments import (
     STANDARD_PORTS,
     CodecName,
@@ -29,6 +29,7 @@ from .secret import Secret
 
 __all__ = [
     "STANDARD_PORTS",
+    "AllowedSymbols",
     "CodecName",
     "Credentials",
     "Endpoint",
@@ -37,6 +38,8 @@ __all__ = [
     "LargestOrder",
     "Limits",
     "Mode",
+    "NoLimit",
+    "Percent",
     "Rates",
     "Secret",
     "Settings",
@@ -346,6 +349,8 @@ def contradictions(environment: Environment, *, codec: CodecName, endpoint: Endp
     problems = endpoint_problems(environment, endpoint, codec)
     if environment.is_live and limits.largest_order_lots is LargestOrder.UNLIMITED:
         problems.append("largest_order_lots must not be unlimited on live: say how many lots")
+    if environment.is_live and limits.loss_of_day is NoLimit.UNLIMITED:
+        problems.append("loss_of_day must not be unlimited on live: say how much")
     return problems
 
 

@@ -9,11 +9,11 @@ import anyio
 
 from ..wire import LocalProtocolError, Message
 from ..wire import messages as oa
-from . import clock, limits
+from . import clock
 from .amendments import OrderAmendment, PositionAmendment
 from .changes import Cancel, Close
 from .environments import Mode
-from .errors import LimitExceeded, OutcomeUnknown, Refused, RequestFailed, ServerError
+from .errors import OutcomeUnknown, Refused, RequestFailed, ServerError
 from .fill_watch import FillWatch
 from .order import Order
 from .order_states import OrderState
@@ -25,12 +25,12 @@ from .traded_quotes import TradedQuotes
 if TYPE_CHECKING:
     from ..wire.units import ExactNumber
     from .account import Account
+    from .allowance import Allowance
     from .books import Books, Target
     from .client import Session
     from .connection_log import ConnectionLog
     from .gate import Gate
     from .holdings import Position
-    from .settings import Limits
     from .symbols import Symbol
     from .tickets import Ticket
 
@@ -45,7 +45,7 @@ class Trading:
         account: whose orders.
         books: of that account.
         gate: guard and audit.
-        bounds: what an order may not exceed.
+        allowance: what the limits leave it.
         log: where what a person should know is written, or None.
     """
 
@@ -56,14 +56,14 @@ class Trading:
         *,
         books: Books,
         gate: Gate,
-        bounds: Limits,
+        allowance: Allowance,
         log: ConnectionLog | None = None,
     ) -> None:
         self._session = session
         self._account = account
         self._books = books
         self._gate = gate
-        self._bounds = bounds
+        self._allowance = allowance
         self._quotes = TradedQuotes(account)
         self._fills = FillWatch(lambda: session.review(account.id), within_s=session.timings.fill_s)
         self._protection = ProtectionWatch(self, gate=gate, log=log, within_s=session.timings.protection_s)
@@ -75,10 +75,12 @@ class Trading:
         now_ms = clock.utc_ms()
         client_order_id = uuid.uuid4().hex
         request = ticket.to_request(symbol, account_id=self._account.id, client_order_id=client_order_id, now_ms=now_ms)
-        self._check_limits(request, limits.Proposal(symbol=symbol, volume_cents=request.volume))
+        self._allowance.check_order(request, symbol)
         quote = await self._quotes.awaited(symbol, ticket.side)
         if quote is not None and ticket.requested_price is None:
             ticket.check_reach(symbol, quote)
+        result = await self._session.prepared("ProtoOANewOrderReq", self._allowance.result(request))
+        self._allowance.check_account(request, symbol, result)
         record = OrderRecord(
             ticket,
             environment=self._account.environment,
@@ -134,21 +136,29 @@ class Trading:
         request: Any
         of_position = isinstance(change, PositionAmendment)
         self._check_open(oa.ProtoOAAmendPositionSLTPReq if of_position else oa.ProtoOAAmendOrderReq, Mode.OFF)
+        facts = {"request": "amend", **change.described()}
         if isinstance(change, PositionAmendment):
-            target: Target = ("position", change.position_id)
             position = self._position(change.position_id)
             symbol = await self._figures("ProtoOAAmendPositionSLTPReq", position.symbol_id)
             request = change.to_request(position, symbol, account_id=self._account.id)
+            await self._change(("position", change.position_id), request, facts)
         else:
-            target = ("order", change.order_id)
+            target: Target = ("order", change.order_id)
             order = self._books.positions.order(change.order_id)
             if order is None:
                 raise Refused(f"order {change.order_id} is not known to be working in account {self._account.id}")
             symbol = await self._figures("ProtoOAAmendOrderReq", order.symbol_id)
             request = change.to_request(order, symbol, account_id=self._account.id, now_ms=clock.utc_ms())
-            if request.volume > order.volume_cents:
-                self._check_limits(request, limits.Proposal(symbol=symbol, volume_cents=request.volume))
-        await self._change(target, request, {"request": "amend", **change.described()})
+            self._allowance.check_order(request, symbol)
+            reading = self._allowance.result(request)
+            self._allowance.check_account(
+                request, symbol, await self._session.prepared("ProtoOAAmendOrderReq", reading)
+            )
+            claim = self._allowance.claim(request, symbol)
+            try:
+                await self._change(target, request, facts)
+            finally:
+                self._allowance.settle(claim, in_doubt=self._books.in_doubt(target), target=target)
 
     async def serve(self) -> None:
         """Sees after the fills of its orders until it is cancelled."""
@@ -272,13 +282,6 @@ class Trading:
         """A guard that is shut says so, before anything is looked up here or asked of the server."""
         if self._gate.standing().mode in shut:
             self._gate.judge(Message(cls(ctidTraderAccountId=self._account.id)))
-
-    def _check_limits(self, request: Any, proposal: limits.Proposal) -> None:
-        try:
-            limits.check_order(self._bounds, proposal)
-        except LimitExceeded as refusal:
-            self._gate.refused(Message(request), refusal)
-            raise
 
     def _position(self, position_id: int) -> Position:
         position = self._books.positions.position(position_id)

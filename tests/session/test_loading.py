@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from anyctrader.session.bounds import LargestOrder
+from anyctrader.session.bounds import AllowedSymbols, LargestOrder, Limits, NoLimit, Percent
 from anyctrader.session.environments import Endpoint, Environment, Mode
 from anyctrader.session.errors import SettingsError
 from anyctrader.session.keys import ENVIRONMENT_KEYS, known_names
@@ -187,7 +187,16 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         "RECONNECT_STEADY_S": "30",
         "ORDINARY_PER_S": "40",
         "HISTORICAL_PER_S": "4",
+        "ALLOWED_SYMBOLS": "EURUSD, XAUUSD",
         "LARGEST_ORDER_LOTS": "0.30",
+        "MOST_POSITIONS": "7",
+        "MOST_EXPOSURE_LOTS": "0.9",
+        "ORDERS_PER_MINUTE": "12",
+        "PRICE_COLLAR_PERCENT": "0.5",
+        "QUOTE_AGE_S": "4",
+        "LOSS_OF_DAY": "2.5%",
+        "LOSS_CHECK_S": "1",
+        "DAY_START_HOUR": "21",
         "ENABLED": "true",
     }
     environ = explicit(LIVE, **more) | {"CTRADER_LOG_FOLDER": "elsewhere"}
@@ -206,7 +215,18 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
     assert (live.timings.reconnect_first_s, live.timings.reconnect_most_s) == (0.1, 20)
     assert live.timings.reconnect_steady_s == 30
     assert (live.rates.ordinary_per_s, live.rates.historical_per_s) == (40, 4)
-    assert live.limits.largest_order_lots == Decimal("0.30")
+    assert live.limits == Limits(
+        allowed_symbols=("EURUSD", "XAUUSD"),
+        largest_order_lots=Decimal("0.30"),
+        most_positions=7,
+        most_exposure_lots=Decimal("0.9"),
+        orders_per_minute=12,
+        price_collar_percent=Decimal("0.5"),
+        quote_age_s=4,
+        loss_of_day=Percent(Decimal("2.5")),
+        loss_check_s=1,
+        day_start_hour=21,
+    )
     assert (live.live_enabled, live.mode) == (True, Mode.ON)
     assert loaded.log_folder == Path("elsewhere")
 
@@ -373,6 +393,16 @@ def test_live_is_enabled_by_exactly_true_and_by_nothing_like_it(text: str) -> No
         ("LARGEST_ORDER_LOTS", "NaN"),
         ("LARGEST_ORDER_LOTS", "Infinity"),
         ("LARGEST_ORDER_LOTS", "1e3"),
+        ("ALLOWED_SYMBOLS", "planted,,EURUSD"),
+        ("MOST_POSITIONS", "0"),
+        ("MOST_POSITIONS", "1.5"),
+        ("MOST_EXPOSURE_LOTS", "-1"),
+        ("ORDERS_PER_MINUTE", "planted"),
+        ("PRICE_COLLAR_PERCENT", "0.5%"),
+        ("LOSS_OF_DAY", "101%"),
+        ("LOSS_OF_DAY", "0"),
+        ("LOSS_OF_DAY", "%"),
+        ("DAY_START_HOUR", "24"),
         ("APPLICATION_ID", " planted"),
         ("ACCESS_TOKEN", "planted\n"),
         ("APPLICATION_SECRET", "\udcff"),
@@ -430,6 +460,19 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
 def test_live_cannot_be_unlimited() -> None:
     [problem] = problems(explicit(LIVE, LARGEST_ORDER_LOTS="unlimited"))
     assert problem.startswith("CTRADER_LIVE_LARGEST_ORDER_LOTS must not be unlimited on live")
+    [problem] = problems(explicit(LIVE, LOSS_OF_DAY="unlimited"))
+    assert problem.startswith("CTRADER_LIVE_LOSS_OF_DAY must not be unlimited on live")
+
+
+def test_what_is_not_limited_can_be_said_so() -> None:
+    keys = ("MOST_POSITIONS", "MOST_EXPOSURE_LOTS", "ORDERS_PER_MINUTE", "PRICE_COLLAR_PERCENT", "LOSS_OF_DAY")
+    words = dict.fromkeys(keys, "unlimited")
+    limits = load_settings(environ=explicit(DEMO, ALLOWED_SYMBOLS="all", **words)).environments[DEMO].limits
+    assert limits == Limits.standard(DEMO)
+    assert (limits.allowed_symbols, limits.loss_of_day) == (AllowedSymbols.ALL, NoLimit.UNLIMITED)
+    assert load_settings(environ=explicit(DEMO, LOSS_OF_DAY="250.5")).environments[DEMO].limits.loss_of_day == Decimal(
+        "250.5"
+    )
 
 
 @pytest.mark.parametrize("environment", list(Environment))

@@ -1,0 +1,77 @@
+"""What deals have booked."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from anyctrader.session.ledger import Ledger
+from anyctrader.wire import messages as oa
+
+
+def closing(deal_id: int, net_cents: int, *, at_ms: int = 1_000, money_digits: int = 2) -> oa.ProtoOADeal:
+    """A deal that closed something: four parts that are *net_cents* together."""
+    return oa.ProtoOADeal(
+        dealId=deal_id,
+        orderId=1,
+        positionId=1,
+        volume=100,
+        filledVolume=100,
+        symbolId=1,
+        createTimestamp=at_ms,
+        executionTimestamp=at_ms,
+        tradeSide=oa.ProtoOATradeSide.BUY,
+        dealStatus=oa.ProtoOADealStatus.FILLED,
+        closePositionDetail=oa.ProtoOAClosePositionDetail(
+            entryPrice=1.0,
+            grossProfit=net_cents + 60,
+            swap=-10,
+            commission=-20,
+            pnlConversionFee=-30,
+            balance=0,
+            moneyDigits=money_digits,
+        ),
+    )
+
+
+def test_a_deal_is_counted_once_with_all_its_charges() -> None:
+    ledger = Ledger()
+    ledger.add([closing(1, -500), closing(2, 120)])
+    before = ledger.version
+    ledger.add([closing(1, -500)])
+    assert ledger.version == before
+    assert ledger.booked_since(0) == Decimal("-3.80")
+
+
+def test_a_deal_that_opened_books_nothing() -> None:
+    opening = closing(1, -500)
+    opening.ClearField("closePositionDetail")
+    rejected = closing(2, -500)
+    rejected.dealStatus = oa.ProtoOADealStatus.REJECTED
+    ledger = Ledger()
+    ledger.add([opening, rejected])
+    assert (ledger.version, ledger.booked_since(0)) == (0, 0)
+
+
+def test_a_day_counts_what_was_booked_since_it_began() -> None:
+    ledger = Ledger()
+    ledger.add([closing(1, -500, at_ms=999), closing(2, -120, at_ms=1_000)])
+    assert ledger.booked_since(1_000) == Decimal("-1.20")
+
+
+def test_an_amount_that_cannot_be_read_makes_the_sum_unknown() -> None:
+    ledger = Ledger()
+    ledger.add([closing(7, -500, money_digits=99)])
+    with pytest.raises(ValueError, match="deal 7"):
+        ledger.booked_since(0)
+
+
+def test_a_ledger_knows_that_it_may_have_missed_something() -> None:
+    ledger = Ledger()
+    assert ledger.has_gap, "nothing was read yet"
+    ledger.has_gap = False
+    before = ledger.version
+    ledger.lose()
+    assert ledger.has_gap
+    assert ledger.version != before
