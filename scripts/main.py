@@ -39,6 +39,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "runbook": Entry("runbook", "Walks the promotion from demo to live, step by step."),
         "halt": Entry("halt", "Stops trading in an environment at once."),
         "resume": Entry("resume", "Lifts a halt."),
+        "audit": Entry("audit", "Checks the order audit, and tells what is in it."),
         "fake": Entry("fake", "Runs the fake server."),
     }
 )
