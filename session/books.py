@@ -10,21 +10,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..wire import messages as oa
 from . import clock
+from .absences import LOOKS, Absences
 from .environments import Mode
-from .errors import NotSent, ServerError
+from .errors import NotSent, Refused, ServerError
 from .ledger import Ledger
+from .order import Order
 from .order_states import OrderState
 from .orders import OrderChange, OrderRecord, OrderTable
 from .positions import PositionBook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ..wire import Message
     from .account import Account
     from .connection_log import ConnectionLog
     from .gate import Gate
-    from .order import Order
+    from .leftovers import Leftover
 
 __all__ = ["Books", "Target"]
 
@@ -45,6 +47,8 @@ class Books:
         account: whose they are.
         gate: where facts go on record.
         log: where what a person should know is written.
+        left: orders of an earlier process whose end is not on record.
+        absent_s: over how long an order must be looked for in vain before it counts as never arrived.
 
     Attributes:
         orders: the orders of ours, by any of their ids.
@@ -53,12 +57,22 @@ class Books:
         ledger: what deals have booked, whoever made them.
     """
 
-    def __init__(self, account: Account, *, gate: Gate, log: ConnectionLog | None) -> None:
+    def __init__(
+        self,
+        account: Account,
+        *,
+        gate: Gate,
+        log: ConnectionLog | None,
+        left: Iterable[Leftover] = (),
+        absent_s: float = 30.0,
+    ) -> None:
         self.orders = OrderTable()
         self.positions = PositionBook()
         self.handles: dict[str, Order] = {}
         self.ledger = Ledger()
         self._doubts: set[Target] = set()
+        self._left = [each for each in left if each.account_id == account.id]
+        self._absences = Absences(over_s=absent_s)
         self._account = account
         self._gate = gate
         self._log = log
@@ -105,6 +119,7 @@ class Books:
     def lost(self) -> None:
         """Events may be missed from here on."""
         self.ledger.lose()
+        self._absences.sever(record for record in self.orders.open if record.state is not OrderState.CREATED)
         for change in self.orders.lose_link(at_ms=clock.utc_ms()):
             self.unknown(change.record, "the link was lost before its end was told")
 
@@ -161,12 +176,27 @@ class Books:
     async def restore(self) -> None:
         """Sets the books right by the server's word; asked each time that the account is authorised."""
         self.ledger.lose()  # it is asked for, too, where an event may have been lost on a link that stays up
+        await self._inherit()
         under_way = set(self.orders.open)
         listed = await self.reconcile()
         if await self._resolve(self._untold(under_way, {order.orderId for order in listed.order})):
             # A fill that no event told of: its position may be younger than the first list, and its levels too.
             await self.reconcile()
         self.snapshot("restored")
+
+    async def _inherit(self) -> None:
+        """Takes over the orders of an earlier process, of unknown outcome, so that the server is asked about them."""
+        while self._left:
+            each = self._left[0]
+            try:
+                record = each.record(await self._account.symbol(each.symbol))
+            except Refused as error:  # the symbol is gone: a person has to look
+                self._warn("not_followed", order=each.client_order_id, reason=str(error))
+            else:
+                self.add(Order(record))
+                self._absences.sever([record])
+                self.unknown(record, "an earlier process ended before its end was told")
+            del self._left[0]
 
     async def reconcile(self) -> oa.ProtoOAReconcileRes:
         """Compares with the server's whole list, and takes that over; gives the list."""
@@ -180,7 +210,11 @@ class Books:
         self._doubts -= doubts
         # One that has ended while the list was on its way still works by that list, which is older.
         rows = [row for row in answer.order if not self._is_ended(row, but=ended)]
-        self.changed(self.orders.settle(rows, positions=answer.position, at_ms=clock.utc_ms()))
+        changes = self.orders.settle(rows, positions=answer.position, at_ms=clock.utc_ms())
+        for change in changes:
+            if change.moved and change.before is OrderState.UNKNOWN:
+                self._gate.note("resolved", change.record.described())
+        self.changed(changes)
         return answer
 
     def _is_ended(self, row: oa.ProtoOAOrder, *, but: set[OrderRecord]) -> bool:
@@ -242,8 +276,23 @@ class Books:
                 self._gate.note("resolved", change.record.described())
         self.changed(changes)
         for record in self.orders.unknown:
+            self._look_for(record, orders)
+        for record in self.orders.unknown:
             self._warn("outcome_unknown", order=record.client_order_id)
         return any(change.fills for change in changes)
+
+    def _look_for(self, record: OrderRecord, orders: list[Any]) -> None:
+        """The lists have settled nothing of it: whether they have nothing of it at all, and often enough."""
+        since_ms = _left_at_ms(record) - _CLOCKS_APART_MS
+        if record.is_close and self.orders.candidates(record, orders, since_ms=since_ms):
+            self._absences.found(record)  # one of several: that it arrived may well be
+            return
+        if not self._absences.missed(record, now_s=clock.now_s()):
+            return
+        change = record.never_arrived(at_ms=clock.utc_ms())
+        reason = f"{LOOKS} looks at the server's lists found nothing of it, and its link is closed"
+        self._gate.note("resolved", {**record.described(), "reason": reason})
+        self.changed([change])
 
     async def deals(self, since_ms: int, until_ms: int) -> list[Any]:
         """All deals of a span, page by page: newest first, `hasMore` tells of older ones (section 12).

@@ -101,6 +101,15 @@ class Timings:
             reason="the server's protective order follows its fill within 20 ms: 100 times that means it does not come",
         ),
     )
+    absent_s: float = field(
+        default=30.0,
+        metadata=described(
+            seconds(most=3_600),
+            "shortest time over which three looks at the server's lists must find nothing of an order whose outcome is "
+            "unknown, before it counts as never arrived",
+            reason="the server's history lags (docs/protocol.md section 12), by how much is not known",
+        ),
+    )
     write_s: float = field(
         default=10.0,
         metadata=described(

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .environments import CodecName, DelimitingName
     from .errors import CTraderError
     from .gate import Intent
+    from .leftovers import Leftover
     from .link import Link
     from .subscriptions import EventStream
 
@@ -72,6 +73,7 @@ class Session:
         gate: Gate,
         log: ConnectionLog | None = None,
         accounts: Iterable[int] = (),
+        left: Iterable[Leftover] = (),
     ) -> None:
         self.environment = credentials.environment
         self.timings = timings
@@ -80,6 +82,7 @@ class Session:
         gate.mask = credentials.masked
         self.allowances: dict[int, Allowance] = {}
         self._limits = limits
+        self._left = tuple(left)
         self._raw = RawTrading(self, gate=gate)
         self._log = log
         self._supervisor = Supervisor(
@@ -286,7 +289,7 @@ class Session:
     def _make_account(self, listed: Any) -> Account:
         account = Account(self, listed)
         if self._gate.audit is not None:
-            books = Books(account, gate=self._gate, log=self._log)
+            books = Books(account, gate=self._gate, log=self._log, left=self._left, absent_s=self.timings.absent_s)
             account.keep(books)
             self.books[account.id] = books
             self._gate.books[account.id] = books.positions

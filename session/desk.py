@@ -16,8 +16,9 @@ from .books import Books
 from .client import Session
 from .connection_log import open_connection_log
 from .environments import Environment, Mode
-from .errors import LiveTradingDisabled, NotSent, Refused
+from .errors import AuditUnavailable, LiveTradingDisabled, NotSent, Refused
 from .gate import Gate
+from .leftovers import leftovers_of
 from .settings import Settings
 from .states import SessionState
 from .tasks import background
@@ -25,7 +26,7 @@ from .tickets import Ticket
 from .trading import Trading
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
     from pathlib import Path
 
     from ..wire.units import ExactNumber
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .audit import Audit
     from .connection_log import ConnectionLog
     from .holdings import PendingOrder, Position
+    from .leftovers import Leftover
     from .order import Order
     from .settings import EnvironmentSettings
 
@@ -42,7 +44,9 @@ __all__ = ["Desk", "open_desk"]
 class _Side:
     """One environment of the desk."""
 
-    def __init__(self, settings: EnvironmentSettings, *, audit: Audit, log: ConnectionLog, folder: Path) -> None:
+    def __init__(
+        self, settings: EnvironmentSettings, *, audit: Audit, log: ConnectionLog, folder: Path, left: Iterable[Leftover]
+    ) -> None:
         environment = settings.environment
         self.settings = settings
         self.log = log
@@ -62,6 +66,7 @@ class _Side:
             gate=self.gate,
             log=log,
             accounts=(self.account_id,),
+            left=left,
         )
 
     async def serve(self) -> None:
@@ -350,7 +355,9 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
             )
             for warning in settings.warnings:
                 log.write("settings", warning=warning)
-            sides[environment] = _Side(part, audit=audit, log=log, folder=settings.log_folder)
+            # A sandbox's servers are gone with their process, and the next ones use the same ids again.
+            left = [] if sandbox else await _left_behind(settings.log_folder, environment, log)
+            sides[environment] = _Side(part, audit=audit, log=log, folder=settings.log_folder, left=left)
             stack.push_async_callback(sides[environment].aclose)
         desk = Desk(sides, audit=audit, settings=settings)
         async with background() as tasks:
@@ -363,6 +370,20 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
             finally:
                 for side in sides.values():
                     side.snapshot("shutdown")
+
+
+async def _left_behind(folder: Path, environment: Environment, log: ConnectionLog) -> list[Leftover]:
+    """The orders of earlier processes that have no end on record."""
+    try:
+        left, problems = await anyio.to_thread.run_sync(leftovers_of, folder, environment)
+    except OSError as error:
+        raise AuditUnavailable(
+            f"the audit in {folder} cannot be read ({error.strerror or error}), and orders of an earlier process may "
+            "be under way"
+        ) from error
+    for problem in problems:
+        log.write("not_followed", reason=problem)
+    return left
 
 
 def _unwrapped(error: Exception) -> Exception:

@@ -206,7 +206,18 @@ class OrderTable:
         Returns:
             what that did; None if no order can be the one, or more than one can.
         """
-        found = [
+        found = self.candidates(record, orders, since_ms=since_ms)
+        if record.order_id is not None or len(found) != 1:
+            return None
+        change = record.settle_from_order(found[0], deals, at_ms=at_ms)
+        self._index(record)
+        return change
+
+    def candidates(
+        self, record: OrderRecord, orders: Iterable[oa.ProtoOAOrder], *, since_ms: int
+    ) -> list[oa.ProtoOAOrder]:
+        """Those of the server's orders that a close may be and that are known to be no other. See `settle_close`."""
+        return [
             order
             for order in orders
             if order.orderId not in self._by_order_id
@@ -214,11 +225,6 @@ class OrderTable:
             and order.tradeData.openTimestamp >= since_ms
             and _fits(record, order)
         ]
-        if record.order_id is not None or len(found) != 1:
-            return None
-        change = record.settle_from_order(found[0], deals, at_ms=at_ms)
-        self._index(record)
-        return change
 
     def lose_link(self, *, at_ms: int) -> list[OrderChange]:
         """The link went: the outcome of every order that had left and had not ended is unknown.

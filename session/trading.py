@@ -10,6 +10,7 @@ import anyio
 from ..wire import LocalProtocolError, Message
 from ..wire import messages as oa
 from . import clock
+from .absences import LOOKS
 from .amendments import OrderAmendment, PositionAmendment
 from .changes import Cancel, Close
 from .environments import Mode
@@ -164,7 +165,15 @@ class Trading:
         """Sees after the fills of its orders until it is cancelled."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._fills.serve)
+            tasks.start_soon(self._look_for_unknown)
             await self._protection.serve()
+
+    async def _look_for_unknown(self) -> None:
+        """Has the server asked about orders of unknown outcome, as often as it takes to know that one never arrived."""
+        while True:
+            await anyio.sleep(self._session.timings.absent_s / (LOOKS - 1))
+            if self._books.orders.unknown:
+                self._session.review(self._account.id)
 
     async def aclose(self) -> None:
         """Lets go of the quotes that it watched."""

@@ -1,0 +1,203 @@
+"""Orders that an earlier process left behind: read back from the audit, and followed to their end."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import orjson
+import pytest
+
+from anyctrader.fake import FakeServer, faults
+from anyctrader.session import (
+    Desk,
+    Environment,
+    LimitOrder,
+    MarketOrder,
+    MarketRangeOrder,
+    NotSent,
+    Order,
+    OrderState,
+    OutcomeUnknown,
+    Side,
+    StopLimitOrder,
+    StopOrder,
+    open_desk,
+)
+from anyctrader.session.changes import Close
+from anyctrader.session.leftovers import leftovers_of
+from anyctrader.session.terms import TimeInForce, TriggerMethod
+from anyctrader.session.verification import verify
+from anyctrader.wire import messages as oa
+
+from .rig import LOT_CENTS, QUICK, a_server, audit_of, desk_settings, heard, side_of
+
+pytestmark = pytest.mark.anyio
+
+DEMO = Environment.DEMO
+BUY = MarketOrder("EURUSD", Side.BUY, lots="0.01")
+
+
+@asynccontextmanager
+async def a_desk_at(server: FakeServer, folder: Path, **timings: float) -> AsyncIterator[Desk]:
+    side = side_of(server, timings=replace(QUICK, **timings))
+    async with open_desk(desk_settings(folder, side)) as desk:
+        yield desk
+
+
+def crashed(folder: Path, to: Path) -> Path:
+    """What is on the disk at this moment, as a process that dies now would leave it."""
+    shutil.copytree(folder, to)
+    return to
+
+
+def impatient(desk: Desk) -> Desk:
+    """Its requests are given up soon from here on; what it needed to come up had the usual time."""
+    session = desk.session(DEMO)
+    session.timings = replace(session.timings, request_s=0.3)
+    return desk
+
+
+async def left_behind(desk: Desk) -> Order:
+    """The one order of an earlier process."""
+    (order,) = desk.orders.values()
+    return order
+
+
+LATER = datetime.now(UTC) + timedelta(days=1)
+TICKETS = [
+    BUY,
+    MarketOrder("EURUSD", Side.SELL, units=1000, stop_loss_pips=20, take_profit_distance="0.01", label="x"),
+    MarketRangeOrder("EURUSD", Side.BUY, lots="0.01", base_price="1.2", slippage_points=7),
+    LimitOrder("EURUSD", Side.BUY, volume_cents=LOT_CENTS, price="1.0", stop_loss="0.9", expires_at=LATER),
+    StopOrder("EURUSD", Side.BUY, lots="0.01", stop_price="1.9", stop_trigger_method=TriggerMethod.OPPOSITE),
+    StopLimitOrder("EURUSD", Side.BUY, lots="0.01", stop_price="1.9", slippage_points=3, time_in_force=TimeInForce.GTC),
+]
+
+
+@pytest.mark.parametrize("ticket", TICKETS, ids=lambda ticket: type(ticket).__name__)
+async def test_every_kind_of_order_is_read_back_as_it_was_meant(tmp_path: Path, ticket: Any) -> None:
+    async with a_server() as server, a_desk_at(server, tmp_path / "a") as desk:
+        with server.faults.inject(faults.Deafness("ProtoOANewOrderReq")), pytest.raises(OutcomeUnknown):
+            await impatient(desk).place(DEMO, ticket)
+        (order,) = desk.orders.values()
+        await desk.flush()
+        (left,), problems = leftovers_of(crashed(tmp_path / "a", tmp_path / "b"), DEMO)
+    assert problems == []
+    assert (left.client_order_id, left.account_id) == (order.client_order_id, server.account_id)
+    assert (left.symbol, left.side, left.volume_cents) == ("EURUSD", ticket.side, LOT_CENTS)
+    assert left.sent_at_ms is not None
+    assert left.sent_at_ms - left.intent_at_ms == order.record.latencies_ms["sent"]
+    wanted = replace(ticket, lots=None, units=None, volume_cents=LOT_CENTS)
+    assert type(left.intent) is type(ticket)
+    assert left.intent.described() == wanted.described()
+
+
+async def test_an_order_that_was_filled_unseen_is_found_at_the_next_start(tmp_path: Path) -> None:
+    async with a_server() as server:
+        async with a_desk_at(server, tmp_path / "a") as desk:
+            await desk.account(DEMO).symbol("EURUSD")
+            with server.faults.inject(faults.Silence()), pytest.raises(OutcomeUnknown):
+                await impatient(desk).place(DEMO, BUY)
+            await desk.flush()
+            folder = crashed(tmp_path / "a", tmp_path / "b")
+        async with a_desk_at(server, folder) as desk:
+            order = await left_behind(desk)
+            assert order.state is OrderState.FILLED
+            assert (await order.filled()).volume_cents == LOT_CENTS
+            assert [position.id for position in desk.positions(DEMO)] == [order.position_id]
+            await desk.flush()
+        assert len(heard(server, oa.ProtoOANewOrderReq)) == 1
+    assert [line["fact"] for line in audit_of(folder) if line.get("client_order_id") == order.client_order_id][-3:] == [
+        "resolved",
+        "fill",
+        "finished",
+    ]
+    assert verify(folder) == []
+    assert leftovers_of(folder, DEMO) == ([], [])
+
+
+async def test_an_order_that_never_arrived_is_found_out_by_several_looks(tmp_path: Path) -> None:
+    async with a_server() as server:
+        async with a_desk_at(server, tmp_path / "a") as desk:
+            with server.faults.inject(faults.Deafness("ProtoOANewOrderReq")), pytest.raises(OutcomeUnknown):
+                await impatient(desk).place(DEMO, BUY)
+            await desk.flush()
+            folder = crashed(tmp_path / "a", tmp_path / "b")
+        async with a_desk_at(server, folder, absent_s=0.3) as desk:
+            order = await left_behind(desk)
+            assert order.state is OrderState.UNKNOWN
+            with pytest.raises(NotSent, match="never reached the server"):
+                await order.filled()
+            await desk.flush()
+        looks = len(heard(server, oa.ProtoOAOrderListReq))
+    assert looks >= 3
+    (line,) = [line for line in audit_of(folder) if line["fact"] == "resolved"]
+    assert (line["state"], line["client_order_id"]) == (OrderState.NOT_SENT.value, order.client_order_id)
+    assert leftovers_of(folder, DEMO) == ([], [])
+
+
+async def test_a_close_that_was_done_unseen_is_found_at_the_next_start(tmp_path: Path) -> None:
+    async with a_server() as server:
+        async with a_desk_at(server, tmp_path / "a") as desk:
+            opened = await desk.place(DEMO, BUY)
+            await opened.filled()
+            assert opened.position_id is not None
+            with server.faults.inject(faults.Silence()), pytest.raises(OutcomeUnknown):
+                await impatient(desk).close(DEMO, opened.position_id)
+            await desk.flush()
+            folder = crashed(tmp_path / "a", tmp_path / "b")
+        (left,), _ = leftovers_of(folder, DEMO)
+        assert left.intent == Close(opened.position_id, volume_cents=LOT_CENTS)
+        async with a_desk_at(server, folder) as desk:
+            order = await left_behind(desk)
+            assert (order.client_order_id, order.state) == (left.client_order_id, OrderState.FILLED)
+            assert desk.positions(DEMO) == ()
+        assert len(heard(server, oa.ProtoOAClosePositionReq)) == 1
+
+
+async def test_a_pending_order_is_followed_on_after_a_restart(tmp_path: Path) -> None:
+    async with a_server() as server:
+        async with a_desk_at(server, tmp_path) as desk:
+            placed = await desk.place(DEMO, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="1.0"))
+        async with a_desk_at(server, tmp_path) as desk:
+            order = await left_behind(desk)
+            assert (order.state, order.order_id) == (OrderState.ACCEPTED, placed.order_id)
+            assert order.order_id is not None
+            await desk.cancel(DEMO, order.order_id)
+            assert await order.finished() is OrderState.CANCELLED
+        async with a_desk_at(server, tmp_path) as desk:
+            assert desk.orders == {}
+
+
+async def test_an_order_of_another_account_and_one_that_makes_no_sense_are_not_followed(tmp_path: Path) -> None:
+    async with a_server() as server:
+        async with a_desk_at(server, tmp_path / "a") as desk:
+            with server.faults.inject(faults.Deafness("ProtoOANewOrderReq")), pytest.raises(OutcomeUnknown):
+                await impatient(desk).place(DEMO, BUY)
+            await desk.flush()
+        (intent,) = [line for line in audit_of(tmp_path / "a") if line["fact"] == "intent"]
+        (tmp_path / "b").mkdir()
+        lines = [intent | {"account_id": 1}, intent | {"client_order_id": "odd", "side": "UP"}]
+        (tmp_path / "b" / "order_audit.jsonl").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+        left, (problem,) = leftovers_of(tmp_path / "b", DEMO)
+        assert len(left) == 1
+        assert "order odd of an earlier process cannot be followed" in problem
+        async with a_desk_at(server, tmp_path / "b") as desk:
+            assert desk.orders == {}
+        assert "order odd of an earlier process" in (tmp_path / "b" / "demo_connection.log").read_text()
+
+
+async def test_the_other_environment_has_nothing_of_it(tmp_path: Path) -> None:
+    assert leftovers_of(tmp_path, DEMO) == ([], [])
+    async with a_server() as server, a_desk_at(server, tmp_path) as desk:
+        await desk.place(DEMO, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="1.0"))
+        await desk.flush()
+        assert len((await anyio.to_thread.run_sync(leftovers_of, tmp_path, DEMO))[0]) == 1
+        assert leftovers_of(tmp_path, Environment.LIVE) == ([], [])
