@@ -41,6 +41,7 @@ class OrderTable:
         self._by_order_id: dict[int, OrderRecord] = {}
         self._by_position_id: dict[int, dict[str, OrderRecord]] = {}
         self._unacknowledged: dict[str, OrderRecord] = {}  # the server has not named an order id yet
+        self._open: dict[str, OrderRecord] = {}  # those not seen at their end yet: asked at each order, so kept short
 
     def __iter__(self) -> Iterator[OrderRecord]:
         return iter(tuple(self._by_client_order_id.values()))
@@ -58,12 +59,14 @@ class OrderTable:
             raise ValueError(f"there is an order {record.client_order_id!r} already")
         self._by_client_order_id[record.client_order_id] = record
         self._unacknowledged[record.client_order_id] = record
+        self._open[record.client_order_id] = record
         self._index(record)
 
     def forget(self, record: OrderRecord) -> None:
         """Drop a record; what the server says of it from now on is nobody's."""
         self._by_client_order_id.pop(record.client_order_id, None)
         self._unacknowledged.pop(record.client_order_id, None)
+        self._open.pop(record.client_order_id, None)
         if record.order_id is not None:
             self._by_order_id.pop(record.order_id, None)
         if record.position_id is not None:
@@ -87,12 +90,14 @@ class OrderTable:
     @property
     def open(self) -> tuple[OrderRecord, ...]:
         """The records that are not at their end."""
-        return tuple(record for record in self if not record.is_final)
+        for record in [record for record in self._open.values() if record.is_final]:
+            del self._open[record.client_order_id]
+        return tuple(self._open.values())
 
     @property
     def unknown(self) -> tuple[OrderRecord, ...]:
         """The records whose outcome is unknown."""
-        return tuple(record for record in self if record.state is OrderState.UNKNOWN)
+        return tuple(record for record in self.open if record.state is OrderState.UNKNOWN)
 
     def find(self, order: oa.ProtoOAOrder, *, client_msg_id: str | None = None) -> OrderRecord | None:
         """The record that one of the server's orders belongs to, or None: it is not ours, or is hidden.
