@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
-from ..wire import Message
+from ..wire import Message, UnknownPayload
 from ..wire import messages as oa
 from . import clock
 from .arguments import check_kind, check_payload, check_word
@@ -97,7 +97,7 @@ class Account:
             RequestFailed: it was not sent, refused by us, or its outcome is unknown: see the four subclasses.
         """
         check_payload(payload)
-        if "ctidTraderAccountId" not in payload.DESCRIPTOR.fields_by_name:
+        if isinstance(payload, UnknownPayload) or "ctidTraderAccountId" not in payload.DESCRIPTOR.fields_by_name:
             raise TypeError(f"payload: a {type(payload).__name__} is refused: it names no account; ask the session")
         if not payload.ctidTraderAccountId:
             filled = type(payload)()

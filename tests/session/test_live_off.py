@@ -1,0 +1,102 @@
+"""Live with the flag off: every payload type that does more than read, through every way in, and not a byte leaves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anyctrader.fake import FakeServer, Host
+from anyctrader.session import CTraderError, Mode, Refused, Session, open_audit, open_desk
+from anyctrader.session.environments import Environment
+from anyctrader.session.gate import READING
+from anyctrader.wire import UnknownPayload
+from anyctrader.wire import messages as oa
+from anyctrader.wire.catalog import permission_of
+from anyctrader.wire.messages import PAYLOAD_CLASSES
+
+from .rig import a_server, connected, desk_settings, heard, side_of
+
+pytestmark = pytest.mark.anyio
+
+READ = oa.ProtoOATraderReq
+WRITING = [payload_type for payload_type in PAYLOAD_CLASSES if permission_of(payload_type) not in READING]
+TRADING = (
+    oa.ProtoOANewOrderReq,
+    oa.ProtoOAAmendOrderReq,
+    oa.ProtoOAAmendPositionSLTPReq,
+    oa.ProtoOAClosePositionReq,
+    oa.ProtoOACancelOrderReq,
+)
+
+
+def said(cls: Any, account_id: int) -> Any:
+    """A message of a class, with all of its required fields."""
+    message = cls()
+    for field in cls.DESCRIPTOR.fields:
+        if field.name == "ctidTraderAccountId":
+            message.ctidTraderAccountId = account_id
+        elif field.is_required and field.type in (field.TYPE_INT64, field.TYPE_INT32, field.TYPE_UINT32):
+            setattr(message, field.name, 1)
+        elif field.is_required and field.type == field.TYPE_ENUM:
+            setattr(message, field.name, field.enum_type.values[0].number)
+    return message
+
+
+def disguised(account_id: int) -> list[Any]:
+    """Trading that pretends to be something else, and the other way round."""
+    found: list[Any] = [UnknownPayload(payload_type, b"") for payload_type in WRITING]
+    found += [UnknownPayload(4_000_000, b""), UnknownPayload(99, b"")]
+    for cls in TRADING:
+        read = READ(ctidTraderAccountId=account_id)
+        read.payloadType = cls().payloadType
+        order = said(cls, account_id)
+        order.payloadType = READ().payloadType
+        found += [read, order]
+    return found
+
+
+@asynccontextmanager
+async def desk_session(server: FakeServer, folder: Path) -> AsyncIterator[Session]:
+    async with open_desk(desk_settings(folder, side_of(server))) as desk:
+        yield desk.session(Environment.LIVE)
+
+
+@asynccontextmanager
+async def plain_session(server: FakeServer, folder: Path, *, mode: Mode, audited: bool) -> AsyncIterator[Session]:
+    async with AsyncExitStack() as stack:
+        audit = await stack.enter_async_context(open_audit(folder)) if audited else None
+        session = await stack.enter_async_context(connected(server, trading=mode, audit=audit))
+        await session.authorize(server.account_id)
+        yield session
+
+
+@pytest.mark.parametrize("way", ["desk", "connect", "connect with a mode alone", "connect with an audit alone"])
+async def test_no_payload_type_that_does_more_than_read_leaves_by_any_way(tmp_path: Path, way: str) -> None:
+    assert {cls().payloadType for cls in TRADING} < set(WRITING)
+    async with a_server(Host.LIVE) as server:
+        opening = {
+            "desk": lambda: desk_session(server, tmp_path),
+            "connect": lambda: plain_session(server, tmp_path, mode=Mode.OFF, audited=False),
+            "connect with a mode alone": lambda: plain_session(server, tmp_path, mode=Mode.ON, audited=False),
+            "connect with an audit alone": lambda: plain_session(server, tmp_path, mode=Mode.OFF, audited=True),
+        }[way]
+        async with opening() as session:
+            account = session.authorized[server.account_id]
+            link = session.link
+            assert link is not None
+            await account.request(READ())
+            since = server.seen.total
+            payloads = [said(PAYLOAD_CLASSES[payload_type], account.id) for payload_type in WRITING]
+            for payload in payloads + disguised(account.id):
+                for asking in (account.request, session.request, link.request):
+                    with pytest.raises((CTraderError, TypeError)) as refusal:
+                        await asking(payload, timeout_s=5)
+                    if type(payload) in TRADING:
+                        assert isinstance(refusal.value, Refused)
+            await account.request(READ())
+            assert server.seen.total == since + 1, "only the last read has left"
+            assert [name for cls in TRADING for name in heard(server, cls)] == []
