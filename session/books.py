@@ -13,6 +13,7 @@ from . import clock
 from .absences import LOOKS, Absences
 from .environments import Mode
 from .errors import NotSent, Refused, ServerError
+from .history import deals_between
 from .ledger import Ledger
 from .order import Order
 from .order_states import OrderState
@@ -257,7 +258,7 @@ class Books:
                 end_ms = min(start_ms + _LONGEST_SPAN_MS, until_ms)
                 request = oa.ProtoOAOrderListReq(fromTimestamp=start_ms, toTimestamp=end_ms)
                 orders += (await self._account.request(request)).order
-                deals += await self.deals(start_ms, end_ms)
+                deals += await deals_between(self._account, start_ms, end_ms)
         except ServerError as error:
             # One order that cannot be looked up must not keep the whole account away; it stays unknown.
             self._warn("not_looked_up", orders=len(untold), reason=str(error))
@@ -293,25 +294,6 @@ class Books:
         reason = f"{LOOKS} looks at the server's lists found nothing of it, and its link is closed"
         self._gate.note("resolved", {**record.described(), "reason": reason})
         self.changed([change])
-
-    async def deals(self, since_ms: int, until_ms: int) -> list[Any]:
-        """All deals of a span, page by page: newest first, `hasMore` tells of older ones (section 12).
-
-        Args:
-            since_ms: its start, milliseconds since the epoch.
-            until_ms: its end, likewise; a week later at most.
-
-        Raises:
-            RequestFailed: they could not be read.
-        """
-        found: dict[int, Any] = {}
-        while True:
-            answer = await self._account.request(oa.ProtoOADealListReq(fromTimestamp=since_ms, toTimestamp=until_ms))
-            new = {deal.dealId: deal for deal in answer.deal if deal.dealId not in found}
-            found |= new
-            if not (answer.hasMore and new):
-                return list(found.values())
-            until_ms = min(deal.executionTimestamp for deal in new.values())
 
     # Inside
 

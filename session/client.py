@@ -304,19 +304,8 @@ class Session:
         """Holds the session up until it is cancelled."""
         async with background() as tasks:
             if not isinstance(self._limits.loss_of_day, NoLimit):
-                tasks.start_soon(self._watch_loss)
+                tasks.start_soon(_watch_loss, self, self._limits.loss_check_s)
             await self._supervisor.serve()
-
-    async def _watch_loss(self) -> None:
-        """Looks at the loss of the day while the session is ready, until it is left."""
-        try:
-            while True:
-                await self.wait_for(SessionState.READY)
-                for allowance in tuple(self.allowances.values()):
-                    await allowance.watch_loss()
-                await anyio.sleep(self._limits.loss_check_s)
-        except SessionClosed:
-            return
 
     def resume(self, credentials: Credentials | None = None) -> None:
         """Lets a session that was refused try again, with new credentials or the same; cuts a wait short.
@@ -328,6 +317,18 @@ class Session:
         if credentials is not None and credentials.environment is not self.environment:
             raise WrongEnvironment(f"these credentials belong to {credentials.environment.value}")
         self._supervisor.resume(credentials)
+
+
+async def _watch_loss(session: Session, every_s: float) -> None:
+    """Looks at the loss of the day while the session is ready, until it is left."""
+    try:
+        while True:
+            await session.wait_for(SessionState.READY)
+            for allowance in tuple(session.allowances.values()):
+                await allowance.watch_loss()
+            await anyio.sleep(every_s)
+    except SessionClosed:
+        return
 
 
 @asynccontextmanager

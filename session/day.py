@@ -10,6 +10,7 @@ import anyio
 from ..wire import messages as oa
 from ..wire import units
 from . import clock
+from .history import deals_between
 from .limits import Result
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Day:
         ledger = self._books.ledger
         ledger.has_gap = False  # what is missed while the list is on its way makes another one
         try:
-            ledger.add(await self._books.deals(since_ms, until_ms))
+            ledger.add(await deals_between(self._account, since_ms, until_ms))
         except BaseException:
             ledger.has_gap = True
             raise
