@@ -21,6 +21,7 @@ from .settings import Limits, Rates, Timings
 from .states import SessionState, StateChange
 from .supervisor import Supervisor
 from .tasks import background
+from .token_store import TokenStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -61,12 +62,12 @@ class Session:
         gate: Gate,
         log: ConnectionLog | None = None,
         accounts: Iterable[int] = (),
+        tokens: TokenStore | None = None,
     ) -> None:
         self.environment = credentials.environment
         self.timings = timings
         self.books: dict[int, Books] = {}
         self._gate = gate
-        gate.mask = credentials.masked
         self._raw = RawTrading(self, gate=gate, bounds=limits)
         self._log = log
         self._supervisor = Supervisor(
@@ -79,6 +80,7 @@ class Session:
             log=log,
             account=self._make_account,
             wanted=accounts,
+            tokens=tokens,
         )
 
     def __repr__(self) -> str:
@@ -305,6 +307,7 @@ async def connect(
     audit: Audit | None = None,
     limits: Limits | None = None,
     log: ConnectionLog | None = None,
+    token_folder: Path | str | None = None,
 ) -> AsyncIterator[Session]:
     """A session with one environment: connected, the application authorised, beating; healed for as long as it is held.
 
@@ -321,6 +324,8 @@ async def connect(
         audit: where orders are recorded. A halt in its folder counts here too.
         limits: what an order may not exceed; None for `Limits.standard` of the environment.
         log: where the connection's own life is written.
+        token_folder: where token pairs are kept, one file for each environment: a pair that is stored there wins over
+            that of the credentials, and is renewed ahead of its end. None: the credentials' pair is used as it is.
 
     Raises:
         SettingsError: the endpoint does not fit the environment or the codec. Nothing was connected.
@@ -348,6 +353,7 @@ async def connect(
         limits=limits if limits is not None else Limits.standard(environment),
         gate=Gate(environment, mode=trading, audit=audit, halts=audit.folder if audit is not None else None),
         log=log,
+        tokens=TokenStore(Path(token_folder), environment) if token_folder is not None else None,
     )
     async with _served(session):
         yield session

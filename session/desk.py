@@ -18,6 +18,7 @@ from .errors import LiveTradingDisabled, NotSent, Refused
 from .gate import Gate
 from .states import SessionState
 from .tasks import background
+from .token_store import TokenStore
 from .trading import Trading
 
 if TYPE_CHECKING:
@@ -40,7 +41,15 @@ __all__ = ["Desk", "open_desk"]
 class _Side:
     """One environment of the desk."""
 
-    def __init__(self, settings: EnvironmentSettings, *, audit: Audit, log: ConnectionLog, folder: Path) -> None:
+    def __init__(
+        self,
+        settings: EnvironmentSettings,
+        *,
+        audit: Audit,
+        log: ConnectionLog,
+        folder: Path,
+        token_folder: Path | None = None,
+    ) -> None:
         environment = settings.environment
         self.settings = settings
         self.log = log
@@ -60,6 +69,7 @@ class _Side:
             gate=self.gate,
             log=log,
             accounts=(self.account_id,),
+            tokens=TokenStore(token_folder, environment) if token_folder is not None else None,
         )
 
     async def serve(self) -> None:
@@ -341,7 +351,9 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
             )
             for warning in settings.warnings:
                 log.write("settings", warning=warning)
-            sides[environment] = _Side(part, audit=audit, log=log, folder=settings.log_folder)
+            sides[environment] = _Side(
+                part, audit=audit, log=log, folder=settings.log_folder, token_folder=settings.token_folder
+            )
             stack.push_async_callback(sides[environment].aclose)
         desk = Desk(sides, audit=audit, settings=settings)
         async with background() as tasks:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .bounds import LargestOrder, Limits, Rates, Timings
 from .environments import (
@@ -26,6 +26,9 @@ from .environments import (
 from .errors import SettingsError
 from .rules import check_fields, choice, described, flag, folder, secret_text, secret_word, whole, word
 from .secret import Secret
+
+if TYPE_CHECKING:
+    from .token_store import TokenPair
 
 __all__ = [
     "STANDARD_PORTS",
@@ -143,6 +146,17 @@ class Credentials:
         if not isinstance(environment, Environment):
             raise SettingsError(["environment must be an Environment"])
         check_fields(self)
+
+    def with_tokens(self, pair: TokenPair) -> Credentials:
+        """The same with another pair of tokens."""
+        return Credentials(
+            self.environment,
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            access_token=pair.access_token,
+            refresh_token=pair.refresh_token,
+            account_id=self.account_id,
+        )
 
     def masked(self, text: str) -> str:
         """A text of somebody else's, a server's for one, with every secret of these credentials in it covered."""
@@ -294,6 +308,7 @@ class Settings:
     Attributes:
         environments: the settings of each environment that is there; an absent one is not in it.
         log_folder: where the logs and audit files go.
+        token_folder: where the token files are; None for none: tokens are then used as given, and never renewed.
         warnings: remarks for a person, such as which of two old keys was used; none holds a value.
         urls: the old `CTRADER_URL…` keys as they were given, by key. Kept for programs that open them; never
             used to choose the host of a connection.
@@ -312,6 +327,17 @@ class Settings:
             "folder of the logs and audit files, relative to the working folder",
             key="LOG_FOLDER",
             reason="both environments write there, each record with its environment",
+        ),
+    )
+    token_folder: Path | None = field(
+        default=None,
+        metadata=described(
+            folder(),
+            "folder of the token files, relative to the working folder",
+            key="TOKEN_FOLDER",
+            default="`tokens/ctrader`",
+            reason="a file of its own for each environment, which only its owner may read; back it up with care, and "
+            "never commit it",
         ),
     )
     warnings: tuple[str, ...] = ()
