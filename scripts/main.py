@@ -39,6 +39,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "runbook": Entry("runbook", "Walks the promotion from demo to live, step by step."),
         "halt": Entry("halt", "Stops trading in an environment at once."),
         "resume": Entry("resume", "Lifts a halt."),
+        "login": Entry("login", "Gets tokens in the browser and stores them."),
         "fake": Entry("fake", "Runs the fake server."),
     }
 )

@@ -24,7 +24,7 @@ from .environments import (
     endpoint_problems,
 )
 from .errors import SettingsError
-from .rules import check_fields, choice, described, flag, folder, secret_text, secret_word, whole, word
+from .rules import check_fields, choice, described, flag, folder, loopback_url, secret_text, secret_word, whole, word
 from .secret import Secret
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ __all__ = [
     "contradictions",
     "twins",
 ]
+
+STANDARD_REDIRECT_URI: Final = "http://127.0.0.1:8721/ctrader"
+"""The address that is registered with an application where nothing else is."""
 
 _REGISTER = "register an application for {environment} at https://openapi.ctrader.com/apps (docs/settings.md)"
 _AUTHORISE = (
@@ -180,6 +183,7 @@ class EnvironmentSettings:
         limits: None for `Limits.standard` of the environment.
         mode: what may be traded; None for on where that is allowed: on demo, and on live if `live_enabled`.
         live_enabled: live may be traded. Without it, live is `OFF` and cannot be made anything else.
+        redirect_uri: where a browser is led back to in `anyctrader login`.
         user_name: held as a secret and never sent: the Open API takes tokens, not names.
         password: held as a secret and never sent.
 
@@ -210,6 +214,14 @@ class EnvironmentSettings:
             default="`false`",
             reason="the one flag that turns live trading on: without it, live is read-only",
         )
+    )
+    redirect_uri: str = field(
+        default=STANDARD_REDIRECT_URI,
+        metadata=described(
+            loopback_url(),
+            "where the browser is led back to in `anyctrader login`",
+            reason="must be registered with the application, letter for letter; nobody outside this machine hears it",
+        ),
     )
     user_name: Secret | None = field(
         default=None,
@@ -245,6 +257,7 @@ class EnvironmentSettings:
         limits: Limits | None = None,
         mode: Mode | None = None,
         live_enabled: bool = False,
+        redirect_uri: str = STANDARD_REDIRECT_URI,
         user_name: Secret | str | None = None,
         password: Secret | str | None = None,
     ) -> None:
@@ -257,6 +270,7 @@ class EnvironmentSettings:
             credentials=credentials,
             codec=codec,
             live_enabled=live_enabled,
+            redirect_uri=redirect_uri,
             user_name=_secret(user_name),
             password=_secret(password),
         )
