@@ -201,6 +201,8 @@ class Access:
 
     async def _with_token(self, link: Link, ask: Callable[[Credentials], Awaitable[T]]) -> T:
         while True:
+            if self._vault is not None:
+                await self._vault.settled()
             used = self.credentials
             try:
                 return await ask(used)

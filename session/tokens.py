@@ -159,6 +159,11 @@ class TokenVault:
                 await self._save_at_last(replace(self._stored(), pair=pair))
             return True
 
+    async def settled(self) -> None:
+        """Returns when no rotation of ours is under way: what was authorised meanwhile would be so for nothing."""
+        async with self._rotating:
+            pass
+
     def refresh_at_ms(self, ahead_s: float) -> int | None:
         """When to renew the pair, UTC milliseconds; None where its end, or its refresh token, is not known.
 
