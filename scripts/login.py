@@ -54,7 +54,7 @@ def login(
     env_file: EnvFileOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Opens the consent page, takes the code that comes back, and stores that environment's tokens.
+    """Gets tokens in the browser and stores them.
 
     It needs the application's id and secret in the settings, and its redirect address registered. A desk that runs
     takes the new tokens up by itself.
