@@ -94,13 +94,17 @@ class Guard:
             AuditUnavailable: it needs a record, and there is no audit.
             Refused: the mode does not allow it, or the message is not what its payload type says.
         """
-        name = name_of(payload_type)
-        self._check_identity(payload_type, payload, name)
+        # Nearly all that is judged is what it says it is, and reads: that way is kept short.
+        cls: Any = class_of(payload_type)
+        if type(payload) is not cls or payload.payloadType != payload_type:
+            self._check_identity(payload_type, payload)
         entry = entry_of(payload_type)
-        self._check_account(entry, payload, name, authorised=authorised, foreign=foreign)
+        if entry is not None and entry.account_field is not None:
+            self._check_account(entry, payload, authorised=authorised, foreign=foreign)
         permission = entry.permission if entry is not None else None
-        if permission in (Permission.SESSION, Permission.READ):
+        if permission is Permission.READ or permission is Permission.SESSION:
             return
+        name = name_of(payload_type)
         standing = self._standing()
         if standing.mode is Mode.OFF:
             raise self._off(name, standing)
@@ -119,8 +123,9 @@ class Guard:
             return LiveTradingDisabled(f"{name} is refused: trading on {where} is off ({standing.why})")
         return Refused(f"{name} is refused: trading on {where} is off ({standing.why})")
 
-    def _check_identity(self, payload_type: int, payload: Any, name: str) -> None:
+    def _check_identity(self, payload_type: int, payload: Any) -> None:
         """Sees that the message is what the server will take it for."""
+        name = name_of(payload_type)
         cls = class_of(payload_type)
         if cls is None:
             same = isinstance(payload, UnknownPayload) and payload.payload_type == payload_type
@@ -134,11 +139,9 @@ class Guard:
             )
 
     def _check_account(
-        self, entry: Entry | None, payload: Any, name: str, *, authorised: Collection[int], foreign: Collection[int]
+        self, entry: Entry, payload: Any, *, authorised: Collection[int], foreign: Collection[int]
     ) -> None:
-        if entry is None or entry.account_field is None:
-            return
-        account = account_of(payload)
+        name, account = type(payload).__name__, account_of(payload)
         if account in foreign:
             raise WrongEnvironment(
                 f"{name} is refused: account {account} is {self.environment.other.value}, this is "

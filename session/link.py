@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
-from ..wire import Budget, Connection, ConnectionState, LocalProtocolError, Message, Permission, Role
+from ..wire import Budget, Connection, ConnectionState, LocalProtocolError, Message, Role
 from ..wire import messages as oa
-from ..wire.catalog import entry_of
 from ..wire.events import ErrorReceived, LinkClosed, ResponseReceived, UndecodedReceived
 from . import clock
 from .errors import NotSent, OutcomeUnknown, RateLimited, RequestFailed, ServerError, UnderMaintenance
 from .heartbeat import Heartbeat
-from .outbox import Outbox, Urgency
-from .throttle import Place, Throttle
+from .outbox import Outbox
+from .requests import Deadlines, Request
+from .throttle import Throttle
 from .transport import LinkLost
 
 if TYPE_CHECKING:
@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from .settings import Rates, Timings
     from .transport import TlsStream
 
-__all__ = ["Link", "Listener", "Request", "server_error"]
+__all__ = ["Link", "Listener", "server_error"]
 
 _RATE_CODES = ("REQUEST_FREQUENCY_EXCEEDED", "BLOCKED_PAYLOAD_TYPE")
 _MAINTENANCE_CODE = "SERVER_IS_UNDER_MAINTENANCE"
+_WRITE_LOOKS = 4  # looks at a write in its time: a deadline on each write costs more than the write
+_BEAT_S = 0.01
 _GOODBYE_S = 1.0  # a peer that does not even take our good-bye is not worth longer
 
 
@@ -44,69 +46,6 @@ class Listener(Protocol):
 
     def heard(self, event: Event) -> None:
         """Everything but answers that a request waits for, in the order of arrival."""
-
-
-class Request:
-    """A request on its way.
-
-    Attributes:
-        message: what is asked, with its id.
-        sent_ms: when it left, UTC milliseconds, or None while no byte of it has.
-        answer: the server's message, once it is here.
-        error: why there is none, once that is known.
-    """
-
-    __slots__ = (
-        "answer",
-        "budget",
-        "done",
-        "error",
-        "leave_by_s",
-        "message",
-        "on_sent",
-        "payload_type",
-        "place",
-        "sent_ms",
-        "urgency",
-    )
-
-    def __init__(
-        self,
-        message: Message,
-        *,
-        leave_by_s: float = math.inf,
-        on_sent: Callable[[int, str], None] | None = None,
-    ) -> None:
-        self.message = message
-        self.payload_type = message.payload_type
-        self.urgency, self.budget = _lane(self.payload_type)
-        self.leave_by_s = leave_by_s
-        self.on_sent = on_sent
-        self.place: Place | None = None
-        self.sent_ms: int | None = None
-        self.answer: Message | None = None
-        self.error: Exception | None = None
-        self.done = anyio.Event()
-
-    def fail(self, error: Exception) -> None:
-        """It ends without an answer, unless it has ended."""
-        if not self.done.is_set():
-            self.error = error
-            self.done.set()
-
-
-def _lane(payload_type: int) -> tuple[Urgency, Budget]:
-    entry = entry_of(payload_type)
-    if entry is None or entry.budget is None:
-        return Urgency.QUERY, Budget.ORDINARY
-    match entry.permission:
-        case Permission.SESSION:
-            return Urgency.SESSION, entry.budget
-        case Permission.CLOSE | Permission.CANCEL:
-            return Urgency.CLOSE, entry.budget
-        case Permission.OPEN | Permission.CHANGE:
-            return Urgency.OPEN, entry.budget
-    return (Urgency.HISTORY if entry.budget is Budget.HISTORICAL else Urgency.QUERY), entry.budget
 
 
 class Link:
@@ -146,6 +85,8 @@ class Link:
         self.heartbeat = Heartbeat(interval_s=timings.heartbeat_s, watchdog_s=timings.watchdog_s, now_s=clock.now_s())
         self._stream = stream
         self._write_s = timings.write_s
+        self._deadlines = Deadlines(self._expire)
+        self._writing_since_s = math.inf  # when the write began that has not finished
         self._listener = listener
         self._release = release
         self._mask = mask
@@ -186,19 +127,19 @@ class Link:
         """
         self._count += 1
         message = Message(payload, f"{self._prefix}-{self._count}")
-        now_s = clock.now_s()
-        leave_by_s = now_s + min(leave_within_s, timeout_s)
-        request = Request(message, leave_by_s=leave_by_s, on_sent=on_sent)
+        request = Request(
+            message, now_s=clock.now_s(), timeout_s=timeout_s, leave_within_s=leave_within_s, on_sent=on_sent
+        )
         if self._over is not None:
             raise NotSent(f"{message.name} did not leave: {self._over}")
         self._outbox.add(request)
         self._news.set()
+        self._deadlines.add(request.by_s)
         try:
-            with anyio.move_on_after(timeout_s):
-                await request.done.wait()
+            await request.done.wait()
         finally:
             if not request.done.is_set():
-                self._give_up(request, f"within {timeout_s:g} s")
+                self._give_up(request, "before its caller was cancelled")
         if request.error is not None:
             raise request.error
         assert request.answer is not None
@@ -227,6 +168,8 @@ class Link:
                 tasks.start_soon(self._read)
                 tasks.start_soon(self._write)
                 tasks.start_soon(self._watch)
+                tasks.start_soon(self._beat)
+                tasks.start_soon(self._deadlines.run)
         except* LinkLost as lost:
             reason, self.lost = str(lost.exceptions[0]), True
         finally:
@@ -303,9 +246,11 @@ class Link:
                 continue
             if news.is_set():
                 self._news = anyio.Event()
-                continue
-            with anyio.move_on_after(max(0.0, min(taken.look_again_s, self.heartbeat.due_s) - now_s)):
-                await news.wait()
+            elif taken.look_again_s == math.inf:
+                await news.wait()  # a heartbeat that is due is news too: a deadline of our own costs more than all else
+            else:
+                with anyio.move_on_after(max(0.0, taken.look_again_s - now_s)):
+                    await news.wait()
 
     def _encode(self, request: Request) -> bytes | None:
         """The bytes of a request that may leave; one that may not has failed and gives None."""
@@ -325,20 +270,37 @@ class Link:
         return data
 
     async def _put(self, data: bytes) -> None:
-        try:
-            with anyio.fail_after(self._write_s):
-                await self._stream.send(data)
-        except TimeoutError:
-            raise LinkLost(f"a write did not finish within {self._write_s:g} s") from None
+        self._writing_since_s = self.heartbeat.sent_s
+        await self._stream.send(data)
+        self._writing_since_s = math.inf
+
+    async def _beat(self) -> None:
+        """Wakes the writer whenever a heartbeat is due."""
+        while True:
+            await clock.sleep_until(self.heartbeat.due_s)
+            if clock.now_s() >= self.heartbeat.due_s:
+                self._news.set()
+                await anyio.sleep(_BEAT_S)  # the writer may be held up: no need to run around it meanwhile
 
     async def _watch(self) -> None:
         opened_s = self.heartbeat.heard_s
+        look_s = self._write_s / _WRITE_LOOKS
         while True:
-            dead_s = self.heartbeat.dead_s
-            if clock.now_s() >= dead_s:
-                silent_s = clock.now_s() - max(self.heartbeat.heard_s, opened_s)
+            now_s, dead_s = clock.now_s(), self.heartbeat.dead_s
+            if now_s >= dead_s:
+                silent_s = now_s - max(self.heartbeat.heard_s, opened_s)
                 raise LinkLost(f"the server has been silent for {silent_s:.1f} s")
-            await clock.sleep_until(dead_s)
+            if now_s >= self._writing_since_s + self._write_s:
+                raise LinkLost(f"a write did not finish within {self._write_s:g} s")
+            await clock.sleep_until(min(dead_s, now_s + look_s))
+
+    def _expire(self, now_s: float) -> float:
+        """Ends what was not answered in its time; when the next one's is over."""
+        under_way = [*self._outbox, *self._waiting.values()]
+        for request in under_way:
+            if request.by_s <= now_s:
+                self._give_up(request, f"within {request.timeout_s:g} s")
+        return min((request.by_s for request in under_way if request.by_s > now_s), default=math.inf)
 
     def _give_up(self, request: Request, when: str) -> None:
         """Nobody waits any more: it is withdrawn if it has not left, and its late answer is dropped if it has."""

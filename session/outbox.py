@@ -8,9 +8,12 @@ from __future__ import annotations
 import enum
 import math
 from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..wire import Budget
     from .throttle import Place, Throttle
 
@@ -79,6 +82,9 @@ class Outbox(Generic[W]):
 
     def __len__(self) -> int:
         return sum(map(len, self._lanes))
+
+    def __iter__(self) -> Iterator[W]:
+        return chain.from_iterable(self._lanes)
 
     def add(self, request: W) -> None:
         """It waits behind all of its urgency."""

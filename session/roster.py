@@ -170,14 +170,9 @@ class Roster:
     def heard(self, event: Event) -> None:
         """Everything that no request waits for, in the order of arrival."""
         if isinstance(event, SpotsReceived):
-            ids = [spot.ctidTraderAccountId for spot in event.spots]
-            for account_id in dict.fromkeys(ids):
-                account = self.accounts.get(account_id)
-                if account is not None:
-                    alone = ids.count(account_id) == len(ids)
-                    account.quoted(
-                        event.spots if alone else [s for s in event.spots if s.ctidTraderAccountId == account_id]
-                    )
+            for account_id, spots in event.by_account().items():
+                if account_id in self.accounts:
+                    self.accounts[account_id].quoted(spots)
         elif isinstance(event, EventReceived):
             account = self.accounts.get(account_of(event.message.payload) or 0)
             if account is not None:

@@ -138,19 +138,26 @@ class Supervisor:
             NotSent: it did not come in time.
             SessionClosed: it will not come.
         """
-        waits_for_account = account_id in self.accounts
+        link = self._usable_now(account_id)  # mostly it is there, and waiting for nothing costs as much as a request
+        if link is not None:
+            return link
         with anyio.move_on_after(max(0.0, by_s - clock.now_s())):
             while True:
-                link, moved = self.link, self._moved
-                if self.state is SessionState.CLOSED:
-                    raise SessionClosed(f"the session of {self.environment.value} was left")
-                restoring = self.state is SessionState.RESTORING and account_id in self._roster.usable
-                serving = self.state is SessionState.READY or restoring
-                known = not waits_for_account or account_id in self._roster.usable
-                if link is not None and link.over is None and serving and known:
+                moved = self._moved
+                if (link := self._usable_now(account_id)) is not None:
                     return link
                 await moved.wait()
         raise self.not_ready(name)
+
+    def _usable_now(self, account_id: int | None) -> Link | None:
+        if self.state is SessionState.CLOSED:
+            raise SessionClosed(f"the session of {self.environment.value} was left")
+        link = self.link
+        roster = self._roster
+        restoring = self.state is SessionState.RESTORING and account_id in roster.usable
+        serving = self.state is SessionState.READY or restoring
+        known = account_id not in roster.accounts or account_id in roster.usable
+        return link if link is not None and link.over is None and serving and known else None
 
     def trading_link(self, name: str, account_id: int | None) -> Link:
         """The present link, if this account may trade on it just now. Never waits.

@@ -78,6 +78,9 @@ class Message:
             KeyError: the payload is nothing that travels in an envelope.
         """
         payload = self.payload
+        payload_type = oa.TYPES.get(type(payload))
+        if payload_type is not None:
+            return payload_type
         return payload.payload_type if type(payload) is UnknownPayload else oa.payload_type_of(payload)
 
     @property

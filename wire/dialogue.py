@@ -97,7 +97,9 @@ class Dialogue:
         if client_msg_id:
             if len(self.open) >= _MOST_OPEN:
                 del self.open[next(iter(self.open))]
-            self.open[client_msg_id] = (payload_type, getattr(payload, "ctidTraderAccountId", None))
+            entry = CATALOG.get(payload_type)
+            named = entry is not None and entry.account_field is not None
+            self.open[client_msg_id] = (payload_type, payload.ctidTraderAccountId if named else None)
         if payload_type == _APP_AUTH:
             self._move(ConnectionInput.APP_AUTH)
         elif payload_type == _ACCOUNT_AUTH:

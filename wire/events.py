@@ -87,6 +87,16 @@ class SpotsReceived:
 
     spots: list[Any]
 
+    def by_account(self) -> dict[int, list[Any]]:
+        """Account id to its spot events, in the order of arrival."""
+        ids = [spot.ctidTraderAccountId for spot in self.spots]
+        if ids.count(ids[0]) == len(ids):
+            return {ids[0]: self.spots}
+        found: dict[int, list[Any]] = {}
+        for account_id, spot in zip(ids, self.spots, strict=True):
+            found.setdefault(account_id, []).append(spot)
+        return found
+
 
 @_event
 class RequestReceived:

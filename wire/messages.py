@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message as ProtobufMessage
 
-__all__ = [*schema.__all__, "PAYLOAD_CLASSES", "class_of", "name_of", "payload_type_of"]  # noqa: PLE0604
+__all__ = [*schema.__all__, "PAYLOAD_CLASSES", "TYPES", "class_of", "name_of", "payload_type_of"]  # noqa: PLE0604
 
 PAYLOAD_CLASSES: Mapping[int, type[ProtobufMessage]] = MappingProxyType(
     {
@@ -30,7 +30,8 @@ PAYLOAD_CLASSES: Mapping[int, type[ProtobufMessage]] = MappingProxyType(
 )
 """Payload type to class, read off the default of each message's own `payloadType` field."""
 
-_TYPES: Mapping[type[ProtobufMessage], int] = MappingProxyType({cls: n for n, cls in PAYLOAD_CLASSES.items()})
+TYPES: Mapping[type[ProtobufMessage], int] = MappingProxyType({cls: n for n, cls in PAYLOAD_CLASSES.items()})
+"""Class to payload type: the same table from its other side."""
 
 
 def payload_type_of(message: ProtobufMessage | type[ProtobufMessage]) -> int:
@@ -41,7 +42,7 @@ def payload_type_of(message: ProtobufMessage | type[ProtobufMessage]) -> int:
     """
     cls = message if isinstance(message, type) else type(message)
     try:
-        return _TYPES[cls]
+        return TYPES[cls]
     except KeyError:
         raise KeyError(f"{cls.__name__} has no payload type: it cannot travel in an envelope") from None
 

@@ -121,3 +121,12 @@ def test_any_stream_cut_anywhere_says_the_same_together_as_one_by_one(
     ends = [0, *sorted(int(cut * len(stream)) for cut in cuts), len(stream)]
     chunks = [stream[start:end] for start, end in pairwise(ends)]
     assert heard(ProtobufCodec(), chunks, gather_spots=True) == heard(ProtobufCodec(), [stream], gather_spots=False)
+
+
+def test_gathered_spots_are_told_apart_by_account_and_keep_their_order() -> None:
+    spots = [
+        oa.ProtoOASpotEvent(ctidTraderAccountId=id_, symbolId=1, bid=n) for n, id_ in enumerate((7, 8, 7, 9, 8), 1)
+    ]
+    parts = SpotsReceived(spots).by_account()
+    assert {id_: [spot.bid for spot in part] for id_, part in parts.items()} == {7: [1, 3], 8: [2, 5], 9: [4]}
+    assert SpotsReceived(spots[:1]).by_account() == {7: spots[:1]}
