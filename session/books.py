@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..wire import messages as oa
 from . import clock
+from .deal_memory import DealMemory, facts_of_deal
 from .environments import Mode
 from .errors import NotSent, ServerError
 from .order_states import OrderState
@@ -49,12 +50,14 @@ class Books:
         orders: the orders of ours, by any of their ids.
         positions: the positions and working orders, whoever made them.
         handles: what callers hold, by client order id.
+        deals: which deals are known.
     """
 
     def __init__(self, account: Account, *, gate: Gate, log: ConnectionLog | None) -> None:
         self.orders = OrderTable()
         self.positions = PositionBook()
         self.handles: dict[str, Order] = {}
+        self.deals = DealMemory()
         self._doubts: set[Target] = set()
         self._account = account
         self._gate = gate
@@ -74,6 +77,8 @@ class Books:
         if isinstance(payload, oa.ProtoOAExecutionEvent):
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
             self._take(self.positions.apply(payload))
+            if payload.HasField("deal"):
+                self.deals.heard(payload.deal)
             self._gate.note("execution", _execution_facts(payload, changes))
             self.changed(changes)
         elif isinstance(payload, oa.ProtoOAOrderErrorEvent):
@@ -151,6 +156,7 @@ class Books:
     async def restore(self) -> None:
         """Sets the books right by the server's word; asked each time that the account is authorised."""
         await self.reconcile()
+        await self._catch_up()
         await self._resolve()
         self.snapshot("restored")
 
@@ -173,6 +179,22 @@ class Books:
         for position in self.positions.positions:
             facts = {"account_id": self._account.id, "symbol": self._account.name_of(position.symbol_id)}
             self._gate.audit.snapshot(self._gate.environment, {**facts, **position.described(), "why": why})
+
+    async def _catch_up(self) -> None:
+        """Asks for the deals since the last known one, and puts on record those that no event told of."""
+        if self.deals.since_ms is None:
+            self.deals.begin(clock.utc_ms())
+            return
+        since_ms, until_ms = self.deals.since_ms - _LOOK_BACK_MS, clock.utc_ms() + _LOOK_AHEAD_MS
+        listed: list[Any] = []
+        try:
+            for start_ms in range(since_ms, until_ms, _LONGEST_SPAN_MS):
+                listed += await self._deals(start_ms, min(start_ms + _LONGEST_SPAN_MS, until_ms))
+        except ServerError as error:
+            self._warn("not_looked_up", deals="since the last known one", reason=str(error))  # the next look tells
+            return
+        for deal in self.deals.missed(listed):
+            self._gate.note("missed_deal", {"account_id": self._account.id, **facts_of_deal(deal)})
 
     async def _resolve(self) -> None:
         """Asks the server what became of orders whose outcome is unknown."""

@@ -75,6 +75,7 @@ PURE = (
     "session/limits.py",
     "session/orders.py",
     "session/positions.py",
+    "session/deal_memory.py",
     "session/chain.py",
     "session/reconnect.py",
     "fake/exchange.py",

@@ -252,6 +252,20 @@ async def test_a_peer_that_falls_silent_is_dead_after_the_watchdogs_time(tmp_pat
         assert "silent" in running.reason
 
 
+async def test_a_write_that_does_not_finish_ends_the_link(tmp_path: Path) -> None:
+    more_than_fits = oa.ProtoOANewOrderReq(
+        ctidTraderAccountId=1, symbolId=1, orderType=1, tradeSide=1, volume=1, comment="x" * 14_000_000
+    )
+    async with linked(tmp_path, timings=Timings(write_s=0.3)) as running:
+        await running.link.request(oa.ProtoOAAccountAuthReq(ctidTraderAccountId=1, accessToken="c"), timeout_s=5)
+        running.peer.reading = anyio.Event()  # it takes nothing more
+        with pytest.raises(OutcomeUnknown, match=r"a write did not finish within 0.3 s"):
+            await running.link.request(more_than_fits, timeout_s=30)
+        await running.ended.wait()
+        assert running.link.lost
+        running.peer.reading.set()
+
+
 async def test_the_end_of_the_stream_ends_the_link_and_all_that_was_under_way(tmp_path: Path) -> None:
     async with linked(tmp_path, {"ProtoOAVersionReq": lambda *_: []}, rates=Rates(ordinary_per_s=2)) as running:
         failures: list[Exception] = []
