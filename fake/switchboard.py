@@ -6,7 +6,7 @@ from collections import deque
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ..wire import LocalProtocolError, Message, UnknownPayload
+from ..wire import ConnectionState, LocalProtocolError, Message, UnknownPayload
 from ..wire import messages as oa
 from .agenda import Agenda
 from .choices import Echo, ReplayedFills
@@ -116,7 +116,7 @@ class Switchboard:
 
     def send(self, client: Client, payload: Any, client_msg_id: str | None = None) -> None:
         """Says something to a client; what it has no ear for any more is not said."""
-        if client.closing is not None:
+        if client.closing is not None or client.connection.state is ConnectionState.CLOSED:
             return
         extra = (
             _EXTRA_KEYS

@@ -47,7 +47,8 @@ class Access:
         vault: keeps the pair alive, or None: the pair is used as it is, and never renewed.
         timings: deadlines.
         held: within it a link is not cancelled from outside.
-        renewed: told when another pair counts from now on: what was authorised with the old one has ended, or will.
+        renewed: told when another pair counts from now on, or is asked for: what was authorised with the old one has
+            ended, or will.
         note: writes a line for people.
 
     Attributes:
@@ -230,6 +231,8 @@ class Access:
         environment, timeout_s = self.credentials.environment, self._timings.request_s
 
         async def ask(refresh_token: Secret) -> TokenPair:
+            # The sessions on the old token end with this (section 7): what is asked from here on waits for the new one.
+            self._renewed()
             pair = await auth.refresh_tokens(link, refresh_token, environment=environment, timeout_s=timeout_s)
             self._known.append(self.credentials.with_tokens(pair))  # from here on a text may quote it
             return pair

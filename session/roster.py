@@ -141,9 +141,9 @@ class Roster:
     # Going
 
     def renewed(self) -> None:
-        """Another pair of tokens counts: what was authorised with the old one is authorised anew, ended or not."""
+        """Another pair of tokens counts, or will: what was authorised with the old one is authorised anew."""
         for account_id in list(self.usable):
-            self._lose(account_id, "its token was renewed")
+            self._lose(account_id, "its token is renewed")
 
     def link_over(self) -> None:
         """Nobody is authorised any more, and events are missed from here on."""

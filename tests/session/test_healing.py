@@ -43,7 +43,7 @@ from .rig import (
     ready_again,
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
 
 DEMO = Environment.DEMO
 BUY = MarketOrder("EURUSD", Side.BUY, lots="0.01")

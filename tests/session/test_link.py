@@ -20,7 +20,7 @@ from anyctrader.wire.events import ErrorReceived, Event, EventReceived, LinkClos
 
 from .peer import Answer, Peer, listening
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
 
 
 class Ears:

@@ -36,7 +36,7 @@ from anyctrader.wire import messages as oa
 
 from .rig import EURUSD, a_server, connected, credentials_of, desk_settings, heard, side_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
 
 DEMO = Environment.DEMO
 TRADER = oa.ProtoOATraderReq()
