@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from anyctrader.fake.injection import Fault, OutgoingFrame
 from anyctrader.session import (
     EVERY,
     Account,
+    AuditUnavailable,
     CTraderError,
     Desk,
     Environment,
@@ -22,10 +24,11 @@ from anyctrader.session import (
     OrderState,
     Session,
     Side,
+    open_desk,
 )
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, a_desk, an_account, blocked, heard
+from .rig import EURUSD, a_desk, a_server, an_account, blocked, connected, desk_settings, heard, side_of
 
 pytestmark = pytest.mark.anyio
 
@@ -111,6 +114,82 @@ async def test_a_read_that_is_cancelled_at_any_turn_leaves_the_link_sound(name: 
         await nothing_left(session, account)
         assert server.seen.names().count("connected") == 1
         assert all("subscri" in violation for violation in server.violations)  # asked twice, or given up unasked
+
+
+class Parked(Fault):
+    """Lets so many frames of the server's through, and none after them."""
+
+    def __init__(self, frames: int) -> None:
+        self._left = frames
+
+    def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
+        self._left -= 1
+        return (frame,) if self._left >= 0 else ()
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_a_read_that_is_cancelled_while_the_server_keeps_any_of_its_answers_leaves_the_link_sound(
+    name: str,
+) -> None:
+    for answers in range(4):  # symbol list, symbols, subscription, quote: no operation waits for more
+        async with an_account() as (server, session, account):
+            parked = server.faults.inject(Parked(answers))
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(READS[name], session, account)
+                await blocked()
+                await anyio.sleep(0.05)  # the answers that may come have come; nothing tells that no other will
+                tasks.cancel_scope.cancel()
+            parked.remove()
+            await still_sound(session, account)
+            await nothing_left(session, account)
+            assert server.seen.names().count("connected") == 1
+
+
+@pytest.mark.parametrize("turns", range(0, 60, 6))
+async def test_connecting_that_is_cancelled_at_any_turn_leaves_nothing_open(turns: int, tmp_path: Path) -> None:
+    async with a_server() as server:
+        await blocked()
+        before = {task.id for task in anyio.get_running_tasks()}
+
+        async def connect_and_wait() -> None:
+            async with connected(server, token_folder=tmp_path):
+                await anyio.sleep_forever()
+
+        await cancelled_after(turns, connect_and_wait)
+        opened = server.seen.names().count("connected")
+        if opened:
+            await server.wait_for("closed", count=opened)
+        await blocked()
+        # What is left, if anything, is the server's end of a handshake that it will give up.
+        left = [task.name for task in anyio.get_running_tasks() if task.id not in before]
+        assert [name for name in left if name is None or ".session." in name] == []
+        async with connected(server, token_folder=tmp_path) as session:
+            await still_sound(session, await session.authorize(server.account_id))
+
+
+@pytest.mark.parametrize("turns", range(0, 60, 12))
+async def test_opening_a_desk_that_is_cancelled_at_any_turn_leaves_it_to_be_opened_again(
+    turns: int, tmp_path: Path
+) -> None:
+    async with a_server() as server:
+        settings = desk_settings(tmp_path, side_of(server))
+
+        async def open_and_wait() -> None:
+            async with open_desk(settings):
+                await anyio.sleep_forever()
+
+        await cancelled_after(turns, open_and_wait)
+        while True:
+            try:
+                async with open_desk(settings) as desk:
+                    await (await desk.place(DEMO, BUY)).filled()
+            except (
+                AuditUnavailable
+            ) as error:  # a thread that was left behind gives its lock up as soon as it is through
+                assert "this process" in str(error)  # noqa: PT017
+                await anyio.lowlevel.checkpoint()
+            else:
+                return
 
 
 async def test_an_authorisation_that_is_cancelled_at_any_turn_can_be_had_again() -> None:
