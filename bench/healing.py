@@ -14,6 +14,7 @@ import argparse
 import itertools
 import random
 import statistics
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -25,6 +26,8 @@ from typing import Any
 
 import anyio
 import anyio.abc
+import orjson
+from anyio.streams.buffered import BufferedByteReceiveStream
 
 from anyctrader.fake import ExchangeSettings, FakeServer, ServerSettings, faults
 from anyctrader.fake.exchange_settings import Delays
@@ -60,16 +63,19 @@ class Relay:
 
     Attributes:
         port: where it listens.
+        links: how many have connected.
         left_s: when chunks of the client's came by, before they were delayed.
     """
 
     target: int
     jitter_s: float
     port: int = 0
+    links: int = 0
     left_s: list[float] = field(default_factory=list)
     chance: random.Random = field(default_factory=lambda: random.Random(1))
 
     async def serve(self, near: anyio.abc.SocketStream) -> None:
+        self.links += 1
         try:
             async with near, await anyio.connect_tcp("127.0.0.1", self.target) as far:
                 async with anyio.create_task_group() as tasks:
@@ -100,8 +106,8 @@ class Relay:
 
 
 @asynccontextmanager
-async def behind_a_relay(server: FakeServer, jitter_s: float) -> AsyncIterator[Relay]:
-    relay = Relay(server.port, jitter_s)
+async def behind_a_relay(target: int, jitter_s: float) -> AsyncIterator[Relay]:
+    relay = Relay(target, jitter_s)
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
         relay.port = listener.extra(anyio.abc.SocketAttribute.local_port)
         tasks.start_soon(listener.serve, relay.serve)
@@ -123,7 +129,7 @@ def credentials_of(server: FakeServer) -> Credentials:
 async def a_session(
     settings: ServerSettings, *, jitter_s: float = 0.0, timings: Timings | None = None
 ) -> AsyncIterator[tuple[FakeServer, Relay, Session]]:
-    async with FakeServer(settings) as server, behind_a_relay(server, jitter_s) as relay:
+    async with FakeServer(settings) as server, behind_a_relay(server.port, jitter_s) as relay:
         async with connect(
             DEMO,
             credentials_of(server),
@@ -172,11 +178,31 @@ async def saturated(name: str, kind: str, budget: int, seconds: float) -> None:
 
 async def silences(seconds: float) -> None:
     real = Timings()
-    timings = replace(real, heartbeat_s=real.heartbeat_s * SCALE, watchdog_s=real.watchdog_s * SCALE)
+    timings = replace(real, heartbeat_s=real.heartbeat_s * SCALE)
     phases: dict[str, tuple[float, float]] = {}
-    server_settings = ServerSettings(oauth_port=None)
-    async with a_session(server_settings, jitter_s=JITTER_S, timings=timings) as (server, relay, session):
-        account = await session.authorize(server.account_id)
+    # A process of its own: 14,000 bars are a second's work for it, and that second is not the client's.
+    command = [sys.executable, "-m", "anyctrader.scripts.main", "fake", "--speed", "3600"]
+    async with await anyio.open_process(command, stderr=None) as process:
+        assert process.stdout is not None
+        ready = orjson.loads(await BufferedByteReceiveStream(process.stdout).receive_until(b"\n", 100_000))
+        async with behind_a_relay(ready["port"], JITTER_S) as relay:
+            await _silences(ready, relay, timings, phases, seconds)
+        process.terminate()
+
+
+async def _silences(
+    ready: dict[str, Any], relay: Relay, timings: Timings, phases: dict[str, tuple[float, float]], seconds: float
+) -> None:
+    credentials = Credentials(
+        DEMO,
+        client_id=ready["client_id"],
+        client_secret=ready["client_secret"],
+        access_token=ready["access_token"],
+    )
+    async with connect(
+        DEMO, credentials, host="127.0.0.1", port=relay.port, ca_file=ready["ca_file"], timings=timings
+    ) as session:
+        account = await session.authorize(ready["accounts"][0]["ctidTraderAccountId"])
         each_s = seconds / 5
 
         async def phase(name: str, work: Callable[[], Any]) -> None:
@@ -195,7 +221,7 @@ async def silences(seconds: float) -> None:
 
         async def full_queue() -> None:
             async def ask() -> None:
-                now_ms = server.now_ms
+                now_ms = time.time_ns() // 1_000_000
                 request = oa.ProtoOADealListReq(fromTimestamp=now_ms - 1000, toTimestamp=now_ms)
                 await account.request(request, timeout_s=60)
 
@@ -205,16 +231,11 @@ async def silences(seconds: float) -> None:
 
         async def stalled() -> None:
             async with account.spots("EURUSD", policy=EVERY):
-                price = 100_000
-                while True:  # nobody takes them
-                    for _ in range(200):
-                        price += 1
-                        server.set_price(EURUSD, bid=price, ask=price + 10)
-                    await anyio.sleep(0.01)
+                await anyio.sleep_forever()  # nobody takes them
 
         async def large() -> None:
             while True:
-                now_ms = server.now_ms
+                now_ms = time.time_ns() // 1_000_000
                 request = oa.ProtoOAGetTrendbarsReq(
                     fromTimestamp=now_ms - 3_000_000_000,
                     toTimestamp=now_ms,
@@ -244,10 +265,7 @@ async def silences(seconds: float) -> None:
                 f"silence, {name}: at most {gap_s:.2f} s of {limit_s:g} s (heartbeat after {timings.heartbeat_s:g} s)"
             )
         whole = max(later - earlier for earlier, later in itertools.pairwise(marks))
-        print(
-            f"silence, the whole run: at most {whole:.2f} s of {limit_s:g} s, links used: "
-            f"{server.seen.names().count('connected')}"
-        )
+        print(f"silence, the whole run: at most {whole:.2f} s of {limit_s:g} s, links used: {relay.links}")
 
 
 # Coming back

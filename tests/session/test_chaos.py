@@ -243,6 +243,9 @@ async def once(side: Ground, kind: str) -> None:
         case "duplicate":
             with injected(side, faults.Duplicate()):
                 await anyio.sleep(short_s)
+        case "reorder":
+            with injected(side, faults.Reorder()):
+                await anyio.sleep(short_s)
         case "maintenance":
             with injected(side, faults.Maintenance(end_s=server.now_ms // 1000 + 1)):
                 server.drop_clients()
@@ -270,6 +273,7 @@ KINDS = (
     "garbage",
     "oversize",
     "duplicate",
+    "reorder",
     "maintenance",
     "rate refusal",
     "TLS refused",
