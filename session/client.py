@@ -173,9 +173,12 @@ class Session:
             except NotSent as error:
                 if link.over is None or clock.now_s() >= by_s:
                     raise refusal or error from None  # what the server said of it tells more than that time ran out
-            except LocalProtocolError:
-                if not self._supervisor.is_lost(account_id):
+            except LocalProtocolError as error:
+                if not self._supervisor.keeps(account_id):
                     raise
+                # The account's session had ended when it was to leave; by now it may be back.
+                if clock.now_s() >= by_s:
+                    raise NotSent(f"{message.name} did not leave: {error}") from error
 
     async def trade(
         self, intent: Intent, *, timeout_s: float | None = None, on_sent: Callable[[int, str], None] | None = None
@@ -203,7 +206,7 @@ class Session:
             self.review(account_of(payload))
             raise
         except LocalProtocolError as error:
-            if self._supervisor.is_lost(account_of(payload)):
+            if self._supervisor.keeps(account_of(payload)):
                 raise NotSent(f"{type(payload).__name__} did not leave: {error}") from error
             raise
         finally:

@@ -171,9 +171,9 @@ class Supervisor:
             raise NotSent(f"{name} did not leave: account {account_id} is not restored just now")
         return self.link
 
-    def is_lost(self, account_id: int | None) -> bool:
-        """Whether an account is kept authorised, and just now is not."""
-        return account_id in self.accounts and account_id not in self._roster.usable
+    def keeps(self, account_id: int | None) -> bool:
+        """Whether an account is kept authorised: where it is not just now, it will be."""
+        return account_id in self._roster.accounts
 
     def not_ready(self, name: str) -> NotSent:
         """What a request is told that does not leave."""

@@ -26,7 +26,7 @@ from anyctrader.session import (
     connect,
     open_connection_log,
 )
-from anyctrader.wire import Message, ProtobufCodec, encode_frame
+from anyctrader.wire import LocalProtocolError, Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 
 from .peer import Answer, Peer, listening
@@ -164,6 +164,33 @@ async def placed(desk: Any) -> Any:
             return await desk.place(DEMO, BUY)
         except NotSent:
             await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("trades", [False, True], ids=["a read", "an order"])
+async def test_what_met_a_lost_account_that_is_back_by_now_is_asked_again_or_was_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trades: bool
+) -> None:
+    async with a_desk(tmp_path) as (_server, desk):
+        account, link = desk.account(DEMO), desk.session(DEMO).link
+        await (await desk.place(DEMO, BUY)).filled()
+        assert link is not None
+        request, asked = link.request, list[str]()
+
+        async def lost_for_a_moment(payload: Any, **more: Any) -> Any:
+            asked.append(type(payload).__name__)
+            if len(asked) == 1:
+                await anyio.lowlevel.checkpoint()
+                raise LocalProtocolError(f"{asked[0]} needs its account authorised; it is logged out")
+            return await request(payload, **more)
+
+        monkeypatch.setattr(link, "request", lost_for_a_moment)
+        if trades:
+            with pytest.raises(NotSent, match="logged out"):
+                await desk.place(DEMO, BUY)
+            assert asked == ["ProtoOANewOrderReq"]  # nothing that trades is repeated
+        else:
+            assert (await account.request(TRADER)).trader.traderLogin == account.trader_login
+            assert asked == ["ProtoOATraderReq"] * 2
 
 
 async def test_an_account_that_is_lost_as_soon_as_it_is_there_costs_the_link_in_the_end(tmp_path: Path) -> None:
