@@ -136,7 +136,8 @@ class Stream:
 class Firehose:
     """The prebuilt stream, and one thread a connection."""
 
-    def __init__(self, events: int, *, each: bool, codec: ProtobufCodec | JsonCodec) -> None:
+    def __init__(self, events: int, *, each: bool, codec: ProtobufCodec | JsonCodec, times: int = 1) -> None:
+        self.times = times
         self.codec = codec
         self.each = each
         self.frames = [encode_frame(codec.encode(Message(event))) for event in spot_events(events)]
@@ -172,7 +173,8 @@ class Firehose:
             stream.write(encode_frame(self.codec.encode(Message(payload, message.client_msg_id))))
         if message.name == "ProtoOASubscribeSpotsReq":
             stream.flush()
-            self.pour(stream)
+            for _ in range(self.times):
+                self.pour(stream)
 
     def pour(self, stream: Stream) -> None:
         if self.each:
@@ -194,10 +196,10 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=300_000)
     parser.add_argument("--each", action="store_true")
     parser.add_argument("--codec", choices=("protobuf", "json"), default="protobuf")
+    parser.add_argument("--times", type=int, default=1, help="how often the stream is sent, one behind the other")
     options = parser.parse_args()
-    hose = Firehose(
-        options.events, each=options.each, codec=JsonCodec() if options.codec == "json" else ProtobufCodec()
-    )
+    codec = JsonCodec() if options.codec == "json" else ProtobufCodec()
+    hose = Firehose(options.events, each=options.each, codec=codec, times=options.times)
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)

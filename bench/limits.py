@@ -4,7 +4,8 @@
 
 Each shape parses envelope and payload of every event with protobuf's C runtime and touches the prices. Shapes:
 `blocking` (blocking socket), `asyncio` (a protocol with a callback), `anyio` (`receive()` of its TLS stream); and for
-requests `blocking-one`, `asyncio-one` (one at a time), `asyncio-many` (64 in flight).
+requests `blocking-one`, `asyncio-one` (one at a time), `asyncio-many` (64 in flight), `anyio-one` (one at a time on
+anyio's own TLS stream, no tasks); `history`: a reply of 5,000 bars, parsed.
 """
 
 from __future__ import annotations
@@ -200,6 +201,42 @@ def asyncio_many(port: int, ca_file: str, events: int) -> dict[str, float]:
     return asyncio.run(run())
 
 
+def anyio_one(port: int, ca_file: str, events: int) -> dict[str, float]:
+    async def run() -> dict[str, float]:
+        stream = await anyio.connect_tcp("127.0.0.1", port, ssl_context=context(ca_file))
+        took = []
+        for n in range(events):
+            started = time.perf_counter()
+            await stream.send(_version(str(n)))
+            data = await stream.receive()
+            envelope = oa.ProtoMessage.FromString(data[4:])
+            oa.ProtoOAVersionRes.FromString(envelope.payload)
+            took.append(time.perf_counter() - started)
+        await anyio.aclose_forcefully(stream)
+        return {"seconds": sum(took), "median_us": statistics.median(took) * 1e6}
+
+    return anyio.run(run)
+
+
+def history(port: int, ca_file: str, events: int) -> dict[str, float]:
+    """The reply is read whole; what is timed is the parse of envelope and payload, and that alone."""
+    request = encode_frame(
+        _CODEC.encode(Message(oa.ProtoOAGetTrendbarsReq(ctidTraderAccountId=1, period=1, symbolId=1)))
+    )
+    raw = socket.create_connection(("127.0.0.1", port))
+    with context(ca_file).wrap_socket(raw, server_hostname="127.0.0.1") as tls:
+        tls.sendall(request)
+        data = b""
+        while len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], "big"):
+            data += tls.recv(65_536)
+    body, took = data[4:], []
+    for _ in range(events):
+        started = time.perf_counter()
+        oa.ProtoOAGetTrendbarsRes.FromString(oa.ProtoMessage.FromString(body).payload)
+        took.append(time.perf_counter() - started)
+    return {"seconds": sum(took), "median_us": statistics.median(took) * 1e6}
+
+
 SHAPES: dict[str, Any] = {
     "blocking": blocking,
     "asyncio": with_asyncio,
@@ -207,6 +244,8 @@ SHAPES: dict[str, Any] = {
     "blocking-one": blocking_one,
     "asyncio-one": asyncio_one,
     "asyncio-many": asyncio_many,
+    "anyio-one": anyio_one,
+    "history": history,
 }
 
 

@@ -3,20 +3,24 @@
     python bench/ours.py SHAPE --port N --ca-file F --events N [--backend asyncio|uvloop|trio] [--codec ...]
 
 `quotes`: an `async for` over `account.spots(..., policy=EVERY)`, both sides read of each; `one`, `many`: version
-requests one at a time, and 64 in flight, throttle out of the way; `history`: a reply of 5,000 bars.
+requests one at a time, and 64 in flight, throttle out of the way; `history`: a reply of 5,000 bars, decoded;
+`memory`: what a long stream of quotes leaves behind.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 
 import anyio
 
 from anyctrader.session import EVERY, Credentials, Environment, Rates, Session, connect
+from anyctrader.wire import Connection, Message, ProtobufCodec, Role, encode_frame
 from anyctrader.wire import messages as oa
 
 ACCOUNT = 1_000_001
@@ -60,17 +64,36 @@ async def many(session: Session, events: int) -> dict[str, float]:
 
 
 async def history(session: Session, events: int) -> dict[str, float]:
+    """What is timed is our own decoding of the reply: from the frame's bytes to the message that a caller gets."""
     account = await session.authorize(ACCOUNT)
-    request = oa.ProtoOAGetTrendbarsReq(period=1, symbolId=1)
+    bars = await account.request(oa.ProtoOAGetTrendbarsReq(period=1, symbolId=1))
+    frame = encode_frame(ProtobufCodec().encode(Message(bars)))
     took = []
     for _ in range(events):
+        connection = Connection(Role.CLIENT, ProtobufCodec())
         started = time.perf_counter()
-        await account.request(request)
+        connection.receive_data(frame)
         took.append(time.perf_counter() - started)
     return {"seconds": sum(took), "median_us": statistics.median(took) * 1e6}
 
 
-SHAPES: dict[str, Any] = {"quotes": quotes, "one": one, "many": many, "history": history}
+async def memory(session: Session, events: int) -> dict[str, float]:
+    """Resident memory after each tenth of the events, MB; the first tenth warms up."""
+    account = await session.authorize(ACCOUNT)
+    rss: list[float] = []
+    left = events
+    async with account.spots("EURUSD", policy=EVERY) as spots:
+        async for _ in spots:
+            left -= 1
+            if not left % (events // 10):
+                pages = int(Path("/proc/self/statm").read_text().split()[1])  # noqa: ASYNC240 - no disk is behind it
+                rss.append(round(pages * resource.getpagesize() / 1e6, 1))
+            if not left:
+                break
+    return {"seconds": 0.0, "rss_mb": rss[0], "grown_mb": round(rss[-1] - rss[0], 1)}
+
+
+SHAPES: dict[str, Any] = {"quotes": quotes, "one": one, "many": many, "history": history, "memory": memory}
 
 
 async def run(options: argparse.Namespace) -> dict[str, float]:

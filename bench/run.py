@@ -1,45 +1,80 @@
-"""Runs the benchmarks in interleaved rounds and prints their medians, with ratios to the limit of this machine.
+"""Runs the benchmarks in interleaved rounds and prints their medians, with ratios, as the tables of README.md.
 
-    python bench/run.py [--rounds 5] [--events 300000]
+    python bench/run.py [--rounds 5] [--events 300000] [--only quotes requests history import memory]
 
 Each client is a process of its own, against one firehose server in another. The rounds are interleaved, because these
-figures are worth only as much as their ratios: a machine's speed drifts within a minute.
+figures are worth only as much as their ratios: a machine's speed drifts within a minute. The official SDK is measured
+where the tests have made its virtual environments (`make test` does).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+PINNED = HERE.parent / ".venv-sdk" / "bin" / "python"
+NEWEST = HERE.parent / ".venv-sdk-new" / "bin" / "python"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One client: what it is called, its script with arguments, its Python, and which firehose it drinks from."""
+
+    name: str
+    command: tuple[str, ...]
+    python: Path = Path(sys.executable)
+    server: str = "protobuf"
+
+
+def ours(shape: str, *, trio: bool = True) -> tuple[Row, ...]:
+    backends = ("asyncio", "uvloop", "trio") if trio else ("asyncio",)
+    return tuple(Row(f"anyctrader, {name}", ("ours.py", shape, "--backend", name)) for name in backends)
+
+
 QUOTES = (
-    ("limit: blocking socket and parse", ("limits.py", "blocking")),
-    ("bare asyncio protocol and parse", ("limits.py", "asyncio")),
-    ("bare anyio receive() and parse", ("limits.py", "anyio")),
-    ("anyctrader, asyncio", ("ours.py", "quotes")),
-    ("anyctrader, uvloop", ("ours.py", "quotes", "--backend", "uvloop")),
-    ("anyctrader, trio", ("ours.py", "quotes", "--backend", "trio")),
+    Row("limit: blocking socket and parse", ("limits.py", "blocking")),
+    Row("bare asyncio protocol and parse", ("limits.py", "asyncio")),
+    Row("bare anyio receive() and parse", ("limits.py", "anyio")),
+    *ours("quotes"),
+    Row("anyctrader, JSON, asyncio", ("ours.py", "quotes", "--codec", "json"), server="json"),
+    Row("official SDK, newest dependencies", ("sdk.py", "quotes"), NEWEST),
+    Row("official SDK, as pinned", ("sdk.py", "quotes"), PINNED),
 )
 MANY = (
-    ("bare asyncio protocol", ("limits.py", "asyncio-many")),
-    ("anyctrader, asyncio", ("ours.py", "many")),
-    ("anyctrader, uvloop", ("ours.py", "many", "--backend", "uvloop")),
-    ("anyctrader, trio", ("ours.py", "many", "--backend", "trio")),
+    Row("bare asyncio protocol", ("limits.py", "asyncio-many")),
+    *ours("many"),
+    Row("anyctrader, JSON, asyncio", ("ours.py", "many", "--codec", "json"), server="json"),
+    Row("official SDK, newest, no throttle", ("sdk.py", "many"), NEWEST),
+    Row("official SDK, as pinned, no throttle", ("sdk.py", "many"), PINNED),
 )
 ONE = (
-    ("blocking socket", ("limits.py", "blocking-one")),
-    ("bare asyncio protocol", ("limits.py", "asyncio-one")),
-    ("anyctrader, asyncio", ("ours.py", "one")),
-    ("anyctrader, uvloop", ("ours.py", "one", "--backend", "uvloop")),
-    ("anyctrader, trio", ("ours.py", "one", "--backend", "trio")),
+    Row("bare asyncio protocol", ("limits.py", "asyncio-one")),
+    Row("blocking socket", ("limits.py", "blocking-one")),
+    Row("bare anyio stream, no tasks", ("limits.py", "anyio-one")),
+    *ours("one"),
+    Row("official SDK, newest, no throttle", ("sdk.py", "one"), NEWEST),
+    Row("official SDK, as pinned, no throttle", ("sdk.py", "one"), PINNED),
 )
+HISTORY = (Row("bare parse of 5,000 bars", ("limits.py", "history")), *ours("history", trio=False))
+IMPORT = (
+    Row("anyio and protobuf", ("importing.py", "base")),
+    Row("anyctrader.session", ("importing.py", "ours")),
+    Row("what connect() needs", ("importing.py", "connect")),
+    Row("what open_desk() needs", ("importing.py", "desk")),
+    Row("pydantic-settings, which load_settings() needs", ("importing.py", "settings")),
+)
+MEMORY = ours("memory")
 
 
 @contextmanager
@@ -54,48 +89,102 @@ def firehose(events: int, *more: str) -> Iterator[dict[str, Any]]:
             server.stdin.close()
 
 
-def measure(command: tuple[str, ...], server: dict[str, Any], events: int) -> dict[str, float]:
-    script, *arguments = command
-    where = ["--port", str(server["port"]), "--ca-file", server["ca_file"], "--events", str(events)]
-    done = subprocess.run(
-        [sys.executable, str(HERE / script), *arguments, *where],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+def measure(row: Row, servers: dict[str, dict[str, Any]], events: int) -> dict[str, float]:
+    script, *arguments = row.command
+    if servers:
+        server = servers[row.server]
+        arguments += ["--port", str(server["port"]), "--ca-file", server["ca_file"], "--events", str(events)]
+    command = [str(row.python), str(HERE / script), *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
-    row: dict[str, float] = json.loads(done.stdout)
-    return row
+    taken: dict[str, float] = json.loads(done.stdout)
+    return taken
 
 
-def table(title: str, rows: tuple[Any, ...], server: dict[str, Any], *, events: int, rounds: int, figure: str) -> None:
-    taken: dict[str, list[float]] = {name: [] for name, _ in rows}
+def rounds_of(
+    rows: Sequence[Row], servers: dict[str, dict[str, Any]], *, events: int, rounds: int
+) -> dict[str, list[dict[str, float]]]:
+    there = [row for row in rows if row.python.exists()]
+    taken: dict[str, list[dict[str, float]]] = {row.name: [] for row in there}
     for _ in range(rounds):
-        for name, command in rows:
-            row = measure(command, server, events)
-            taken[name].append(row["events"] / row["seconds"] if figure == "per_s" else row[figure])
-    print(f"\n{title}\n")
-    print(f"| | {'a second' if figure == 'per_s' else 'µs, median'} | of the first row |\n|---|---:|---:|")
-    first = statistics.median(taken[rows[0][0]])
-    for name, _ in rows:
-        median = statistics.median(taken[name])
-        print(f"| {name} | {median:,.0f} | {median / first:.2f} |", flush=True)
+        for row in there:
+            taken[row.name].append(measure(row, servers, events))
+    return taken
+
+
+def compare(
+    title: str, unit: str, taken: dict[str, list[dict[str, float]]], figure: str = "median_us", scale: float = 1.0
+) -> None:
+    """Prints a table: each row's median, and the median of its ratios to the first row of the same round."""
+    figures = {
+        name: [row["events"] / row["seconds"] if figure == "per_s" else row[figure] * scale for row in rows]
+        for name, rows in taken.items()
+    }
+    first = next(iter(figures.values()))
+    print(f"\n### {title}\n\n| | {unit} | of the first row |\n|---|---:|---:|")
+    for name, values in figures.items():
+        ratio = statistics.median(value / base for value, base in zip(values, first, strict=True))
+        print(f"| {name} | {statistics.median(values):,.0f} | {ratio:.2f} |", flush=True)
+
+
+def quotes(events: int, rounds: int) -> None:
+    for title, more in (("Quotes, packed", ()), ("Quotes, a TLS record each", ("--each",))):
+        with both_flavours(events, *more) as servers:
+            compare(title, "a second", rounds_of(QUOTES, servers, events=events, rounds=rounds), "per_s")
+
+
+def requests(events: int, rounds: int) -> None:
+    with both_flavours(1) as servers:
+        compare("Requests, 64 in flight", "a second", rounds_of(MANY, servers, events=20_000, rounds=rounds), "per_s")
+        compare("Requests, one at a time", "µs, median", rounds_of(ONE, servers, events=2_000, rounds=rounds))
+        if PINNED.exists():
+            shipped = measure(Row("", ("sdk.py", "shipped"), PINNED), servers, 5)["median_us"]
+            print(f"\nThe SDK as it comes, its throttle in: {shipped:,.0f} µs, median of 5.")
+
+
+def history(events: int, rounds: int) -> None:
+    with both_flavours(1) as servers:
+        compare("A reply of 5,000 bars", "µs, median", rounds_of(HISTORY, servers, events=200, rounds=rounds))
+
+
+def importing(events: int, rounds: int) -> None:
+    taken = rounds_of(IMPORT, {}, events=1, rounds=3 * rounds)
+    compare("Import", "ms, median", taken, "seconds", 1000.0)
+
+
+def memory(events: int, rounds: int) -> None:
+    million = 1_000_000
+    with firehose(million, "--times", "10") as server:
+        print("\n### Memory over 10 million quotes\n\n| | MB after the first million | more after the tenth, MB |")
+        print("|---|---:|---:|")
+        for row in MEMORY:
+            taken = measure(row, {"protobuf": server}, 10 * million)
+            print(f"| {row.name} | {taken['rss_mb']:.1f} | {taken['grown_mb']:.1f} |", flush=True)
+
+
+@contextmanager
+def both_flavours(events: int, *more: str) -> Iterator[dict[str, dict[str, Any]]]:
+    with ExitStack() as stack:
+        yield {
+            "protobuf": stack.enter_context(firehose(events, *more)),
+            "json": stack.enter_context(firehose(events, *more, "--codec", "json")),
+        }
+
+
+PARTS = {"quotes": quotes, "requests": requests, "history": history, "import": importing, "memory": memory}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--events", type=int, default=300_000)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     options = parser.parse_args()
-    events, rounds = options.events, options.rounds
-    with firehose(events) as server:
-        table("Quotes, packed", QUOTES, server, events=events, rounds=rounds, figure="per_s")
-        table("Requests, 64 in flight", MANY, server, events=20_000, rounds=rounds, figure="per_s")
-        table("Requests, one at a time", ONE, server, events=2_000, rounds=rounds, figure="median_us")
-    with firehose(events, "--each") as server:
-        table("Quotes, a TLS record each", QUOTES, server, events=events, rounds=rounds, figure="per_s")
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("anyio", "protobuf", "orjson", "uvloop", "trio"))
+    print(f"Python {platform.python_version()}, {platform.machine()}, {libraries}; {options.rounds} rounds")
+    for name in options.only:
+        PARTS[name](options.events, options.rounds)
 
 
 if __name__ == "__main__":

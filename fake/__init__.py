@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import faults
     from .accounts import AccountSettings
+    from .agenda import Clock
     from .blocking import BlockingServer, blocking_server
     from .certificates import WrongCertificate
     from .clients import Client, Frame
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from .exchange_settings import Delays
     from .observations import Observations, Seen
     from .registration import shared_directory
+    from .scenario import ScenarioError, load_scenario
     from .server import FakeServer, FakeServerFailed, StrictnessViolated
     from .settings import AnswerVariants, Host, Limits, ServerSettings, Timing
+    from .steps import Step, StepError
     from .tokens import Application, Directory, Grant, TokenPolicy, TokenScope
     from .variants import Variants
 
@@ -31,6 +34,7 @@ __all__ = [
     "Application",
     "BlockingServer",
     "Client",
+    "Clock",
     "Delays",
     "Directory",
     "Exchange",
@@ -42,8 +46,11 @@ __all__ = [
     "Host",
     "Limits",
     "Observations",
+    "ScenarioError",
     "Seen",
     "ServerSettings",
+    "Step",
+    "StepError",
     "StrictnessViolated",
     "Timing",
     "TokenPolicy",
@@ -52,12 +59,14 @@ __all__ = [
     "WrongCertificate",
     "blocking_server",
     "faults",
+    "load_scenario",
     "shared_directory",
 ]
 
 _HOMES = MappingProxyType(
     {
         "accounts": ("AccountSettings",),
+        "agenda": ("Clock",),
         "blocking": ("BlockingServer", "blocking_server"),
         "certificates": ("WrongCertificate",),
         "clients": ("Client", "Frame"),
@@ -65,8 +74,10 @@ _HOMES = MappingProxyType(
         "exchange_settings": ("Delays",),
         "observations": ("Observations", "Seen"),
         "registration": ("shared_directory",),
+        "scenario": ("ScenarioError", "load_scenario"),
         "server": ("FakeServer", "FakeServerFailed", "StrictnessViolated"),
         "settings": ("AnswerVariants", "Host", "Limits", "ServerSettings", "Timing"),
+        "steps": ("Step", "StepError"),
         "tokens": ("Application", "Directory", "Grant", "TokenPolicy", "TokenScope"),
         "variants": ("Variants",),
     }

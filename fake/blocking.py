@@ -37,6 +37,7 @@ class BlockingServer:
         self.port = server.port
         self.json_port = server.json_port
         self.oauth_url = server.oauth_url
+        self.control_port = server.control_port
         self.ca_file = server.ca_file
         self.client_id = server.client_id
         self.client_secret = server.client_secret

@@ -75,6 +75,9 @@ class Charts:
             period=req.period,
             symbolId=req.symbolId,
             trendbar=rows,
+            # Deprecated (docs/protocol.md section 12), but clients with a schema of before cannot read an answer
+            # without it: there it is required.
+            timestamp=to_ms,
         )
         if variants.bars_have_more:
             res.hasMore = cut

@@ -95,6 +95,7 @@ class Client:
         clock: the next look at how long it has been silent.
         connected_s: event loop's clock at the end of the handshake; likewise the last frame heard (`heard_s`) and
             the last bytes sent (`spoke_s`).
+        waiting_bytes: what it has not taken yet.
         held_until_s: no frame that keeps its place leaves before this; `held_frames` are waiting for it.
     """
 
@@ -120,7 +121,7 @@ class Client:
         self.clock: Timer | None = None
         self._closing_s = closing_s
         self._outbox: deque[bytes] = deque()
-        self._waiting_bytes = 0
+        self.waiting_bytes = 0
         self._most_bytes = limits.outbox_bytes
         self._more = anyio.Event()
 
@@ -147,10 +148,10 @@ class Client:
         if self.closing is not None:
             return
         self._outbox.append(data)
-        self._waiting_bytes += len(data)
+        self.waiting_bytes += len(data)
         self.spoke_s = now_s
-        if self._waiting_bytes > self._most_bytes:
-            self.drop(f"it does not read: {self._waiting_bytes} bytes are waiting for it")
+        if self.waiting_bytes > self._most_bytes:
+            self.drop(f"it does not read: {self.waiting_bytes} bytes are waiting for it")
         else:
             self._more.set()
 
@@ -175,7 +176,7 @@ class Client:
                 data = self._outbox.popleft() if len(self._outbox) == 1 else b"".join(self._outbox)
                 self._outbox.clear()
                 await stream.send(data)
-                self._waiting_bytes -= len(data)
+                self.waiting_bytes -= len(data)
             if self.closing is not None:
                 return
             self._more = anyio.Event()

@@ -27,6 +27,17 @@ class Controls:
     _board: Switchboard
     _application: Application
 
+    # Time
+
+    def pass_time(self, seconds: float) -> None:
+        """Moves a held clock on (`ServerSettings.clock`): ticks, fills, heartbeats and steps come as they fall due.
+
+        Raises:
+            RuntimeError: the clock runs by itself.
+            ValueError: time does not go back.
+        """
+        self._board.agenda.pass_time(seconds)
+
     # Tokens and sessions
 
     def grant(

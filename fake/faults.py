@@ -291,6 +291,8 @@ class Blocked(Fault):
     """
 
     def __init__(self, request: Any = None, *, retry_after_s: int = 1, times: int | None = None) -> None:
+        if times is not None and times < 1:
+            raise ValueError(f"times is {times}; a fault that never strikes is none")
         self._payload_type = None if request is None else oa.payload_type_of(request)
         self._retry_after_s = retry_after_s
         self._left = times

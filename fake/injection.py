@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..wire import messages as oa
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
@@ -59,7 +61,8 @@ class OutgoingFrame:
 
 
 Which = str | Callable[[OutgoingFrame], bool] | None
-"""Which frames a fault is about: those of a message's name, those that pass a test, or all."""
+"""Which frames a fault is about: those of a message's name, those that pass a test, or all. Behind a name may stand the
+type of an execution event: `ProtoOAExecutionEvent:ORDER_FILLED`."""
 
 
 class Fault:
@@ -99,7 +102,12 @@ def fits(which: Which, frame: OutgoingFrame) -> bool:
     """Whether a frame is one of these."""
     if which is None:
         return True
-    return frame.name == which if isinstance(which, str) else which(frame)
+    if not isinstance(which, str):
+        return which(frame)
+    name, colon, kind = which.partition(":")
+    if frame.name != name:
+        return False
+    return not colon or frame.payload.executionType == oa.ProtoOAExecutionType[kind]
 
 
 class Injection:
@@ -128,6 +136,10 @@ class Faults:
 
     def __init__(self) -> None:
         self._injections: list[Injection] = []
+
+    def __bool__(self) -> bool:
+        """Whether any is at work."""
+        return bool(self._injections)
 
     @property
     def active(self) -> tuple[Fault, ...]:

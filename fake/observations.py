@@ -56,6 +56,7 @@ class Observations:
         self._kept: deque[Seen] = deque(maxlen=size)
         self._total = 0
         self._more = anyio.Event()
+        self._watching: list[Callable[[Seen], None]] = []
 
     def __iter__(self) -> Iterator[Seen]:
         return iter(tuple(self._kept))
@@ -76,8 +77,20 @@ class Observations:
         """Records it and wakes whoever waits."""
         self._kept.append(seen)
         self._total += 1
+        for watcher in tuple(self._watching):
+            watcher(seen)
         self._more.set()
         self._more = anyio.Event()
+
+    def watch(self, watcher: Callable[[Seen], None]) -> Callable[[], None]:
+        """Has a function called with each new thing as it is seen, before it is answered; the result ends that."""
+        self._watching.append(watcher)
+
+        def forget() -> None:
+            if watcher in self._watching:
+                self._watching.remove(watcher)
+
+        return forget
 
     async def wait_for(
         self,

@@ -36,7 +36,7 @@ class ServerFactory(Protocol):
 
 @pytest.fixture
 def ctrader_server_settings() -> ServerSettings:
-    """What `ctrader_server` is started with: override it for other settings. Strict, answers without delay."""
+    """What the servers are started with: override it for other settings. Strict, answers without delay."""
     from .settings import ServerSettings, Timing  # not before a test asks: see the package's own text
 
     return ServerSettings(timing=Timing.instant(), strict=True)
@@ -52,14 +52,17 @@ async def ctrader_server(anyio_backend: object, ctrader_server_settings: ServerS
 
 
 @pytest.fixture
-async def ctrader_servers(anyio_backend: object) -> AsyncIterator[ServerFactory]:
-    """A factory for several, such as a demo and a live one."""
+async def ctrader_servers(
+    anyio_backend: object, ctrader_server_settings: ServerSettings
+) -> AsyncIterator[ServerFactory]:
+    """A factory for several, such as a demo and a live one; without settings they are as `ctrader_server` is."""
     from .server import FakeServer
 
     async with AsyncExitStack() as stack:
 
         async def start(settings: ServerSettings | None = None, *, directory: Directory | None = None) -> FakeServer:
-            return await stack.enter_async_context(FakeServer(settings, directory=directory))
+            server = FakeServer(settings if settings is not None else ctrader_server_settings, directory=directory)
+            return await stack.enter_async_context(server)
 
         yield start
 

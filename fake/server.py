@@ -18,9 +18,11 @@ from ..wire import JsonCodec, ProtobufCodec
 from ..wire.framing import Delimiting, framing_of
 from .answers import Answers
 from .certificates import Certificates
+from .control_port import ControlPort
 from .controls import Controls
 from .links import Flavour, Links
 from .oauth import OAuthPages
+from .performance import Performance
 from .registration import USER_ID, default_grant, register_accounts, shared_directory
 from .settings import ServerSettings
 from .switchboard import Switchboard
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from .exchange import Exchange
     from .injection import Faults
     from .observations import Observations, Seen
+    from .steps import Step
     from .tokens import Application, Directory, Grant, ListedAccount
 
 __all__ = ["FakeServer", "FakeServerFailed", "StrictnessViolated"]
@@ -99,6 +102,11 @@ class FakeServer(Controls):
         """Where the OAuth pages are, such as `http://127.0.0.1:40000`; None where there are none."""
         port = self._ports.get("oauth")
         return None if port is None else f"http://{self.settings.bind}:{port}"
+
+    @property
+    def control_port(self) -> int | None:
+        """Where steps are taken while it runs, on 127.0.0.1 (see `control_port.ControlPort`); None for nowhere."""
+        return self._ports.get("control")
 
     @property
     def ca_file(self) -> Path:
@@ -170,6 +178,11 @@ class FakeServer(Controls):
         return tuple(self._board.violations)
 
     @property
+    def failures(self) -> tuple[Exception, ...]:
+        """The fake server's own failures, steps that could not be done among them; the newest thousand."""
+        return tuple(self._board.failures)
+
+    @property
     def now_ms(self) -> int:
         """The server's time of day, ms since the epoch."""
         return self._board.agenda.now_ms()
@@ -189,6 +202,17 @@ class FakeServer(Controls):
             TimeoutError: they have not, in `timeout_s` seconds.
         """
         return await self.seen.wait_for(wanted, count=count, client=client, since=since, timeout_s=timeout_s)
+
+    def play(self, *steps: Step) -> Performance:
+        """Lets things happen, now or when their time comes: faults, prices, losses of sessions.
+
+        Returns:
+            The performance; `stop()`, or the end of its `with` block, ends what lasts and what has not begun.
+
+        Raises:
+            StepError: a step makes no sense; none is played.
+        """
+        return Performance(self, steps, agenda=self._board.agenda, failed=self._board.failed)
 
     def check(self) -> None:
         """Holds clients to what the real server takes, and the fake to its own word.
@@ -253,17 +277,22 @@ class FakeServer(Controls):
                 errors=settings.variants.oauth_errors,
             )
             listeners["oauth"] = (settings.oauth_port, pages.serve)
+        if settings.control_port is not None:
+            listeners["control"] = (settings.control_port, ControlPort(self).serve)
         open_listeners = []
         for name, (port, serve) in listeners.items():
-            listener = await anyio.create_tcp_listener(local_host=settings.bind, local_port=port)
+            # Whoever reaches the control port has the server in hand: that is for this machine only.
+            bind = "127.0.0.1" if name == "control" else settings.bind
+            listener = await anyio.create_tcp_listener(local_host=bind, local_port=port)
             await stack.enter_async_context(listener)
             open_listeners.append((listener, serve))
             self._ports[name] = listener.extra(SocketAttribute.local_port)  # noqa: S610 - this is not Django
+        self._board.drive()
+        self.play(*settings.steps)
         self._tasks = await stack.enter_async_context(anyio.create_task_group())
         self._tasks.start_soon(self._board.agenda.run)
         for listener, serve in open_listeners:
             self._tasks.start_soon(listener.serve, serve, self._tasks)
-        self._board.drive()
 
     def _framing(self, delimiting: Delimiting) -> Any:
         return framing_of(delimiting, max_size=self.settings.limits.frame_bytes)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..wire.framing import MAX_FRAME_SIZE, Delimiting
+from .agenda import Clock
 from .choices import (
     Breach,
     DepthNeeds,
@@ -37,6 +38,7 @@ from .choices import (
     Window,
 )
 from .exchange import ExchangeSettings
+from .steps import Step
 from .tokens import TokenPolicy
 
 if TYPE_CHECKING:
@@ -202,6 +204,8 @@ class ServerSettings:
         port: of protobuf; 0 lets the system choose.
         json_port: of JSON; 0 lets the system choose.
         oauth_port: of the OAuth pages over plain HTTP; 0 lets the system choose, None for none.
+        control_port: where steps are taken while it runs, on 127.0.0.1 whatever `bind` says; 0 lets the system choose,
+            None for none.
         json_delimiting: how JSON messages are told apart on the stream.
         version: what `ProtoOAVersionRes.version` says.
         seed: what the made-up credentials come from: the same seed gives the same ones.
@@ -213,8 +217,11 @@ class ServerSettings:
         strict: whether the end of the server raises for anything that a client did wrong.
         tolerated: error codes that strictness lets pass.
         observations: how many of the newest observations are kept.
+        steps: what happens while it runs, from its start on (see `Step`).
         clock_ms: the time of day in ms since the epoch that the server starts with; it goes on by the event loop's
             own clock. None for the system's.
+        clock: what moves that time: the event loop, or nothing but `FakeServer.pass_time`. Handshakes and closes wait
+            for a real peer and keep to real time either way.
         log: gets a line for everything the server thinks of its clients; None for nobody.
     """
 
@@ -223,6 +230,7 @@ class ServerSettings:
     port: int = 0
     json_port: int = 0
     oauth_port: int | None = 0
+    control_port: int | None = None
     json_delimiting: Delimiting = Delimiting.LENGTH
     version: str = "91"
     seed: str = ""
@@ -234,5 +242,7 @@ class ServerSettings:
     strict: bool = False
     tolerated: frozenset[str] = frozenset()
     observations: int = 10_000
+    steps: tuple[Step, ...] = ()
     clock_ms: int | None = None
+    clock: Clock = Clock.RUNNING
     log: Callable[[str], None] | None = None

@@ -56,7 +56,7 @@ class Switchboard:
 
     def __init__(self, settings: ServerSettings, *, directory: Directory) -> None:
         self.settings = settings
-        self.agenda = Agenda(clock_ms=settings.clock_ms, failed=self.failed)
+        self.agenda = Agenda(clock_ms=settings.clock_ms, failed=self.failed, clock=settings.clock)
         self.directory = directory
         self.exchange = Exchange(settings.exchange, now_ms=self.agenda.now_ms())
         self.clients: dict[int, Client] = {}
@@ -134,7 +134,7 @@ class Switchboard:
 
     def put(self, client: Client, frame: OutgoingFrame) -> None:
         """Sends a frame as the faults at work will have it."""
-        if not self.faults.active and not client.held_frames:
+        if not self.faults and not client.held_frames:
             self._write(client, frame)
             return
         for shaped in self.faults.outgoing(frame):
@@ -170,11 +170,14 @@ class Switchboard:
         if client.closing is not None:
             return
         if frame.data:
-            client.frames.append(Frame(True, self.agenda.now_ms(), frame.name, frame.client_msg_id, len(frame.data)))
-            client.write(frame.data, now_s=self.agenda.now_s())
+            self._write_data(client, frame.data, frame.name, frame.client_msg_id, now_s=self.agenda.now_s())
         if frame.then is Then.DROP:
             client.abrupt = True
             client.close("a fault")
+
+    def _write_data(self, client: Client, data: bytes, name: str, client_msg_id: str | None, *, now_s: float) -> None:
+        client.frames.append(Frame(True, self.agenda.ms_at(now_s), name, client_msg_id, len(data)))
+        client.write(data, now_s=now_s)
 
     # The exchange
 
@@ -242,6 +245,7 @@ class Switchboard:
 
     def _quote(self, quote: Quote) -> None:
         encoded: dict[tuple[Any, ...], tuple[Any, bytes]] = {}
+        now_s = self.agenda.now_s()  # one moment for all, and one look at the clock: there may be many
         for client in list(self.clients.values()):
             for session in client.sessions.values():
                 subscription = session.subscriptions.spots.get(quote.symbol_id)
@@ -251,7 +255,11 @@ class Switchboard:
                     if key not in encoded:  # the same bytes for all that listen alike
                         event = session.subscriptions.spot_event(quote, self.exchange)
                         encoded[key] = event, client.encode(event)
-                    self.put(client, OutgoingFrame(client.number, encoded[key][0], None, encoded[key][1]))
+                    event, data = encoded[key]
+                    if self.faults or client.held_frames:
+                        self.put(client, OutgoingFrame(client.number, event, None, data))
+                    else:
+                        self._write_data(client, data, "ProtoOASpotEvent", None, now_s=now_s)
                 if quote.symbol_id in session.subscriptions.depth and session.alive:
                     depth = session.subscriptions.depth_event(quote.symbol_id, self.exchange)
                     if depth is not None:

@@ -171,7 +171,9 @@ class Tape:
         while minute * MINUTE_MS < end_ms:
             if untouched and self.feed.always_open:
                 row = self.feed.row_bar(minute)
-                if row is not None and row[1] * MINUTE_MS <= end_ms:
+                if row is None or row[1] * MINUTE_MS > end_ms:
+                    row = self.feed.part_bar(minute, end_ms // MINUTE_MS - minute)
+                if row is not None:
                     bar, minute = _joined(bar, row[0]), row[1]
                     continue
             bar = _joined(bar, self._minute_bar(minute, end_ms, untouched=untouched))

@@ -13,7 +13,7 @@ import typer
 from anyctrader.wire.errors import CTraderError
 
 from .options import ExitCode
-from .terminal import drop_stdout, escaped, remark
+from .terminal import ResultsLost, drop_stdout, ensure_stdout, escaped, remark
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -72,20 +72,18 @@ def carry_out(action: Callable[[], Awaitable[ExitCode]], *, debug: bool) -> NoRe
     Raises:
         typer.Exit: always.
     """
+    ensure_stdout()
     try:
         code = anyio.run(action)
         sys.stdout.flush()
     except KeyboardInterrupt:
         remark("interrupted")
         code = ExitCode.NO
-    except BrokenPipeError:  # whoever read our results has seen enough
-        drop_stdout()
-        code = ExitCode.DONE
     except Exception as error:
         cause = _only(error)
-        if isinstance(cause, BrokenPipeError):
+        if isinstance(cause, BrokenPipeError):  # whoever read our results has seen enough, or could not be reached
             drop_stdout()
-            raise typer.Exit(ExitCode.DONE) from None
+            raise typer.Exit(ExitCode.NO if isinstance(cause, ResultsLost) else ExitCode.DONE) from None
         if debug:
             traceback.print_exception(error)
         remark(told(cause))

@@ -12,9 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import anyio
 import typer
 
-from anyctrader.fake import ExchangeSettings, FakeServer, Host, ServerSettings, Timing
+from anyctrader.fake import (
+    ExchangeSettings,
+    FakeServer,
+    Host,
+    ServerSettings,
+    Step,
+    StepError,
+    StrictnessViolated,
+    Timing,
+    load_scenario,
+)
 from anyctrader.fake.exchange_settings import Delays
 from anyctrader.fake.market import MarketSettings
+from anyctrader.fake.vocabulary import checked
 from anyctrader.scripts.failures import carry_out, told
 from anyctrader.scripts.options import DebugOption, ExitCode, alone
 from anyctrader.scripts.signals import until_signalled
@@ -34,7 +45,20 @@ def fake(
     oauth_port: Annotated[
         int, typer.Option(min=0, max=65_535, help="Port of the OAuth pages, plain HTTP; 0: any that is free.")
     ] = 0,
+    control_port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port where faults and prices are changed, loopback only; 0: any.")
+    ] = 0,
     live: Annotated[bool, typer.Option("--live/--demo", help="Which of the two environments to play.")] = False,
+    scenario: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Settings, and steps on a timeline; TOML, or JSON.")
+    ] = None,
+    do: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP", help="A step, such as 'drop_after nth=3 at_s=5'. May be given more than once."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 1 if a client did what the real server would have refused.")
+    ] = False,
     seed: Annotated[str, typer.Option(help="The same seed gives the same credentials and prices.")] = "",
     speed: Annotated[
         int, typer.Option(min=1, help="Hours of the price path that pass in an hour: a divisor or multiple of 60.")
@@ -65,11 +89,35 @@ def fake(
         port=port,
         json_port=json_port,
         oauth_port=oauth_port,
+        control_port=control_port,
         seed=seed,
         exchange=exchange,
         timing=Timing.instant() if instant else Timing(),
+        strict=strict,
     )
-    carry_out(partial(_serve, settings, log), debug=debug)
+    carry_out(partial(_serve, _with_steps(_with_scenario(settings, scenario), do or []), log), debug=debug)
+
+
+def _with_scenario(settings: ServerSettings, scenario: Path | None) -> ServerSettings:
+    """The settings; what a scenario says has the last word."""
+    if scenario is None:
+        return settings
+    try:
+        return load_scenario(scenario, settings)
+    except OSError as error:
+        raise typer.BadParameter(f"{scenario}: {told(error)}", param_hint="--scenario") from None
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--scenario") from None
+
+
+def _with_steps(settings: ServerSettings, steps: list[str]) -> ServerSettings:
+    try:
+        read = tuple(Step.from_text(step) for step in steps)
+        for step in read:
+            checked(step)
+    except StepError as error:
+        raise typer.BadParameter(str(error), param_hint="--do") from None
+    return replace(settings, steps=(*settings.steps, *read))
 
 
 async def _serve(settings: ServerSettings, log: Path | None) -> ExitCode:
@@ -77,16 +125,31 @@ async def _serve(settings: ServerSettings, log: Path | None) -> ExitCode:
     with ExitStack() as stack:
         if log is not None:
             settings = replace(settings, log=_logger(log, stack))
+        server = FakeServer(settings)
         try:
-            async with until_signalled(), FakeServer(settings) as server:
+            async with until_signalled(), server:
                 listening = True
                 print_json(_ready(server))
                 await anyio.sleep_forever()
+        except StepError as error:  # one that is due at once, and cannot be done
+            remark(escaped(str(error)))
+            return ExitCode.USAGE
         except OSError as error:
             if listening:
                 raise
             remark(f"cannot listen on {settings.bind}: {told(error)}")
             return ExitCode.NO
+    return _judged(server)
+
+
+def _judged(server: FakeServer) -> ExitCode:
+    """Says what a strict server has against its clients."""
+    try:
+        server.check()
+    except StrictnessViolated as violated:
+        for violation in violated.violations:
+            remark(escaped(f"the real server would have refused: {violation}"))
+        return ExitCode.NO
     return ExitCode.DONE
 
 
@@ -97,7 +160,7 @@ def _ready(server: FakeServer) -> dict[str, Any]:
         "port": server.port,
         "json_port": server.json_port,
         "oauth_url": server.oauth_url,
-        "control_port": None,  # there is none yet
+        "control_port": server.control_port,
         "ca_file": str(server.ca_file),
         "client_id": server.client_id,
         "client_secret": server.client_secret,

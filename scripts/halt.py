@@ -9,7 +9,16 @@ import anyio
 import typer
 
 from anyctrader.scripts.failures import carry_out
-from anyctrader.scripts.halting import FolderOption, folder_of, on_record, resumed_by, show, user_name
+from anyctrader.scripts.halting import (
+    DesksSandboxOption,
+    FolderOption,
+    check_folder,
+    folder_of,
+    on_record,
+    resumed_by,
+    show,
+    user_name,
+)
 from anyctrader.scripts.options import (
     DebugOption,
     EnvFileOption,
@@ -17,7 +26,6 @@ from anyctrader.scripts.options import (
     ExitCode,
     Format,
     FormatOption,
-    SandboxOption,
     alone,
 )
 from anyctrader.session import Environment, Mode, clock
@@ -36,7 +44,7 @@ def halt(
         bool, typer.Option("--reduce-only", help="Leave closing, cancelling and tightening allowed.")
     ] = False,
     folder: FolderOption = None,
-    sandbox: SandboxOption = False,
+    sandbox: DesksSandboxOption = False,
     output: FormatOption = Format.TEXT,
     env_file: EnvFileOption = None,
     debug: DebugOption = False,
@@ -47,6 +55,7 @@ def halt(
 
     Example: anyctrader halt live --why "feed looks wrong"
     """
+    check_folder(folder)
     environment = Environment(env.value)
     where = partial(folder_of, folder, sandbox=sandbox, env_file=env_file)
     mode = Mode.REDUCE_ONLY if reduce_only else Mode.OFF

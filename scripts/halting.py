@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from anyctrader.session import Environment
 
-__all__ = ["FolderOption", "folder_of", "on_record", "resumed_by", "show", "user_name"]
+__all__ = [
+    "DesksSandboxOption",
+    "FolderOption",
+    "check_folder",
+    "folder_of",
+    "on_record",
+    "resumed_by",
+    "show",
+    "user_name",
+]
 
 FolderOption = Annotated[
     Path | None,
@@ -27,6 +36,25 @@ FolderOption = Annotated[
         metavar="FOLDER", help="Where that desk keeps its files; by default where the settings say. Needs no settings."
     ),
 ]
+DesksSandboxOption = Annotated[
+    bool, typer.Option("--sandbox", help=f"The desk of a sandbox, which keeps its files in {SANDBOX_FOLDER}.")
+]
+
+
+def check_folder(folder: Path | None) -> None:
+    """A folder that was named must be there: a halt in one that no desk reads would stop nothing.
+
+    The folder of the settings is made instead, since a desk that is yet to start will read that one.
+
+    Raises:
+        typer.BadParameter: it is not.
+    """
+    if folder is not None and not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "does not exist"
+        raise typer.BadParameter(
+            f"{escaped(str(folder))} {what}: no desk keeps its files there. Nothing was changed.",
+            param_hint="--folder",
+        )
 
 
 def folder_of(folder: Path | None, *, sandbox: bool, env_file: Path | None) -> Path:

@@ -62,7 +62,7 @@ class PhaseA:
 
     async def clear(self) -> None:
         """See `Phase.clear`."""
-        await self._demo.clear()
+        await self._demo.clearing.clear()
 
     async def _token(self) -> str:
         return await check_token(self._demo)
@@ -135,7 +135,7 @@ class PhaseA:
         if bought.record.volume_cents > symbol.min_volume_cents:
             closes.append(await demo.close(position_id, volume_cents=symbol.min_volume_cents))
         closes.append(await demo.close(position_id))
-        await demo.check_clear()
+        await demo.clearing.check_clear()
         booked = sum(close.realised.net for close in closes if close.realised is not None)
         return (
             f"order {resting.order_id} and position {position_id} are gone from the server's list; closed in "

@@ -57,7 +57,7 @@ class PhaseB:
 
     async def clear(self) -> None:
         """See `Phase.clear`: only demo can have anything."""
-        await self._demo.clear()
+        await self._demo.clearing.clear()
 
     async def _live_up(self) -> str:
         return await check_token(self._live)
@@ -79,7 +79,7 @@ class PhaseB:
         heard = self._live.trading_requests()
         order = await self._demo.rest()
         await self._stage.open_desk.cancel(Environment.DEMO, known(order.order_id, "its number"))
-        await self._demo.check_clear()
+        await self._demo.clearing.check_clear()
         if self._live.session.link is not live_link or live_link is None:
             raise StepFailed("live did not stay on the connection that it had")
         if any(each.clientOrderId == order.client_order_id for each in (await self._live.reconcile()).order):

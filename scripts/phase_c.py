@@ -41,7 +41,7 @@ class PhaseC:
     def steps(self) -> tuple[Step, ...]:
         """See `Phase.steps`. The owner's word comes first: without it nothing else is tried."""
         return (
-            Step("owner", "the account named by its owner", self._owner, within_s=None),
+            Step("owner", "the account named by its owner", self._owner, within_s=None, permits=True),
             Step("flag", "the flag is on", self._flag, ("owner",)),
             Step("limits", "limits in force", self._limits, ("flag",)),
             Step("smallest", "the smallest order, filled and protected", self._smallest, ("limits",), within_s=90),
@@ -51,7 +51,7 @@ class PhaseC:
 
     async def clear(self) -> None:
         """See `Phase.clear`."""
-        await self._live.clear()
+        await self._live.clearing.clear()
 
     async def _owner(self) -> str:
         return await self._stage.check_owner()
@@ -98,7 +98,7 @@ class PhaseC:
         bought = known(self._bought, "the order")
         before = await self._live.balance()
         closed = self._closed = await self._live.close(known(bought.position_id, "its position"))
-        await self._live.check_clear()
+        await self._live.clearing.check_clear()
         if closed.realised is None:
             raise StepFailed("the close booked nothing")
         after = await self._live.balance()

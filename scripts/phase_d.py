@@ -61,14 +61,14 @@ class PhaseD:
 
     async def clear(self) -> None:
         """See `Phase.clear`. What the halt does not let through is taken back first, and the halt stands again."""
-        await self._demo.clear()
+        await self._demo.clearing.clear()
         if not self._halted:
-            await self._live.clear()
-        elif await self._live.left_behind():
+            await self._live.clearing.clear()
+        elif await self._live.clearing.left_behind():
             desk = self._stage.open_desk
             await desk.resume(Environment.LIVE)
             try:
-                await self._live.clear()
+                await self._live.clearing.clear()
             finally:
                 await desk.halt(Environment.LIVE, why=_WHY)
 
@@ -161,11 +161,11 @@ class PhaseD:
         return refusal
 
     async def _cancelled(self) -> str:
-        ours = await self._live.left_behind()
+        ours = await self._live.clearing.left_behind()
         if not ours:
             raise StepFailed("live lists no working order, and there was one")
-        await self._live.clear()
-        await self._live.check_clear()
+        await self._live.clearing.clear()
+        await self._live.clearing.check_clear()
         return f"{', '.join(ours)}: no more at the server"
 
     async def _read_only(self) -> str:
@@ -185,8 +185,8 @@ class PhaseD:
             raise StepFailed(f"order {order.order_id} of demo is gone")
         self._demo.check("its price", units.price_from_double(found.limitPrice), order.record.requested_price)
         another = await self._demo.rest()
-        await self._demo.clear()
-        await self._demo.check_clear()
+        await self._demo.clearing.clear()
+        await self._demo.clearing.check_clear()
         return f"order {order.order_id} works on, order {another.order_id} was placed; both cancelled"
 
     async def _on_record(self) -> str:

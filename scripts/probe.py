@@ -9,12 +9,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from anyctrader.session import LATEST, LimitOrder, MarketOrder, Order, RequestFailed, ServerError, Side
+from anyctrader.session import (
+    LATEST,
+    LimitOrder,
+    MarketOrder,
+    Order,
+    RequestFailed,
+    ServerError,
+    Side,
+)
 from anyctrader.wire import messages as oa
 from anyctrader.wire import units
 from anyctrader.wire.catalog import permission_of
 from anyctrader.wire.messages import payload_type_of
 
+from .clearing import Clearing
 from .steps import NotNow, StepFailed
 
 if TYPE_CHECKING:
@@ -52,11 +61,15 @@ class Probe:
     Args:
         stage: the walk.
         environment: which one.
+
+    Attributes:
+        clearing: takes back what was opened here.
     """
 
     def __init__(self, stage: Stage, environment: Environment) -> None:
         self.stage = stage
         self.environment = environment
+        self.clearing = Clearing(self)
 
     @property
     def session(self) -> Session:
@@ -232,52 +245,6 @@ class Probe:
             raise
         self.stage.orders.append(order)
         return order
-
-    # What is left
-
-    async def left_behind(self) -> list[str]:
-        """What the server still has of this walk, in words."""
-        orders, positions = await self._ours()
-        return [f"order {order.orderId}" for order in orders] + [f"position {each.positionId}" for each in positions]
-
-    async def clear(self) -> None:
-        """Cancels and closes whatever of this walk is still working or open here; what is not ours stays.
-
-        Raises:
-            StepFailed: the server still has something of it afterwards.
-        """
-        desk = self.stage.open_desk
-        orders, positions = await self._ours()
-        for order in orders:
-            await desk.cancel(self.environment, order.orderId)
-        for position in positions:
-            closing = await desk.close(self.environment, position.positionId)
-            self.stage.orders.append(closing)
-            await closing.filled(timeout_s=self.stage.pace.fill_s)
-        if orders or positions:
-            await self.check_clear()
-
-    async def check_clear(self) -> None:
-        """Sees that the server has nothing of this walk any more.
-
-        Raises:
-            StepFailed: it has.
-        """
-        left = await self.left_behind()
-        if left:
-            raise StepFailed(f"still there at the server: {', '.join(left)}")
-
-    async def _ours(self) -> tuple[list[Any], list[Any]]:
-        mine = [order for order in self.stage.orders if order.environment is self.environment]
-        ids = {order.client_order_id for order in mine}
-        positions = {order.position_id for order in mine if order.position_id is not None}
-        if not mine:
-            return [], []
-        listed = await self.reconcile()
-        return (
-            [order for order in listed.order if order.clientOrderId in ids],
-            [position for position in listed.position if position.positionId in positions],
-        )
 
     @staticmethod
     def check(what: str, found: object, wanted: object) -> None:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import anyio
 
 from anyctrader.scripts.failures import carry_out
-from anyctrader.scripts.halting import FolderOption, folder_of, on_record, show, user_name
+from anyctrader.scripts.halting import (
+    DesksSandboxOption,
+    FolderOption,
+    check_folder,
+    folder_of,
+    on_record,
+    show,
+    user_name,
+)
 from anyctrader.scripts.options import (
     DebugOption,
     EnvFileOption,
@@ -16,7 +24,6 @@ from anyctrader.scripts.options import (
     ExitCode,
     Format,
     FormatOption,
-    SandboxOption,
     alone,
 )
 from anyctrader.scripts.terminal import escaped
@@ -32,7 +39,7 @@ __all__ = ["resume"]
 def resume(
     env: EnvironmentArgument,
     folder: FolderOption = None,
-    sandbox: SandboxOption = False,
+    sandbox: DesksSandboxOption = False,
     output: FormatOption = Format.TEXT,
     env_file: EnvFileOption = None,
     debug: DebugOption = False,
@@ -43,6 +50,7 @@ def resume(
 
     Example: anyctrader resume live
     """
+    check_folder(folder)
     environment = Environment(env.value)
     where = partial(folder_of, folder, sandbox=sandbox, env_file=env_file)
     carry_out(partial(_resume, where, environment, output, sandbox), debug=debug)

@@ -23,7 +23,7 @@ from anyctrader.scripts.options import (
     alone,
 )
 from anyctrader.scripts.signals import until_signalled
-from anyctrader.scripts.terminal import drop_stdout, escaped, is_terminal, print_json, print_line, remark
+from anyctrader.scripts.terminal import ResultsLost, drop_stdout, escaped, is_terminal, print_json, print_line, remark
 from anyctrader.session import Environment, SessionState, load_settings, open_desk
 from anyctrader.session.chain import iso_ms
 from anyctrader.wire import messages as oa
@@ -197,8 +197,10 @@ class _Watch:
     def _line(self, at_ms: int, environment: Environment, members: dict[str, Any]) -> None:
         try:
             self._write(at_ms, environment, members)
-        except BrokenPipeError:  # whoever read our lines has seen enough
+        except BrokenPipeError as error:  # whoever read our lines has seen enough
             self._unread = True
+            if isinstance(error, ResultsLost):
+                self.code = ExitCode.NO
 
     def _write(self, at_ms: int, environment: Environment, members: dict[str, Any]) -> None:
         if self._plan.output is Format.JSON:

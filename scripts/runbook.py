@@ -36,10 +36,11 @@ if TYPE_CHECKING:
 
     from anyctrader.scripts.steps import StepResult
 
-__all__ = ["runbook"]
+__all__ = ["runbook", "told_of_interruption"]
 
 _SHORTEST_SOAK_MIN = 30
 _OLDEST_MS = 6 * 86_400_000  # servers may refuse to list more than a week (docs/protocol.md section 12)
+_TAKING_BACK = "interrupted: taking back what is open. Once more ends it at once, and leaves that open"
 _FILES = (
     "order_audit.jsonl",
     "position_snapshot.jsonl",
@@ -114,7 +115,7 @@ async def _runbook(plan: _Plan) -> ExitCode:
             return ExitCode.NO
         walk = Walk(stage, report, promotion=promotion, debug=plan.debug)
         try:
-            async with until_signalled() as interruption:
+            async with until_signalled(said=_TAKING_BACK) as interruption:
                 await walk.go(plan.letters, again=plan.again)
         except BrokenPipeError:  # nobody reads on; what was open is closed, but not everything was walked
             drop_stdout()
@@ -122,7 +123,7 @@ async def _runbook(plan: _Plan) -> ExitCode:
         finally:
             report.close()
     if interruption.signal is not None:
-        remark("interrupted: what was open has been taken back, as far as the lines above say so")
+        remark(told_of_interruption(walk.results))
     complete = interruption.signal is None and all(result.passed for result in walk.results)
     _end(plan, walk.results, stage.settings.log_folder, complete=complete, took_s=(clock.utc_ms() - began_ms) / 1000)
     return ExitCode.DONE if complete else ExitCode.NO
@@ -207,9 +208,20 @@ def _end(plan: _Plan, results: list[StepResult], folder: Path, *, complete: bool
     else:
         told = [f"{number} {outcome.value}" for outcome, number in count.items() if number]
         print_line(("Not now: " if _only_not_now(count) else "Not passed: ") + ", ".join(told) + ".")
-    print_line("Files:")
+    if files:
+        print_line("Files:")
     for file in files:
         print_line(str(file), indent="  ", hanging="    ")
+
+
+def told_of_interruption(results: list[StepResult]) -> str:
+    """What a person who interrupted the walk must know of what was open."""
+    cleared = [result for result in results if result.name == "left"]
+    if not cleared:
+        return "interrupted before anything was opened"
+    if all(result.passed for result in cleared):
+        return "interrupted: what was open has been taken back"
+    return "interrupted, and something may still be open: the lines above say what; look at the account"
 
 
 def _only_not_now(count: dict[Outcome, int]) -> bool:

@@ -51,6 +51,7 @@ class Step:
         check: does it; gives what was found, with its figures.
         needs: names of steps of the same phase that it builds on.
         within_s: seconds that it may take; None where *check* sets its own deadlines.
+        permits: whether it only asks if the phase may be walked: where it does not pass, nothing was tried.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Step:
     check: Callable[[], Awaitable[str]]
     needs: tuple[str, ...] = ()
     within_s: float | None = _WITHIN_S
+    permits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import json
 import os
 import sys
 import textwrap
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["can_show", "drop_stdout", "escaped", "is_terminal", "print_json", "print_line", "remark", "width_of"]
+__all__ = [
+    "ResultsLost",
+    "can_show",
+    "drop_stdout",
+    "ensure_stdout",
+    "escaped",
+    "is_terminal",
+    "print_json",
+    "print_line",
+    "remark",
+    "width_of",
+]
 
 _NARROWEST = 20
 
@@ -54,6 +69,28 @@ def can_show(text: str, stream: TextIO | None = None) -> bool:
     return True
 
 
+class ResultsLost(BrokenPipeError):
+    """The results cannot be written, and not because whoever reads them has seen enough. It was remarked already."""
+
+
+class _Closed(io.TextIOBase):
+    """A stdout that was closed before we began: to write to it fails, as to any file that cannot be written."""
+
+    encoding = "utf-8"
+    dropped = False
+
+    def write(self, text: str) -> int:
+        if self.dropped:
+            return len(text)
+        raise OSError(errno.EBADF, "stdout is closed")
+
+
+def ensure_stdout() -> None:
+    """Puts something in the place of a stdout that is not there, so that only what is written to it fails."""
+    if sys.stdout is None:
+        sys.stdout = _Closed()
+
+
 def print_line(text: str = "", *, indent: str = "", hanging: str = "", colour: str = "") -> None:
     """A line of results.
 
@@ -66,7 +103,8 @@ def print_line(text: str = "", *, indent: str = "", hanging: str = "", colour: s
     Raises:
         BrokenPipeError: nobody reads any more.
     """
-    _write(sys.stdout, text, indent=indent, hanging=hanging or indent, colour=colour)
+    with _results():
+        _write(sys.stdout, text, indent=indent, hanging=hanging or indent, colour=colour)
 
 
 def print_json(members: Mapping[str, Any]) -> None:
@@ -75,12 +113,30 @@ def print_json(members: Mapping[str, Any]) -> None:
     Raises:
         BrokenPipeError: nobody reads any more.
     """
-    sys.stdout.write(orjson.dumps(members).decode() + "\n")
-    sys.stdout.flush()
+    with _results():
+        text = orjson.dumps(members).decode()
+        if not text.isprintable():  # as JSON has it, and with nothing in it that a terminal would obey
+            text = "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+
+@contextmanager
+def _results() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        remark(f"the results cannot be written: {escaped(error.strerror or str(error))}")
+        drop_stdout()
+        raise ResultsLost(error.errno, error.strerror) from error
 
 
 def remark(text: str) -> None:
     """Something for a person that is no result: to stderr. Never fails: what it says is not worth the command."""
+    if sys.stderr is None:
+        return
     try:
         for line in text.splitlines():
             _write(sys.stderr, line, indent="", hanging="  ")
@@ -90,6 +146,9 @@ def remark(text: str) -> None:
 
 def drop_stdout() -> None:
     """Lets what is still buffered go nowhere, so that Python does not complain about the closed pipe at its end."""
+    if isinstance(sys.stdout, _Closed):
+        sys.stdout.dropped = True
+        return
     null = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(null, sys.stdout.fileno())

@@ -127,11 +127,20 @@ class Walk:
             self._ended(failed)
             if "left" not in results:
                 results |= {each.name: each for each in self._skipped(phase, f"'{failed.title}' failed")}
-        if self._promotion is not None and "desk" not in results:
+        if self._promotion is not None and "desk" not in results and self._counts(phase, results):
             self._promotion.keep(
                 self._account(phase.letter), phase.letter, list(results.values()), began_ms=stage.began_ms
             )
         return list(results.values())
+
+    def _counts(self, phase: Phase, results: Mapping[str, StepResult]) -> bool:
+        """Whether this walk of a phase says anything that an earlier pass of it did not."""
+        if self._passed_before(phase.letter) is None:
+            return True
+        permitted = all(results[step.name].passed for step in phase.steps() if step.permits)
+        outcomes = {result.outcome for result in results.values()}
+        not_now = Outcome.NOT_NOW in outcomes and Outcome.FAILED not in outcomes
+        return permitted and not not_now
 
     async def _clear(self, phase: Phase) -> StepResult:
         async def clear() -> str:

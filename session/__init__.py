@@ -1,53 +1,63 @@
-"""Supervised access to demo and live: connected, authorised, kept alive, throttled, every order on record."""
+"""Supervised access to demo and live: connected, authorised, kept alive, throttled, every order on record.
 
-from .account import Account
-from .amendments import KEEP, OrderAmendment, PositionAmendment
-from .audit import Audit, open_audit
-from .client import Session, StateChange, connect
-from .connection_log import ConnectionLog, open_connection_log
-from .desk import Desk, open_desk
-from .environments import Endpoint, Environment, Mode
-from .errors import (
-    AuditUnavailable,
-    AuthenticationFailed,
-    ConnectFailed,
-    CTraderError,
-    InvalidOrder,
-    LimitExceeded,
-    LiveTradingDisabled,
-    NotSent,
-    OutcomeUnknown,
-    RateLimited,
-    Refused,
-    RequestFailed,
-    ServerError,
-    SessionClosed,
-    SettingsError,
-    SlowConsumer,
-    UnderMaintenance,
-    WrongEnvironment,
-)
-from .fills import Fill, Realised, Slippage
-from .holdings import PendingOrder, Position
-from .loading import load_settings
-from .order import Execution, Order
-from .order_states import OrderState
-from .settings import (
-    Credentials,
-    EnvironmentSettings,
-    LargestOrder,
-    Limits,
-    Rates,
-    Secret,
-    Settings,
-    Timings,
-)
-from .states import SessionState
-from .subscriptions import EVERY, LATEST, Delivery, Spot
-from .symbols import Symbol
-from .terms import Side, TimeInForce, TriggerMethod
-from .tickets import LimitOrder, MarketOrder, MarketRangeOrder, StopLimitOrder, StopOrder, Ticket
-from .venue import PlacedOrder, Venue
+The names below are loaded when they are first used, not before: whoever wants one of them does not wait for all.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .account import Account
+    from .amendments import KEEP, OrderAmendment, PositionAmendment
+    from .audit import Audit, open_audit
+    from .client import Session, StateChange, connect
+    from .connection_log import ConnectionLog, open_connection_log
+    from .desk import Desk, open_desk
+    from .environments import Endpoint, Environment, Mode
+    from .errors import (
+        AuditUnavailable,
+        AuthenticationFailed,
+        ConnectFailed,
+        CTraderError,
+        InvalidOrder,
+        LimitExceeded,
+        LiveTradingDisabled,
+        NotSent,
+        OutcomeUnknown,
+        RateLimited,
+        Refused,
+        RequestFailed,
+        ServerError,
+        SessionClosed,
+        SettingsError,
+        SlowConsumer,
+        UnderMaintenance,
+        WrongEnvironment,
+    )
+    from .fills import Fill, Realised, Slippage
+    from .holdings import PendingOrder, Position
+    from .loading import load_settings
+    from .order import Execution, Order
+    from .order_states import OrderState
+    from .settings import (
+        Credentials,
+        EnvironmentSettings,
+        LargestOrder,
+        Limits,
+        Rates,
+        Secret,
+        Settings,
+        Timings,
+    )
+    from .states import SessionState
+    from .subscriptions import EVERY, LATEST, Delivery, Spot
+    from .symbols import Symbol
+    from .terms import Side, TimeInForce, TriggerMethod
+    from .tickets import LimitOrder, MarketOrder, MarketRangeOrder, StopLimitOrder, StopOrder, Ticket
+    from .venue import PlacedOrder, Venue
 
 __all__ = [
     "EVERY",
@@ -119,3 +129,68 @@ __all__ = [
     "open_connection_log",
     "open_desk",
 ]
+
+_HOMES = MappingProxyType(
+    {
+        "account": ("Account",),
+        "amendments": ("KEEP", "OrderAmendment", "PositionAmendment"),
+        "audit": ("Audit", "open_audit"),
+        "client": ("Session", "StateChange", "connect"),
+        "connection_log": ("ConnectionLog", "open_connection_log"),
+        "desk": ("Desk", "open_desk"),
+        "environments": ("Endpoint", "Environment", "Mode"),
+        "errors": (
+            "AuditUnavailable",
+            "AuthenticationFailed",
+            "ConnectFailed",
+            "CTraderError",
+            "InvalidOrder",
+            "LimitExceeded",
+            "LiveTradingDisabled",
+            "NotSent",
+            "OutcomeUnknown",
+            "RateLimited",
+            "Refused",
+            "RequestFailed",
+            "ServerError",
+            "SessionClosed",
+            "SettingsError",
+            "SlowConsumer",
+            "UnderMaintenance",
+            "WrongEnvironment",
+        ),
+        "fills": ("Fill", "Realised", "Slippage"),
+        "holdings": ("PendingOrder", "Position"),
+        "loading": ("load_settings",),
+        "order": ("Execution", "Order"),
+        "order_states": ("OrderState",),
+        "settings": (
+            "Credentials",
+            "EnvironmentSettings",
+            "LargestOrder",
+            "Limits",
+            "Rates",
+            "Secret",
+            "Settings",
+            "Timings",
+        ),
+        "states": ("SessionState",),
+        "subscriptions": ("EVERY", "LATEST", "Delivery", "Spot"),
+        "symbols": ("Symbol",),
+        "terms": ("Side", "TimeInForce", "TriggerMethod"),
+        "tickets": ("LimitOrder", "MarketOrder", "MarketRangeOrder", "StopLimitOrder", "StopOrder", "Ticket"),
+        "venue": ("PlacedOrder", "Venue"),
+    }
+)
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -11,6 +11,7 @@ import anyio
 from ..wire import Message
 from ..wire import messages as oa
 from . import clock
+from .arguments import check_kind, check_payload, check_word
 from .errors import CTraderError, Refused, ServerError, SessionClosed, WrongEnvironment
 from .subscriptions import LATEST, Delivery, EventStream, SpotBoard, SpotStream, spot_stream
 from .symbols import Symbol
@@ -92,8 +93,12 @@ class Account:
         Raises:
             ServerError: the server answered with an error.
             WrongEnvironment: the message names another account.
+            TypeError: it is no message, or one that names no account. Nothing left.
             RequestFailed: it was not sent, refused by us, or its outcome is unknown: see the four subclasses.
         """
+        check_payload(payload)
+        if "ctidTraderAccountId" not in payload.DESCRIPTOR.fields_by_name:
+            raise TypeError(f"payload: a {type(payload).__name__} is refused: it names no account; ask the session")
         if not payload.ctidTraderAccountId:
             filled = type(payload)()
             filled.CopyFrom(payload)
@@ -179,9 +184,13 @@ class Account:
                 them up to a bound, beyond which the iterator raises `SlowConsumer`.
 
         Raises:
+            TypeError: a name is no text, or the policy none of the two.
             Refused: there is no such symbol.
             ServerError: the server refused the subscription. Nothing is subscribed.
         """
+        for name in symbols:
+            check_kind("symbols", name, str)
+        check_word("policy", policy, Delivery)
         known = await self.symbols(symbols)
         stream = spot_stream(policy)
         try:

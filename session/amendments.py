@@ -264,6 +264,13 @@ class OrderAmendment:
         take_profit, relative_take_profit = self._level(
             "take_profit", order.take_profit, order.relative_take_profit, symbol
         )
+        below = order.side.level_below
+        relative = relative_stop_loss if below == "stop_loss" else relative_take_profit
+        if relative is not None:
+            pips = getattr(self, f"{below}_pips")
+            name = below if pips is None else f"{below}_pips"
+            said = exact_units.distance_from_relative(relative) if pips is None else pips
+            fields.above_zero(name, said, relative, price=entry, symbol=symbol)
         check_levels(order.side, stop_loss=_decimal(stop_loss), take_profit=_decimal(take_profit), entry=entry)
         if stop_loss is not None:
             request.stopLoss = stop_loss

@@ -72,7 +72,7 @@ class Books:
 
     def heard(self, message: Message) -> None:
         """An event of this account."""
-        payload = message.payload
+        payload = covered(message.payload, self._gate.mask)
         at_ms = clock.utc_ms()
         if isinstance(payload, oa.ProtoOAExecutionEvent):
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
@@ -83,7 +83,7 @@ class Books:
             self.changed(changes)
         elif isinstance(payload, oa.ProtoOAOrderErrorEvent):
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
-            self._gate.note("order_error", _error_facts(payload, changes, self._gate.mask))
+            self._gate.note("order_error", _error_facts(payload, changes))
             self.changed(changes)
         elif isinstance(payload, oa.ProtoOAErrorRes | oa.ProtoErrorRes):
             self._refused_late(payload, message.client_msg_id, at_ms=at_ms)
@@ -99,7 +99,7 @@ class Books:
         )
         changes = self.orders.apply(error, at_ms=at_ms, client_msg_id=client_msg_id)
         if changes:
-            self._gate.note("order_error", _error_facts(error, changes, self._gate.mask))
+            self._gate.note("order_error", _error_facts(error, changes))
             self.changed(changes)
 
     def lost(self) -> None:
@@ -155,30 +155,55 @@ class Books:
 
     async def restore(self) -> None:
         """Sets the books right by the server's word; asked each time that the account is authorised."""
-        await self.reconcile()
+        under_way = set(self.orders.open)
+        listed = await self.reconcile()
         await self._catch_up()
-        await self._resolve()
+        if await self._resolve(self._untold(under_way, {order.orderId for order in listed.order})):
+            # A fill that no event told of: its position may be younger than the first list, and its levels too.
+            await self.reconcile()
         self.snapshot("restored")
 
-    async def reconcile(self) -> None:
-        """Compares with the server's whole list, and takes that over."""
+    async def reconcile(self) -> oa.ProtoOAReconcileRes:
+        """Compares with the server's whole list, and takes that over; gives the list."""
+        ended = {record for record in self.orders if record.is_final}
         mark, doubts = self.positions.mark(), set(self._doubts)
-        answer = await self._account.request(oa.ProtoOAReconcileReq(returnProtectionOrders=True))
+        request = oa.ProtoOAReconcileReq(returnProtectionOrders=True)
+        answer: oa.ProtoOAReconcileRes = await self._account.request(request)
         for difference in self.positions.reconcile(answer, since=mark):
             self._warn("difference", reason=str(difference))
             self._gate.note("difference", {"account_id": self._account.id, "reason": str(difference)})
         self._doubts -= doubts
-        self.changed(self.orders.settle(answer.order, positions=answer.position, at_ms=clock.utc_ms()))
+        # One that has ended while the list was on its way still works by that list, which is older.
+        rows = [row for row in answer.order if not self._is_ended(row, but=ended)]
+        self.changed(self.orders.settle(rows, positions=answer.position, at_ms=clock.utc_ms()))
+        return answer
+
+    def _is_ended(self, row: oa.ProtoOAOrder, *, but: set[OrderRecord]) -> bool:
+        record = self.orders.find(row)
+        return record is not None and record.is_final and record not in but
+
+    def _untold(self, under_way: set[OrderRecord], working: set[int]) -> list[OrderRecord]:
+        """The orders that the server must be asked about.
+
+        Those whose outcome is unknown, those that more is filled of than we know deals of, and those that were under
+        way and that the server works on no more: the event of their end was lost, or is on its way.
+        """
+        at_work = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+        return [
+            record
+            for record in self.orders
+            if record.state is OrderState.UNKNOWN
+            or record.executed_volume_cents > record.filled_volume_cents
+            or (record in under_way and record.state in at_work and record.order_id not in working)
+        ]
 
     def snapshot(self, why: str) -> None:
         """A line for each open position, and one that counts them."""
-        if self._gate.audit is None:
-            return
         head = {"account_id": self._account.id, "why": why, "open_positions": len(self.positions.positions)}
-        self._gate.audit.snapshot(self._gate.environment, head)
+        self._gate.snapshot(head)
         for position in self.positions.positions:
             facts = {"account_id": self._account.id, "symbol": self._account.name_of(position.symbol_id)}
-            self._gate.audit.snapshot(self._gate.environment, {**facts, **position.described(), "why": why})
+            self._gate.snapshot({**facts, **position.described(), "why": why})
 
     async def _catch_up(self) -> None:
         """Asks for the deals since the last known one, and puts on record those that no event told of."""
@@ -196,12 +221,11 @@ class Books:
         for deal in self.deals.missed(listed):
             self._gate.note("missed_deal", {"account_id": self._account.id, **facts_of_deal(deal)})
 
-    async def _resolve(self) -> None:
-        """Asks the server what became of orders whose outcome is unknown."""
-        unknown = self.orders.unknown
-        if not unknown:
-            return
-        since_ms = min(_left_at_ms(record) for record in unknown) - _LOOK_BACK_MS
+    async def _resolve(self, untold: list[OrderRecord]) -> bool:
+        """Asks the server what became of orders; whether that told of fills that were not known."""
+        if not untold:
+            return False
+        since_ms = min(_left_at_ms(record) for record in untold) - _LOOK_BACK_MS
         until_ms = clock.utc_ms() + _LOOK_AHEAD_MS
         orders: list[Any] = []
         deals: list[Any] = []
@@ -213,10 +237,11 @@ class Books:
                 deals += await self._deals(start_ms, end_ms)
         except ServerError as error:
             # One order that cannot be looked up must not keep the whole account away; it stays unknown.
-            self._warn("not_looked_up", orders=len(unknown), reason=str(error))
-            return
+            self._warn("not_looked_up", orders=len(untold), reason=str(error))
+            return False
         at_ms = clock.utc_ms()
-        changes = self.orders.settle(orders, deals, at_ms=at_ms)
+        # Only those: the lists lag, and of an order that an event has ended they may still say that it works.
+        changes = self.orders.settle([row for row in orders if self.orders.find(row) in untold], deals, at_ms=at_ms)
         for record in self.orders.unknown:
             if record.is_close:
                 # Its own time, not the window's: another close of the same size may have come before it.
@@ -224,11 +249,12 @@ class Books:
                 change = self.orders.settle_close(record, orders, deals, since_ms=left_ms, at_ms=at_ms)
                 changes += [change] if change is not None else []
         for change in changes:
-            if change.before is OrderState.UNKNOWN and change.moved:
+            if change.moved:
                 self._gate.note("resolved", change.record.described())
         self.changed(changes)
         for record in self.orders.unknown:
             self._warn("outcome_unknown", order=record.client_order_id)
+        return any(change.fills for change in changes)
 
     async def _deals(self, since_ms: int, until_ms: int) -> list[Any]:
         """All deals of a span, page by page: newest first, `hasMore` tells of older ones (section 12)."""
@@ -251,6 +277,19 @@ class Books:
     def _warn(self, what: str, **fields: object) -> None:
         if self._log is not None:
             self._log.write(what, account=self._account.id, **fields)
+
+
+def covered(payload: Any, mask: Callable[[str], str]) -> Any:
+    """The message with the secrets in its error texts covered; a copy where there are any."""
+    said = {name: getattr(payload, name, "") for name in ("errorCode", "description")}
+    changed = {name: masked for name, text in said.items() if text and (masked := mask(text)) != text}
+    if changed:
+        copy = type(payload)()
+        copy.CopyFrom(payload)
+        for name, text in changed.items():
+            setattr(copy, name, text)
+        payload = copy
+    return payload
 
 
 def _left_at_ms(record: OrderRecord) -> int:
@@ -283,14 +322,12 @@ def _execution_facts(event: oa.ProtoOAExecutionEvent, changes: list[OrderChange]
     return facts
 
 
-def _error_facts(
-    event: oa.ProtoOAOrderErrorEvent, changes: list[OrderChange], mask: Callable[[str], str]
-) -> dict[str, Any]:
+def _error_facts(event: oa.ProtoOAOrderErrorEvent, changes: list[OrderChange]) -> dict[str, Any]:
     facts: dict[str, Any] = {"account_id": event.ctidTraderAccountId, "error_code": event.errorCode}
     if changes:
         facts["client_order_id"] = changes[0].record.client_order_id
     if event.description:
-        facts["error_description"] = mask(event.description)
+        facts["error_description"] = event.description
     for field, name in (("orderId", "order_id"), ("positionId", "position_id")):
         if getattr(event, field):
             facts[name] = getattr(event, field)

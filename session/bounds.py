@@ -71,6 +71,15 @@ class Timings:
             reason="an order that leaves late meets another price than the one that it was made for",
         ),
     )
+    fill_s: float = field(
+        default=3.0,
+        metadata=described(
+            seconds(most=60),
+            "longest time from the sending of an order that fills at once, or of a close, until its fill is told: then "
+            "the server is asked what became of it",
+            reason="a market order fills within 0.2 s: 15 times that means that its event was lost on the way",
+        ),
+    )
     protection_s: float = field(
         default=2.0,
         metadata=described(

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -154,10 +155,15 @@ def _plain(name: str, value: Any) -> Any:
 
 def _dumps(value: Any) -> bytes:
     try:
-        return orjson.dumps(value)
+        data = orjson.dumps(value)
     except orjson.JSONEncodeError:
         # Lone surrogates, which no UTF-8 can hold: a record must not fail over the text that a server sent.
-        return orjson.dumps(_without_surrogates(value))
+        data = orjson.dumps(_without_surrogates(value))
+    text = data.decode()
+    if text.isprintable():
+        return data
+    # Marks that turn the direction of text, and the like: a line must read as it is, in whatever it is shown.
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text).encode()
 
 
 def _without_surrogates(value: Any) -> Any:

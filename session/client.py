@@ -12,12 +12,15 @@ from ..wire import LocalProtocolError, Message, Permission
 from ..wire.catalog import account_of, permission_of
 from . import clock
 from .account import Account
+from .arguments import check_kind, check_payload, check_word
+from .audit import Audit
 from .books import Books
-from .environments import Endpoint, Mode, check_endpoint
+from .connection_log import ConnectionLog
+from .environments import Endpoint, Environment, Mode, check_endpoint
 from .errors import ConnectFailed, NotSent, OutcomeUnknown, RateLimited, RequestFailed, ServerError, WrongEnvironment
 from .gate import READING, Gate
 from .raw_trading import RawTrading
-from .settings import Limits, Rates, Timings
+from .settings import Credentials, Limits, Rates, Timings
 from .states import SessionState, StateChange
 from .supervisor import Supervisor
 from .tasks import background
@@ -27,13 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from contextlib import AbstractAsyncContextManager
 
-    from .audit import Audit
-    from .connection_log import ConnectionLog
-    from .environments import CodecName, Environment
+    from .environments import CodecName, DelimitingName
     from .errors import CTraderError
     from .gate import Intent
     from .link import Link
-    from .settings import Credentials
     from .subscriptions import EventStream
 
 __all__ = ["Session", "StateChange", "connect"]
@@ -128,6 +128,8 @@ class Session:
         Raises:
             SessionClosed: it never will be.
         """
+        for state in states:
+            check_word("states", state, SessionState)
         return await self._supervisor.wait_for(*states)
 
     # Asking
@@ -152,8 +154,10 @@ class Session:
             ServerError: the server answered with an error.
             OutcomeUnknown: it left, and no answer came.
             SessionClosed: the session was left.
+            TypeError: it is no message. Nothing left.
         """
         timeout_s = self.timings.request_s if timeout_s is None else timeout_s
+        check_payload(payload)
         message = Message(payload)
         self._gate.judge(message)
         permission = permission_of(message.payload_type)
@@ -262,9 +266,11 @@ class Session:
         """Authorises an account, and keeps it so over every reconnect.
 
         Raises:
+            TypeError: it is no integer; nothing left.
             WrongEnvironment: it belongs to the other environment; nothing left for it.
             AuthenticationFailed: the token does not cover it, or the server refused it.
         """
+        check_kind("account_id", account_id, int)
         if not any(row.ctidTraderAccountId == account_id for row in self._supervisor.listed):
             await self.accounts()
         return await self._supervisor.authorize(account_id)
@@ -290,6 +296,7 @@ class Session:
         Raises:
             WrongEnvironment: the credentials are the other environment's.
         """
+        check_kind("credentials", credentials, Credentials | None, shown=False)
         if credentials is not None and credentials.environment is not self.environment:
             raise WrongEnvironment(f"these credentials belong to {credentials.environment.value}")
         self._supervisor.resume(credentials)
@@ -301,6 +308,7 @@ async def connect(
     credentials: Credentials,
     *,
     codec: CodecName = "protobuf",
+    delimiting: DelimitingName = "length",
     host: str | None = None,
     port: int | None = None,
     ca_file: Path | str | None = None,
@@ -318,6 +326,8 @@ async def connect(
         environment: demo or live.
         credentials: those of the same environment.
         codec: `"protobuf"` (port 5035) or `"json"` (port 5036).
+        delimiting: how JSON messages are told apart on the stream: `"length"`, `"newline"` or `"objects"`; no source is
+            certain (docs/protocol.md section 19).
         host: another host than the published one; one that is published for the other environment is refused.
         port: another port than the codec's standard one.
         ca_file: certificates to trust in place of the system's (a fake server's own).
@@ -331,11 +341,23 @@ async def connect(
             that of the credentials, and is renewed ahead of its end. None: the credentials' pair is used as it is.
 
     Raises:
+        TypeError: an argument is of a wrong kind. Nothing was connected.
         SettingsError: the endpoint does not fit the environment or the codec. Nothing was connected.
         WrongEnvironment: the credentials are the other environment's. Nothing was connected.
         ConnectFailed: no link, or no authorisation within its time. Nothing is left open.
         AuthenticationFailed: the server refused the application or the token. Nothing is left open.
     """
+    check_word("environment", environment, Environment)
+    check_kind("credentials", credentials, Credentials, shown=False)
+    check_word("trading", trading, Mode)
+    for name, value, kind in (
+        ("timings", timings, Timings | None),
+        ("rates", rates, Rates | None),
+        ("audit", audit, Audit | None),
+        ("limits", limits, Limits | None),
+        ("log", log, ConnectionLog | None),
+    ):
+        check_kind(name, value, kind)
     if credentials.environment is not environment:
         raise WrongEnvironment(
             f"the credentials belong to {credentials.environment.value}, and the connection is to {environment.value}"
@@ -345,6 +367,7 @@ async def connect(
         host if host is not None else published.host,
         port if port is not None else published.port,
         Path(ca_file) if ca_file is not None else None,
+        delimiting,
     )
     check_endpoint(environment, endpoint, codec)
     session = Session(

@@ -9,6 +9,8 @@ import anyio
 import anyio.to_thread
 
 from . import clock, halt
+from .amendments import OrderAmendment, PositionAmendment
+from .arguments import check_kind, check_word
 from .audit import open_audit
 from .books import Books
 from .client import Session
@@ -16,8 +18,10 @@ from .connection_log import open_connection_log
 from .environments import Environment, Mode
 from .errors import LiveTradingDisabled, NotSent, Refused
 from .gate import Gate
+from .settings import Settings
 from .states import SessionState
 from .tasks import background
+from .tickets import Ticket
 from .token_store import TokenStore
 from .trading import Trading
 
@@ -27,13 +31,11 @@ if TYPE_CHECKING:
 
     from ..wire.units import ExactNumber
     from .account import Account
-    from .amendments import OrderAmendment, PositionAmendment
     from .audit import Audit
     from .connection_log import ConnectionLog
     from .holdings import PendingOrder, Position
     from .order import Order
-    from .settings import EnvironmentSettings, Settings
-    from .tickets import Ticket
+    from .settings import EnvironmentSettings
 
 __all__ = ["Desk", "open_desk"]
 
@@ -230,7 +232,9 @@ class Desk:
             ServerError: the server refused it.
             OutcomeUnknown: it left and was not answered: its order finds out. Each carries the order, where one was
                 made, and an order stays in `orders` even where the caller was cancelled.
+            TypeError: an argument is of a wrong kind. Nothing left.
         """
+        check_kind("ticket", ticket, Ticket)
         return await self._open(environment).place(ticket)
 
     async def amend(self, environment: Environment, change: OrderAmendment | PositionAmendment) -> None:
@@ -239,6 +243,7 @@ class Desk:
         Raises:
             See `place`.
         """
+        check_kind("change", change, OrderAmendment | PositionAmendment)
         await self._open(environment).amend(change)
 
     async def cancel(self, environment: Environment, order_id: int) -> None:
@@ -273,6 +278,9 @@ class Desk:
         Raises:
             OSError: no halt could be placed. Trading goes on.
         """
+        check_word("environment", environment, Environment)
+        check_kind("why", why, str)
+        check_word("mode", mode, Mode)
         at_ms = clock.utc_ms()
         await anyio.to_thread.run_sync(
             lambda: halt.halt(self.log_folder, environment, why=why, who="desk", at_ms=at_ms, mode=mode)
@@ -309,8 +317,7 @@ class Desk:
     # Inside
 
     def _side(self, environment: Environment) -> _Side:
-        if not isinstance(environment, Environment):
-            raise TypeError(f"an Environment is due, not {type(environment).__name__}")
+        check_word("environment", environment, Environment)
         try:
             return self._sides[environment]
         except KeyError:
@@ -341,7 +348,9 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
 
     Raises:
         AuditUnavailable: the audit files cannot be opened. Nothing was connected.
+        TypeError: these are no settings. Nothing was opened.
     """
+    check_kind("settings", settings, Settings, shown=False)
     async with AsyncExitStack() as stack:
         audit = await stack.enter_async_context(open_audit(settings.log_folder, sandbox=sandbox))
         sides: dict[Environment, _Side] = {}

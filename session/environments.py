@@ -11,11 +11,12 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from .errors import SettingsError
-from .rules import check_fields, described, file, host, whole
+from .rules import check_fields, choice, described, file, host, whole
 
 __all__ = [
     "STANDARD_PORTS",
     "CodecName",
+    "DelimitingName",
     "Endpoint",
     "Environment",
     "Mode",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 CodecName = Literal["protobuf", "json"]
+DelimitingName = Literal["length", "newline", "objects"]
 
 STANDARD_PORTS: Final[Mapping[str, int]] = MappingProxyType({"protobuf": 5035, "json": 5036})
 """The port of each codec on the published hosts (docs/protocol.md section 1)."""
@@ -102,6 +104,17 @@ class Endpoint:
         ),
     )
 
+    delimiting: DelimitingName = field(
+        default="length",
+        metadata=described(
+            choice("length", "newline", "objects"),
+            "how JSON messages are told apart on the stream: four bytes of length, a line each, or objects one after "
+            "the other; protobuf knows `length` alone",
+            default="`length`",
+            reason="no source is certain how the real server does it (docs/protocol.md section 19)",
+        ),
+    )
+
     def __post_init__(self) -> None:
         check_fields(self)
 
@@ -139,6 +152,8 @@ def endpoint_problems(environment: Environment, endpoint: Endpoint, codec: Codec
         )
     if endpoint.port in STANDARD_PORTS.values() and endpoint.port != STANDARD_PORTS[codec]:
         problems.append("port is the standard one of the other codec: change the codec or the port")
+    if codec == "protobuf" and endpoint.delimiting != "length":
+        problems.append("delimiting is for json: protobuf always has four bytes of length")
     return problems
 
 

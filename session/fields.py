@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .symbols import Symbol
 
 __all__ = [
+    "above_zero",
     "described",
     "expiry_ms",
     "identifier",
@@ -95,6 +96,14 @@ def relative(field: str, value: ExactNumber, symbol: Symbol) -> int:
         step = symbol.pips(symbol.point) if pips else symbol.point
         allowed = f"{symbol.name} takes distances above 0 in steps of {step.normalize():f}"
         raise invalid(field, given, allowed) from None
+
+
+def above_zero(field: str, value: object, relative: int, *, price: Decimal, symbol: Symbol) -> None:
+    """A level so far (in 1/100000) below a price must still be above 0."""
+    if units.distance_from_relative(relative) >= price:
+        most = price - symbol.point
+        shown = f"{symbol.pips(most).normalize():f} pips" if field.endswith("_pips") else f"{most:f}"
+        raise invalid(field, value, f"{symbol.name} is at {price:f}, and a level is above 0: at most {shown} below it")
 
 
 def slippage_points(field: str, value: int) -> int:

@@ -171,7 +171,7 @@ class Gate:
         """
         if self.audit is None:
             raise AuditUnavailable("the intent cannot be recorded: this connection was opened without an audit")
-        await self.audit.record(self.environment, "intent", facts, essential=essential)
+        await self.audit.record(self.environment, "intent", self._covered(facts), essential=essential)
         intent = Intent(payload)
         self._intents[id(payload)] = intent
         return intent
@@ -190,9 +190,18 @@ class Gate:
         if self.audit is None:
             return
         try:
-            self.audit.note(self.environment, fact, fields, essential=essential)
+            self.audit.note(self.environment, fact, self._covered(fields), essential=essential)
         except AuditUnavailable:
             pass  # closed: the desk is being left, and it waits for no event that comes later
+
+    def snapshot(self, fields: Mapping[str, Any]) -> None:
+        """Puts a line into the position snapshots, without waiting."""
+        if self.audit is not None:
+            self.audit.snapshot(self.environment, self._covered(fields))
+
+    def _covered(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The same with every secret in its texts covered: a server may say back whatever it was told."""
+        return {name: self.mask(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def facts_of(payload: Any) -> dict[str, Any]:

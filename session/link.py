@@ -140,10 +140,7 @@ class Link:
         finally:
             if not request.done.is_set():
                 self._give_up(request, "before its caller was cancelled")
-        if request.error is not None:
-            raise request.error
-        assert request.answer is not None
-        return request.answer
+        return request.result()
 
     @property
     def over(self) -> str | None:
@@ -195,8 +192,11 @@ class Link:
                 request.answer = event.message
                 request.done.set()
             return
-        if isinstance(event, ErrorReceived) and event.description is not None:
-            event = replace(event, description=self._mask(event.description))
+        if isinstance(event, ErrorReceived):
+            text = self._mask(event.description) if event.description is not None else None
+            event = replace(event, code=self._mask(event.code), description=text)
+        elif isinstance(event, UndecodedReceived):
+            event = replace(event, reason=self._mask(event.reason))
         try:
             self._listener.heard(event)
         except Exception as fault:
@@ -299,7 +299,7 @@ class Link:
         under_way = [*self._outbox, *self._waiting.values()]
         for request in under_way:
             if request.by_s <= now_s:
-                self._give_up(request, f"within {request.timeout_s:g} s")
+                self._give_up(request, f"within {round(request.timeout_s, 2):g} s")
         return min((request.by_s for request in under_way if request.by_s > now_s), default=math.inf)
 
     def _give_up(self, request: Request, when: str) -> None:

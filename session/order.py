@@ -52,12 +52,17 @@ class Execution:
 class Order:
     """An order, or a close, of ours in one environment.
 
+    Args:
+        record: all its facts.
+        doubt: told when its end was waited for in vain: an event may have been lost. Must not wait.
+
     Attributes:
         record: all its facts.
     """
 
-    def __init__(self, record: OrderRecord) -> None:
+    def __init__(self, record: OrderRecord, *, doubt: Callable[[], None] | None = None) -> None:
         self.record = record
+        self._doubt = doubt
         self._moved = anyio.Event()
 
     def __repr__(self) -> str:
@@ -140,14 +145,11 @@ class Order:
             OutcomeUnknown: not within the time. Each carries the order.
         """
         record = self.record
-        # The state may be told before the deal: what is filled is known when the deals are.
         await self._until(
-            lambda: (
-                record.is_final
-                and (self.state is not OrderState.FILLED or record.filled_volume_cents >= record.executed_volume_cents)
-            ),
+            lambda: record.is_told or (record.is_final and self.state is not OrderState.FILLED),
             timeout_s,
             "filled",
+            in_doubt=True,
         )
         if self.state is not OrderState.FILLED:
             raise self._ended("filled")
@@ -186,7 +188,7 @@ class Order:
         Raises:
             OutcomeUnknown: not within the time; it carries the order.
         """
-        await self._until(lambda: self.record.is_final, timeout_s, "at its end")
+        await self._until(lambda: self.record.is_final, timeout_s, "at its end", in_doubt=True)
         return self.state
 
     async def touched_by_fill(self) -> None:
@@ -195,19 +197,27 @@ class Order:
         while not (self.fills or self.record.is_final):
             await self._moved.wait()
 
+    async def told(self) -> None:
+        """Waits until it is at its end and all of its fills are known. No deadline: bring your own."""
+        await anyio.lowlevel.checkpoint()
+        while not self.record.is_told:
+            await self._moved.wait()
+
     def touched(self) -> None:
         """Its record has moved: whoever waits looks again."""
         moved, self._moved = self._moved, anyio.Event()
         moved.set()
 
-    async def _until(self, reached: Callable[[], bool], timeout_s: float, what: str) -> None:
+    async def _until(self, reached: Callable[[], bool], timeout_s: float, what: str, *, in_doubt: bool = False) -> None:
         with anyio.move_on_after(timeout_s):
             await anyio.lowlevel.checkpoint()
             while not reached():
                 await self._moved.wait()
             return
         if not reached():
-            raise self._carrying(OutcomeUnknown(f"{self!r} was not {what} within {timeout_s:g} s"))
+            if in_doubt and self._doubt is not None:
+                self._doubt()
+            raise self._carrying(OutcomeUnknown(f"{self!r} was not {what} within {round(timeout_s, 2):g} s"))
 
     def _ended(self, what: str) -> RequestFailed:
         record = self.record

@@ -108,6 +108,11 @@ class OrderFacts:
         return self._state.is_final
 
     @property
+    def is_told(self) -> bool:
+        """Whether it is at its end and all of its fills are known: the end may be told before the deals."""
+        return self.is_final and self.filled_volume_cents >= self.executed_volume_cents
+
+    @property
     def is_close(self) -> bool:
         """Whether it closes a position by `ProtoOAClosePositionReq`: then the server knows no id of ours."""
         return isinstance(self.intent, Close)

@@ -79,6 +79,13 @@ class Request:
             self.error = error
             self.done.set()
 
+    def result(self) -> Message:
+        """The answer of a request that is done; what it ended with is raised."""
+        if self.error is not None:
+            raise self.error
+        assert self.answer is not None
+        return self.answer
+
 
 def _lane(entry: Entry) -> tuple[Urgency, Budget]:
     budget = entry.budget or Budget.ORDINARY

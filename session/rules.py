@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from ..wire.exact_numbers import is_plain_number
 from .errors import SettingsError
 from .secret import Secret
 
@@ -45,7 +46,7 @@ __all__ = [
 # Digits only: float(), int() and Decimal() also take "1_000", "1e3", "infinity" and digits of other scripts,
 # which in a settings file are mistakes. The lengths keep every number far inside what each type holds.
 _WHOLE = re.compile(r"[0-9]{1,19}")
-_DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
+_LONGEST_PART = 15
 # ASCII only: Python's resolver folds look-alikes of other scripts into the ASCII name after our check saw them.
 # Underscores are not in the standard, but names of containers have them.
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
@@ -95,7 +96,7 @@ def seconds(*, below: float = math.inf, most: float = math.inf) -> Rule:
     return Rule(
         f"must be a number of seconds such as 8 or 0.5, more than 0 and {bound}",
         allows,
-        lambda text: float(text) if _DECIMAL.fullmatch(text) else None,
+        lambda text: float(text) if _is_decimal(text) else None,
     )
 
 
@@ -119,7 +120,7 @@ def lots(words: type[enum.Enum]) -> Rule:
         return isinstance(value, words) or (isinstance(value, Decimal) and value.is_finite() and value > 0)
 
     def convert(text: str) -> object:
-        if _DECIMAL.fullmatch(text):
+        if _is_decimal(text):
             return Decimal(text)
         return next((word for word in words if word.value == text), None)
 
@@ -131,10 +132,16 @@ def lots(words: type[enum.Enum]) -> Rule:
     )
 
 
+def _is_decimal(text: str) -> bool:
+    return is_plain_number(text) and max(map(len, text.split("."))) <= _LONGEST_PART
+
+
 def choice(*words: str) -> Rule:
     """One of a few words."""
     return Rule(
-        f"must be {' or '.join(words)}", lambda value: isinstance(value, str) and value in words, lambda text: text
+        f"must be {' or '.join((', '.join(words[:-1]), words[-1]))}",
+        lambda value: isinstance(value, str) and value in words,
+        lambda text: text,
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.lowlevel
 
-from ..wire import JsonCodec, ProtobufCodec
+from ..wire import Delimiting, JsonCodec, ProtobufCodec, framing_of
 from . import auth, clock
 from .access import Access
 from .errors import (
@@ -299,6 +299,7 @@ class Supervisor:
         link = Link(
             stream,
             _CODECS[self.codec](),
+            framing=framing_of(Delimiting(self.endpoint.delimiting)),
             timings=self.timings,
             rates=self._rates,
             listener=self._roster,

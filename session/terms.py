@@ -28,6 +28,11 @@ class Side(enum.Enum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
     @property
+    def level_below(self) -> str:
+        """Which level of its position lies below the price: `stop_loss` or `take_profit`."""
+        return "stop_loss" if self is Side.BUY else "take_profit"
+
+    @property
     def sign(self) -> int:
         """+1 for a buy, -1 for a sell: what a rising price is worth to it."""
         return 1 if self is Side.BUY else -1

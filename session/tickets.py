@@ -164,7 +164,25 @@ class Ticket(ABC):
         if self.guaranteed_stop_loss:
             request.guaranteedStopLoss = True
         self._complete(request, symbol, now_ms)
+        if self.requested_price is not None:
+            self.check_reach(symbol, self.requested_price)
         return request
+
+    def check_reach(self, symbol: Symbol, price: Decimal) -> None:
+        """Refuse a level so far from the fill that it would not be above 0.
+
+        Args:
+            symbol: the symbol that the ticket names, as this account has it.
+            price: where it will fill, as far as that is known.
+
+        Raises:
+            InvalidOrder: the level that lies below the price would be 0 or less.
+        """
+        level = self.side.level_below
+        relative = self._relative(level, symbol)
+        for name, value in self._level_fields(level).items():
+            if relative is not None:
+                fields.above_zero(name, fields.number(name, value), relative, price=price, symbol=symbol)
 
     def described(self) -> dict[str, str | int | bool]:
         """What was said, for a record: the kind and every field that was given."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -14,17 +13,16 @@ from . import clock, limits
 from .amendments import OrderAmendment, PositionAmendment
 from .changes import Cancel, Close
 from .environments import Mode
-from .errors import CTraderError, LimitExceeded, OutcomeUnknown, Refused, RequestFailed, ServerError
+from .errors import LimitExceeded, OutcomeUnknown, Refused, RequestFailed, ServerError
+from .fill_watch import FillWatch
 from .order import Order
 from .order_states import OrderState
 from .orders import OrderRecord
 from .protection_watch import ProtectionWatch
-from .subscriptions import LATEST
-from .terms import Side
+from .tickets import ImmediateTicket
+from .traded_quotes import TradedQuotes
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from ..wire.units import ExactNumber
     from .account import Account
     from .books import Books, Target
@@ -37,8 +35,6 @@ if TYPE_CHECKING:
     from .tickets import Ticket
 
 __all__ = ["Trading"]
-
-_QUOTE_S = 1.0  # the first order of a symbol waits so long for a quote to hold its fill against, and goes without then
 
 
 class Trading:
@@ -68,8 +64,8 @@ class Trading:
         self._books = books
         self._gate = gate
         self._bounds = bounds
-        self._watched = AsyncExitStack()
-        self._watching = anyio.Lock()
+        self._quotes = TradedQuotes(account)
+        self._fills = FillWatch(lambda: session.review(account.id), within_s=session.timings.fill_s)
         self._protection = ProtectionWatch(self, gate=gate, log=log, within_s=session.timings.protection_s)
 
     async def place(self, ticket: Ticket) -> Order:
@@ -80,7 +76,9 @@ class Trading:
         client_order_id = uuid.uuid4().hex
         request = ticket.to_request(symbol, account_id=self._account.id, client_order_id=client_order_id, now_ms=now_ms)
         self._check_limits(request, limits.Proposal(symbol=symbol, volume_cents=request.volume))
-        quote = await self._quote(symbol, ticket.side)
+        quote = await self._quotes.awaited(symbol, ticket.side)
+        if quote is not None and ticket.requested_price is None:
+            ticket.check_reach(symbol, quote)
         record = OrderRecord(
             ticket,
             environment=self._account.environment,
@@ -120,7 +118,7 @@ class Trading:
             side=side,
             volume_cents=request.volume,
             intent_at_ms=clock.utc_ms(),
-            quoted_price=self._last_quote(symbol, side),
+            quoted_price=self._quotes.last(symbol, side),
         )
         return await self._send(record, request, {"request": "close", **close.described()}, essential=True)
 
@@ -154,11 +152,13 @@ class Trading:
 
     async def serve(self) -> None:
         """Sees after the fills of its orders until it is cancelled."""
-        await self._protection.serve()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._fills.serve)
+            await self._protection.serve()
 
     async def aclose(self) -> None:
         """Lets go of the quotes that it watched."""
-        await self._watched.aclose()
+        await self._quotes.aclose()
 
     # How
 
@@ -171,14 +171,14 @@ class Trading:
         essential: bool = False,
         watched: bool = False,
     ) -> Order:
-        order = Order(record)
+        order = Order(record, doubt=self._fills.doubt)
         self._books.add(order)
         if watched:
             self._protection.add(order)
         try:
             self._gate.judge(Message(request))
             intent = await self._gate.intend(request, {**record.described(), **facts}, essential=essential)
-            await self._session.trade(intent, on_sent=lambda at_ms, id_: self._sent(record, at_ms, id_))
+            await self._session.trade(intent, on_sent=lambda at_ms, id_: self._sent(order, at_ms, id_))
         except ServerError as error:
             self._books.changed([record.refuse(error.code, error.description, at_ms=clock.utc_ms())])
             if record.state is OrderState.UNKNOWN:  # TIMEOUT_ERROR says only that the server took too long
@@ -251,14 +251,17 @@ class Trading:
             raise
         rejected = oa.ProtoOAExecutionType.ORDER_CANCEL_REJECTED
         if answer.errorCode or answer.executionType == rejected:
-            refusal = ServerError(answer.errorCode or rejected.name)
+            refusal = ServerError(self._gate.mask(answer.errorCode) or rejected.name)
             self._gate.note("change_refused", {**facts, "error_code": refusal.code})
             raise refusal
         self._gate.note("change_done", facts)
 
-    def _sent(self, record: OrderRecord, at_ms: int, client_msg_id: str) -> None:
+    def _sent(self, order: Order, at_ms: int, client_msg_id: str) -> None:
+        record = order.record
         record.sent(at_ms=at_ms, client_msg_id=client_msg_id)
         self._gate.note("sent", {**record.described(), "sent_after_ms": at_ms - record.intent_at_ms})
+        if isinstance(order.intent, ImmediateTicket | Close):  # others may wait for their price for days
+            self._fills.add(order)
 
     def _not_sent(self, record: OrderRecord, reason: str) -> None:
         record.not_sent(at_ms=clock.utc_ms())
@@ -289,26 +292,3 @@ class Trading:
         account = self._account
         reading = account.symbol(symbol) if isinstance(symbol, str) else account.symbol_by_id(symbol)
         return await self._session.prepared(name, reading)
-
-    def _last_quote(self, symbol: Symbol, side: Side) -> Decimal | None:
-        spot = self._account.board.last(symbol.id)
-        if spot is None:
-            return None
-        return spot.ask if side is Side.BUY else spot.bid
-
-    async def _quote(self, symbol: Symbol, side: Side) -> Decimal | None:
-        """What the market stands at; the first time that a symbol is traded, its quotes are subscribed."""
-        if symbol.id not in self._account.board.wanted:
-            async with self._watching:
-                if symbol.id not in self._account.board.wanted:
-                    with anyio.move_on_after(_QUOTE_S):
-                        await self._watch(symbol)
-        return self._last_quote(symbol, side)
-
-    async def _watch(self, symbol: Symbol) -> None:
-        try:
-            stream = await self._watched.enter_async_context(self._account.spots(symbol.name, policy=LATEST))
-        except CTraderError:
-            return  # no quotes, no slippage figure; the order itself may still be right
-        async for _ in stream:
-            break

@@ -189,13 +189,15 @@ def test_the_strategy_runs_on_real_settings_without_a_change(tmp_path: Path, env
 
 
 def test_the_tests_of_the_fake_page_pass(tmp_path: Path) -> None:
-    mine, client = blocks(text_of("fake.md"), "python")
+    first, mine, client = blocks(text_of("fake.md"), "python")
+    assert len([line for line in first.splitlines() if line]) == 10
+    (tmp_path / "test_first.py").write_text(first, encoding="utf-8")
     (tmp_path / "test_my_trading.py").write_text(mine, encoding="utf-8")
     (tmp_path / "test_my_client.py").write_text(client, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=150, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "4 passed" in result.stdout
+    assert "6 passed" in result.stdout, "the first of them on both backends"
 
 
 def test_an_audit_is_checked_as_the_page_says(tmp_path: Path, environments: dict[str, str]) -> None:
@@ -223,7 +225,7 @@ def test_the_examples_pass_a_strict_type_check(tmp_path: Path) -> None:
     examples = tmp_path / "examples"
     examples.mkdir()
     engine, strategy = blocks(text_of("venue.md"), "python")
-    mine, client = blocks(text_of("fake.md"), "python")
+    first, mine, client = blocks(text_of("fake.md"), "python")
     (readme,) = blocks(text_of("README.md"), "python")
     written = {
         "readme": readme,
@@ -231,6 +233,7 @@ def test_the_examples_pass_a_strict_type_check(tmp_path: Path) -> None:
         "audit": blocks(text_of("audit.md"), "python")[0],
         "paper": engine,
         "strategy": strategy,
+        "test_first": first,
         "test_my_trading": mine,
         "test_my_client": client,
     }

@@ -90,7 +90,10 @@ LONGER = MappingProxyType(
     }
 )
 LOGIC_IN_INIT = MappingProxyType(
-    {"fake/__init__.py": "loads its names on first use: pytest imports it in every run, the extra installed or not"}
+    {
+        "fake/__init__.py": "loads its names on first use: pytest imports it in every run, the extra installed or not",
+        "session/__init__.py": "loads its names on first use: whoever wants one of them does not wait for all",
+    }
 )
 
 
@@ -467,9 +470,14 @@ def test_wire_loads_nothing_that_the_libraries_below_it_have_not_loaded_already(
 
 
 def test_session_brings_neither_the_fake_nor_what_only_settings_need(tmp_path: Path) -> None:
-    loaded = loaded_by("import anyctrader.session", tmp_path)
+    loaded = loaded_by("from anyctrader.session import *", tmp_path)
     assert not loaded.intersection(("pydantic", "pydantic_settings", "dotenv", "trio", "typer", "rich", "trustme"))
     assert {name.split(".")[1] for name in loaded if name.startswith("anyctrader.")} == {"proto", "wire", "session"}
+
+
+def test_session_alone_loads_none_of_its_modules(tmp_path: Path) -> None:
+    loaded = loaded_by("import anyctrader.session", tmp_path)
+    assert not any(name.startswith("anyctrader.session.") for name in loaded)
 
 
 def test_the_fake_brings_nothing_of_the_session(tmp_path: Path) -> None:

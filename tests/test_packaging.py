@@ -207,3 +207,22 @@ def test_pytest_finds_the_fixtures_of_the_fake_server(python: Path, tmp_path: Pa
     said = run(python, code, tmp_path)
     assert "group='pytest11'" in said
     assert "value='anyctrader.fake.plugin'" in said
+
+
+def test_the_first_test_of_the_guide_passes_in_an_empty_project(wheel: Path, tmp_path: Path) -> None:
+    """As a user would do it: an environment, the wheel with its extra from the registry's libraries, a file, pytest."""
+    guide = (ROOT / "docs" / "fake.md").read_text(encoding="utf-8")
+    (tmp_path / "test_mine.py").write_text(guide.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    venv.create(tmp_path / "env", with_pip=False, symlinks=sys.platform != "win32")
+    paths = sysconfig.get_paths("venv", {"base": str(tmp_path / "env"), "platbase": str(tmp_path / "env")})
+    found = Path(paths["scripts"]) / ("python.exe" if sys.platform == "win32" else "python")
+    command = [sys.executable, "-m", "pip", "--python", str(found), "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--constraint", str(ROOT / "constraints.txt"), f"{wheel}[fake]", "pytest"]
+    installed = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    if installed.returncode and any(sign in installed.stderr for sign in _NO_NETWORK):
+        pytest.skip("the libraries that a wheel needs could not be fetched")
+    assert installed.returncode == 0, installed.stderr
+    command = [str(found), "-I", "-m", "pytest", "-q", "-W", "error", "test_mine.py"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "1 passed" in result.stdout, "on asyncio: trio is not among what was installed"

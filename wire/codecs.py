@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import orjson
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, EncodeError
 
 from . import messages as oa
 from .envelope import read_envelope, write_envelope
@@ -171,7 +171,7 @@ class ProtobufCodec:
             # The last two: protobuf's Python runtime, see read_envelope.
             problem = f"no {cls.__name__}: {error}"
         else:
-            if not payload.IsInitialized():
+            if not _is_complete(payload, len(body)):
                 problem, missing = _missing(payload)
             elif payload.payloadType != payload_type:
                 problem = f"the {cls.__name__} in it says that its payload type is {payload.payloadType}"
@@ -305,6 +305,26 @@ def _checked_type(message: Message) -> int:
     if not payload.IsInitialized():
         raise LocalProtocolError(_missing(payload)[0])
     return payload_type
+
+
+_LARGE = 4096  # bytes
+
+
+def _is_complete(payload: Any, size: int) -> bool:
+    """Whether no required field is missing, at any depth.
+
+    Of a large message protobuf tells that in half the time by writing it: that looks in C, and the question itself
+    through the descriptors.
+    """
+    if size >= _LARGE:
+        try:
+            payload.SerializeToString()
+        except EncodeError:
+            pass
+        else:
+            return True
+    complete: bool = payload.IsInitialized()
+    return complete
 
 
 _LARGEST_TYPE = 2**32 - 1  # ProtoMessage.payloadType is a uint32

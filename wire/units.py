@@ -17,9 +17,10 @@ from __future__ import annotations
 import operator
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol
 
 from . import messages as oa
+from .exact_numbers import MOST_DIGITS, ExactNumber, exact
 
 __all__ = [
     "DEFAULT_MONEY_DIGITS",
@@ -57,24 +58,20 @@ __all__ = [
     "wire_price_from_price",
 ]
 
-ExactNumber: TypeAlias = Decimal | int | str
-"""What a person may say a size or a price in. Never a float."""
-
 DEFAULT_MONEY_DIGITS: Final = 2
 """What an absent `moneyDigits` stands for (docs/protocol.md section 8)."""
 
 _WIRE_PRICE_DIGITS: Final = 5  # prices on the wire are integers of 1/100000, whatever the symbol's digits
-_LARGEST: Final = 40  # digits before or after the point of a number that anybody could mean; int64 has 19
 _MOST_PLACES: Final = 20  # decimals of any price or money; the schema has int32, servers send 0 to 8
 _INT64: Final = 2**63
 _SECONDS_END: Final = 10**11  # as ms that is March 1973, as s the year 5138
 
 # Wide enough for the product of any two numbers that pass `exact`, and an error where a digit would be lost:
 # the caller's own decimal context can neither round our results nor be changed by them. Flags are never read.
-_EXACT: Final = Context(prec=4 * _LARGEST, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Inexact])
+_EXACT: Final = Context(prec=4 * MOST_DIGITS, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Inexact])
 # For quotients, which may have no end: as many digits as decimal gives by default.
 _QUOTIENT: Final = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
-_ROUNDED: Final = Context(prec=4 * _LARGEST, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
+_ROUNDED: Final = Context(prec=4 * MOST_DIGITS, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -84,31 +81,6 @@ class _HasMoneyDigits(Protocol):
     moneyDigits: int
 
     def HasField(self, field_name: Literal["moneyDigits"], /) -> bool: ...
-
-
-def exact(value: ExactNumber) -> Decimal:
-    """Read a number that a person gave, without loss.
-
-    Args:
-        value: a `Decimal`, an integer, or text such as ``"0.01"``.
-
-    Raises:
-        TypeError: it is a float (or a bool, or something else): floats are not exact.
-        ValueError: it is not a number, is NaN or infinite, or has more than 40 digits on a side of the point.
-    """
-    if isinstance(value, bool) or not isinstance(value, (Decimal, int, str)):
-        kind = type(value).__name__
-        raise TypeError(f"{value!r} is a {kind}; an exact number is a Decimal, an int or a str")
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise ValueError(f"{value!r} is not a number") from None
-    if not number.is_finite():
-        raise ValueError(f"{value!r} is not a finite number")
-    _, digits, exponent = number.as_tuple()
-    if not isinstance(exponent, int) or len(digits) + exponent > _LARGEST or -exponent > _LARGEST:
-        raise ValueError(f"{number:.6e} has more than {_LARGEST} digits before or after the point")
-    return number
 
 
 # Prices

@@ -129,6 +129,16 @@ class RawClient:
                 except Gone:
                     return answers
 
+    async def bytes_until(self, msg_id: str, timeout_s: float = 10) -> bytes:
+        """The frames as they are, up to the first that carries this id."""
+        frames = []
+        with anyio.fail_after(timeout_s):
+            while True:
+                body = await self._next_body()
+                frames.append(struct.pack(">I", len(body)) + body)
+                if self._decode(body).id == msg_id:
+                    return b"".join(frames)
+
     async def _next_body(self) -> bytes:
         while len(self._buffer) < 4 or len(self._buffer) < 4 + struct.unpack(">I", self._buffer[:4])[0]:
             try:

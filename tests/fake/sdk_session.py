@@ -64,6 +64,17 @@ def session(client):
     )
     met["deals"] = len(Protobuf.extract(answer).deal)
 
+    answer = yield client.send(
+        oa.ProtoOAGetTrendbarsReq(
+            ctidTraderAccountId=account_id,
+            symbolId=eurusd,
+            period=model.M1,
+            fromTimestamp=event.deal.createTimestamp - 3600000,
+            toTimestamp=event.deal.createTimestamp,
+        )
+    )
+    met["bars"] = len(Protobuf.extract(answer).trendbar)
+
     answers = yield defer.DeferredList([client.send(oa.ProtoOAVersionReq()) for _ in range(60)])
     types = [answer.payloadType for _, answer in answers]
     met["refused"] = types.count(oa.ProtoOAErrorRes().payloadType)

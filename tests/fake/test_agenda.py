@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from anyctrader.fake.agenda import Agenda
+from anyctrader.fake.agenda import Agenda, Clock
 
 pytestmark = pytest.mark.anyio
 
@@ -90,3 +90,34 @@ async def test_the_clock_starts_where_it_is_told() -> None:
     ran.agenda.call_at(due_s, lambda: (ran.calls.append(str(ran.agenda.now_ms() >= 5_050)), ran.done.set())[0])
     await ran.until_done()
     assert ran.calls == ["True"]
+
+
+async def test_a_held_clock_moves_only_when_it_is_told_and_each_call_has_its_own_moment() -> None:
+    errors: list[Exception] = []
+    agenda = Agenda(clock_ms=1_000, failed=errors.append, clock=Clock.HELD)
+    said: list[tuple[str, int]] = []
+    agenda.call_after(0.57, lambda: said.append(("later", agenda.now_ms())))
+
+    def first() -> None:
+        said.append(("first", agenda.now_ms()))
+        agenda.call_after(0.1, lambda: said.append(("its follower", agenda.now_ms())))
+
+    agenda.call_after(0.2, first)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(agenda.run)
+        await anyio.wait_all_tasks_blocked()
+        assert (agenda.now_ms(), said) == (1_000, [])
+        agenda.pass_time(0.57)
+        assert said == [("first", 1_200), ("its follower", 1_300), ("later", 1_570)]
+        agenda.call_after(0, lambda: said.append(("at once", agenda.now_ms())))
+        await anyio.wait_all_tasks_blocked()
+        assert said[-1] == ("at once", 1_570)
+        tasks.cancel_scope.cancel()
+    assert errors == []
+
+
+async def test_time_does_not_go_back_and_a_running_clock_is_not_pushed() -> None:
+    with pytest.raises(ValueError, match="does not go back"):
+        Agenda(clock_ms=None, failed=print, clock=Clock.HELD).pass_time(-1)
+    with pytest.raises(RuntimeError, match="runs by itself"):
+        Agenda(clock_ms=None, failed=print).pass_time(1)

@@ -307,6 +307,11 @@ def test_a_fault_that_was_removed_may_be_removed_again() -> None:
     assert active.outgoing(frame()) == [frame()]
 
 
+def test_a_block_strikes_at_least_once() -> None:
+    with pytest.raises(ValueError, match="never strikes"):
+        faults.Blocked(times=0)
+
+
 def test_frames_are_counted_from_one() -> None:
     with pytest.raises(ValueError, match="counted from 1"):
         faults.Lose(0)

@@ -19,6 +19,7 @@ async def test_one(ctrader_server):
 @pytest.mark.anyio
 async def test_several(ctrader_servers):
     demo = await ctrader_servers()
+    assert demo.settings.strict
     live = await ctrader_servers(ServerSettings(host=Host.LIVE))
     assert len({demo.port, demo.json_port, live.port, live.json_port}) == 4
 
@@ -50,7 +51,7 @@ def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
 def test_a_users_tests_get_servers_on_both_backends(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(TESTS)
     (tmp_path / "test_override.py").write_text(OVERRIDE)
-    result = run(tmp_path)
+    result = run(tmp_path, "-n", "2")  # side by side, in two processes
     assert result.returncode == 0, result.stdout + result.stderr
     assert "7 passed" in result.stdout  # three on both backends, and one that is not async
 

@@ -72,10 +72,12 @@ def server_settings(host: Host, exchange: ExchangeSettings | None = None, **more
 
 
 @asynccontextmanager
-async def sandbox_of(folder: Path, demo: ServerSettings | None = None) -> AsyncIterator[Sandbox]:
+async def sandbox_of(
+    folder: Path, demo: ServerSettings | None = None, live: ServerSettings | None = None
+) -> AsyncIterator[Sandbox]:
     async with (
         FakeServer(demo if demo is not None else server_settings(Host.DEMO)) as demo_server,
-        FakeServer(server_settings(Host.LIVE)) as live_server,
+        FakeServer(live if live is not None else server_settings(Host.LIVE)) as live_server,
     ):
         yield Sandbox({Environment.DEMO: demo_server, Environment.LIVE: live_server}, folder, QUICK.scale)
 

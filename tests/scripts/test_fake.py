@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
+import ssl
 from pathlib import Path
 
 import anyio
@@ -12,6 +14,7 @@ import pytest
 
 from anyctrader.fake import FakeServer, Host, ServerSettings
 from anyctrader.session import Credentials, Environment, connect
+from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 
 from .conftest import Call
@@ -112,3 +115,72 @@ def test_what_it_thinks_of_its_clients_goes_to_a_file(tmp_path: Path) -> None:
                 pass
         interrupt(process)
     assert (tmp_path / "clients.log").read_text() != ""
+
+
+def ask(control: socket.socket, **line: object) -> dict[str, object]:
+    """A line to the control port and its answer."""
+    control.sendall(json.dumps(line).encode() + b"\n")
+    answer = b""
+    while not answer.endswith(b"\n"):
+        answer += control.recv(65_536)
+    told = json.loads(answer)
+    assert isinstance(told, dict)
+    return told
+
+
+def test_faults_come_from_its_arguments_from_a_scenario_and_from_the_control_port(tmp_path: Path) -> None:
+    (tmp_path / "weekend.toml").write_text(
+        "[[step]]\ndo = 'maintenance'\n\n[[step]]\ndo = 'delay'\ndelay_s = 1\nat_s = 60\n"
+    )
+    arguments = ("--scenario", "weekend.toml", "--do", "late delay_s=2 which=ProtoOAExecutionEvent:ORDER_FILLED")
+    with started("fake", *arguments, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        ready = orjson.loads(process.stdout.readline())
+        with socket.create_connection(("127.0.0.1", ready["control_port"])) as control:
+            assert ask(control, do="status")["faults"] == ["Maintenance", "Late"]
+            assert ask(control, do="silence") == {"ok": True, "id": 1}
+            assert ask(control, do="status")["faults"] == ["Maintenance", "Late", "Silence"]
+            assert ask(control, do="set_price", symbol="EURUSD", bid=1.2, ask=1.2001)["ok"] is True
+            assert ask(control, do="quote", symbol="EURUSD")["bid"] == 1.2
+        assert interrupt(process) == ("", "")
+    assert process.returncode == 0
+
+
+def test_a_strict_one_ends_with_what_the_real_server_would_have_refused(tmp_path: Path) -> None:
+    with started("fake", "--strict", "--instant", cwd=tmp_path) as process:
+        assert process.stdout is not None
+        ready = orjson.loads(process.stdout.readline())
+
+        async def misbehave() -> None:
+            context = ssl.create_default_context(cafile=ready["ca_file"])
+            stream = await anyio.connect_tcp(ready["host"], ready["port"], tls=True, ssl_context=context)
+            async with stream:
+                body = ProtobufCodec().encode(Message(oa.ProtoOATraderReq(ctidTraderAccountId=1)))
+                await stream.send(encode_frame(body))
+                await stream.receive()
+
+        anyio.run(misbehave)
+        said, remarks = interrupt(process)
+    assert (process.returncode, said) == (1, "")
+    assert "would have refused: client 1" in remarks
+    assert "Traceback" not in remarks
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--do", "dance"], "nothing is called 'dance'"),
+        (["--do", "silence at_s=never"], "a number is due"),
+        (["--scenario", "none.toml"], "No such file"),
+        (["--scenario", "wrong.toml"], "colour: there is no such setting"),
+        (["--do", "set_price symbol=NONE bid=1 ask=2"], "no symbol is called NONE"),
+    ],
+)
+def test_a_step_or_a_scenario_that_makes_no_sense_is_a_usage_error(
+    call: Call, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    (tmp_path / "wrong.toml").write_text("colour = 1\n")
+    done = call("fake", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert "Traceback" not in done.stderr

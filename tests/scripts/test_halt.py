@@ -22,6 +22,7 @@ def lines_of(folder: Path) -> list[tuple[str, str, str]]:
 
 def test_a_halt_stands_until_it_is_resumed_and_both_are_on_record(call: Call, tmp_path: Path) -> None:
     folder = tmp_path / "desk"
+    folder.mkdir()
     done = call("halt", "live", "--why", "feed looks \x1b[31m wrong", "--folder", "desk")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("live is halted: nothing that trades leaves")
@@ -50,6 +51,23 @@ def test_a_halt_may_leave_what_reduces_and_a_stricter_one_stays(call: Call, tmp_
         assert (line["environment"], line["halted"], line["mode"], line["recorded"]) == ("demo", True, mode, True)
     line = orjson.loads((tmp_path / "logs" / "sandbox" / "order_audit.jsonl").read_text().splitlines()[0])
     assert line["sandbox"] is True
+
+
+@pytest.mark.parametrize("command", ["halt", "resume"])
+def test_a_folder_that_is_not_there_is_told_and_not_made(call: Call, tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").touch()
+    for folder, why in (("typo", "typo does not exist"), ("file", "file is not a folder")):
+        done = call(command, "demo", "--folder", folder)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{why}: no desk keeps its files there. Nothing was changed." in " ".join(done.stderr.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("command", ["halt", "resume"])
+def test_the_sandbox_that_is_meant_is_a_desk_and_no_server_of_this_command(call: Call, command: str) -> None:
+    said = " ".join(call(command, "--help").stdout.split())
+    assert "--sandbox" in said
+    assert "embedded" not in said
 
 
 def test_resuming_what_is_not_halted_changes_nothing(call: Call, tmp_path: Path) -> None:
@@ -84,8 +102,8 @@ def test_what_cannot_be_meant_is_a_usage_error(call: Call, tmp_path: Path, argum
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(call: Call, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    done = call("halt", "live", "--folder", "file")
+    (tmp_path / "logs").write_text("")
+    done = call("halt", "live", "--sandbox")
     assert done.returncode == 1
-    assert "file" in done.stderr
+    assert "logs" in done.stderr
     assert "Traceback" not in done.stderr

@@ -8,6 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from anyctrader.scripts.runbook import told_of_interruption
+from anyctrader.scripts.steps import Outcome, StepResult
 from anyctrader.session.verification import verify
 
 from .conftest import Call
@@ -58,18 +60,38 @@ def test_the_sandbox_is_walked_from_a_to_d_every_step_passes_and_all_of_it_is_on
 
 
 @pytest.mark.timeout(400)
-def test_on_ctrl_c_it_ends_in_order_and_not_with_success(tmp_path: Path) -> None:
-    with started("runbook", "--sandbox", cwd=tmp_path) as process:
+def test_on_ctrl_c_what_is_open_is_taken_back_and_it_ends_without_success(tmp_path: Path) -> None:
+    with started("runbook", "--sandbox", "--format", "json", cwd=tmp_path) as process:
         assert process.stdout is not None
-        while "demo account authorised" not in process.stdout.readline():
-            pass
+        while orjson.loads(process.stdout.readline())["step"] != "place":
+            pass  # from here on an order rests, and a position is open
         out, err = interrupt(process)
     assert process.returncode == 1
-    assert "interrupted" in err
-    assert "Traceback" not in err
-    assert "nothing left behind" in out
-    assert "logs/sandbox/order_audit.jsonl" in out
+    assert err.splitlines() == [
+        "interrupted: taking back what is open. Once more ends it at once, and leaves that open",
+        "interrupted: what was open has been taken back",
+    ]
+    *steps, end = json_lines(out)
+    assert (steps[-1]["step"], steps[-1]["result"], steps[-1]["detail"]) == ("left", "passed", "")
+    assert end["result"] == "failed"
+    assert "logs/sandbox/order_audit.jsonl" in end["files"]
     assert verify(tmp_path / "logs" / "sandbox") == []
+    lines = [orjson.loads(line) for line in (tmp_path / "logs/sandbox/order_audit.jsonl").read_text().splitlines()]
+    assert {line["request"] for line in lines if line["fact"] == "intent"} >= {"place", "cancel", "close"}
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ([], "interrupted before anything was opened"),
+        ([Outcome.PASSED, Outcome.PASSED], "interrupted: what was open has been taken back"),
+        ([Outcome.PASSED, Outcome.FAILED], "something may still be open"),
+    ],
+)
+def test_an_interrupted_walk_says_that_all_is_taken_back_only_where_it_is(outcomes: list[Outcome], said: str) -> None:
+    results = [StepResult("A", "place", "orders placed", Outcome.FAILED, "")]
+    results += [StepResult("A", "left", "nothing left behind", outcome, "") for outcome in outcomes]
+    assert said in told_of_interruption(results)
 
 
 @pytest.mark.timeout(400)

@@ -2,13 +2,20 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from anyctrader.scripts import terminal
 from anyctrader.scripts.terminal import can_show, escaped, print_json, print_line, remark
+from anyctrader.session import Environment
+from anyctrader.session import halt as halts
+
+from .programs import PROGRAM, clean_environment
 
 
 class Screen(io.StringIO):
@@ -95,3 +102,31 @@ def test_a_remark_goes_to_stderr_and_a_closed_one_is_no_error(
 
     monkeypatch.setattr(sys, "stderr", Closed())
     remark("nobody hears this")
+
+
+def test_json_has_nothing_in_it_that_a_terminal_would_obey(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"why": "turn \u202e around"})
+    assert capsys.readouterr().out == '{"why":"turn \\u202e around"}\n'
+
+
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
+@pytest.mark.parametrize(
+    "arguments", ["run --sandbox --seconds 60", "runbook --sandbox", "halt demo --sandbox", "fake"], ids=lambda a: a[:7]
+)
+def test_results_that_cannot_be_written_end_it_with_a_sentence(
+    tmp_path: Path, arguments: str, redirection: str
+) -> None:
+    command = f"exec {shlex.join(PROGRAM)} {arguments} {redirection}"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, env=clean_environment(), stderr=subprocess.PIPE, text=True, check=False
+    )
+    why = "stdout is closed" if redirection == ">&-" else "No space left on device"
+    assert done.returncode == 1
+    assert done.stderr.removeprefix("opening demo and live\n") == f"the results cannot be written: {why}\n"
+    if arguments.startswith("halt"):  # what was to be done is done all the same
+        assert halts.read(tmp_path / "logs" / "sandbox", Environment.DEMO) is not None
+
+
+def test_with_nothing_to_write_to_at_all_it_ends_without_success(tmp_path: Path) -> None:
+    command = f"exec {shlex.join(PROGRAM)} runbook --sandbox >&- 2>&-"
+    assert subprocess.run(["sh", "-c", command], cwd=tmp_path, env=clean_environment(), check=False).returncode == 1

@@ -5,23 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 
 from anyctrader.fake import ExchangeSettings, Host, faults
 from anyctrader.fake.exchange_settings import Delays
 from anyctrader.fake.market import MarketSettings
+from anyctrader.fake.observations import Seen
 from anyctrader.scripts.promotion import Promotion
 from anyctrader.scripts.stage import Stage
 from anyctrader.scripts.steps import Outcome, StepResult
 from anyctrader.scripts.walk import LETTERS, Walk
 from anyctrader.session import Environment
 from anyctrader.session import halt as halts
+from anyctrader.session.verification import verify
+from anyctrader.wire import messages as oa
 
 from .grounds import QUICK, Person, Report, sandbox_of, server_settings, stage_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
 
 PASSED = StepResult("A", "one", "first", Outcome.PASSED, "")
+MARKET = oa.ProtoOAOrderType.MARKET
 _SUNDAY_MS = 1_763_856_000_000  # 2025-11-23 00:00 UTC
 
 
@@ -231,3 +236,73 @@ async def test_an_audit_that_somebody_else_writes_fails_the_phase_and_nothing_is
         assert "is being written by" in report.detail("A", "desk")
         assert {result.outcome for result in report.results} == {Outcome.FAILED, Outcome.SKIPPED}
         assert not sandbox.servers[Environment.DEMO].seen.total
+
+
+_MOMENTS = {
+    "its order has just arrived": ["ProtoOANewOrderReq"],
+    "its position is open": ["ProtoOANewOrderReq", "ProtoOAReconcileReq"],
+    "it is being closed": ["ProtoOAClosePositionReq"],
+}
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("moment", _MOMENTS)
+@pytest.mark.parametrize("letter", ["A", "C"])
+async def test_a_walk_that_is_interrupted_leaves_nothing_open(tmp_path: Path, letter: str, moment: str) -> None:
+    fills_take_a_while = ExchangeSettings(
+        delays=Delays(follow_up_ms=0)
+    )  # so that an order that has just arrived is not filled yet
+    async with sandbox_of(
+        tmp_path / "logs",
+        server_settings(Host.DEMO, fills_take_a_while),
+        server_settings(Host.LIVE, fills_take_a_while),
+    ) as sandbox:
+        environment = Environment.DEMO if letter == "A" else Environment.LIVE
+        server = sandbox.servers[environment]
+        stage = stage_of(sandbox, settings=sandbox.settings(live_enabled=True))
+        promotion = Promotion(tmp_path)
+        passed(promotion, stage, LETTERS[: LETTERS.index(letter)])
+        report = Report()
+
+        async def go() -> None:
+            await Walk(stage, report, promotion=promotion).go(letter, again=False)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(go)
+            since = 0
+            for name in _MOMENTS[moment]:
+
+                def fits(seen: Seen, name: str = name) -> bool:
+                    return seen.name == name and getattr(seen.message, "orderType", MARKET) == MARKET
+
+                await server.seen.wait_for(fits, since=since, timeout_s=60)
+                since = server.seen.total
+            tasks.cancel_scope.cancel()
+        account = server.exchange.accounts[server.account_id]
+        assert not account.positions
+        assert not account.orders
+        assert (report.outcomes(letter)["left"], report.detail(letter, "left")) == ("passed", "")
+        assert promotion.passed_at(f"{environment.value} {server.account_id}", letter) is None
+        assert verify(tmp_path / "logs") == []
+
+
+async def test_what_was_never_tried_leaves_an_earlier_pass_as_it_is(tmp_path: Path) -> None:
+    async with sandbox_of(tmp_path / "logs") as sandbox:
+        settings = sandbox.settings(live_enabled=True)
+        promotion = Promotion(tmp_path)
+        passed(promotion, stage_of(sandbox, ours=False, settings=settings), "ABC")
+        account = f"live {sandbox.servers[Environment.LIVE].account_id}"
+        before = promotion.passed_at(account, "C")
+        assert before is not None
+        for typed in (None, "1\n"):
+            stage = stage_of(sandbox, ours=False, settings=settings, person=Person(typed))
+            report = await walk(stage, "C", promotion=promotion, again=True)
+            assert report.outcomes("C")["owner"] == "failed"
+            assert Promotion(tmp_path).passed_at(account, "C") == before
+        # What was tried and failed does count.
+        sandbox.servers[Environment.LIVE].invalidate_tokens()
+        stage = stage_of(
+            sandbox, ours=False, settings=settings, person=Person(str(sandbox.servers[Environment.LIVE].account_id))
+        )
+        await walk(stage, "C", promotion=promotion, again=True)
+        assert Promotion(tmp_path).passed_at(account, "C") is None

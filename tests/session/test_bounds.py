@@ -20,6 +20,7 @@ def test_the_timings_nobody_set_are_the_published_ones() -> None:
         "connect_s": 15,
         "request_s": 10,
         "order_queue_s": 2,
+        "fill_s": 3,
         "write_s": 10,
     }
     assert dataclasses.asdict(Timings()).items() >= published.items()

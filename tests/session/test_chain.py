@@ -211,3 +211,15 @@ def test_times_have_milliseconds_and_days_are_utc() -> None:
     assert iso_ms(AT_MS) == "2026-11-22T19:40:00.123Z"
     assert day_of(1_795_391_999_999) == "2026-11-22"
     assert day_of(1_795_392_000_000) == "2026-11-23"
+
+
+def test_marks_that_turn_the_text_around_are_written_as_json_escapes_and_read_back_as_they_were() -> None:
+    text = "to \u202e\u2066 \x7f \U000e0001 ö €"
+    line = Chain().append(Fact(at_ms=0, environment="demo", name="halt", body=encode_fields({"reason": text})))
+    assert line[:-1].decode().isprintable()
+    assert b"to \\u202e\\u2066 \\u007f \\udb40\\udc01 " in line
+    assert "ö €" in line.decode()
+    assert json.loads(line)["reason"] == text
+    read = read_line(line[:-1])
+    assert read is not None
+    assert read.intact

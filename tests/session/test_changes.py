@@ -384,3 +384,13 @@ def test_an_unlimited_symbol_takes_any_new_size() -> None:
     on = pending(symbol_id=324, limitPrice=85100.0)
     request = OrderAmendment(600, volume_cents=7).to_request(on, BITCOIN, account_id=7, now_ms=T0)
     assert request.volume == 7
+
+
+def test_an_amendment_that_would_leave_a_level_at_zero_or_below_is_refused() -> None:
+    with pytest.raises(
+        InvalidOrder, match=r"stop_loss_pips: 11000 is refused: EURUSD is at 1\.10000, and a level is above 0"
+    ):
+        amended(OrderAmendment(600, stop_loss_pips=11_000))
+    with pytest.raises(InvalidOrder, match=r"stop_loss: 0\.50000 is refused: EURUSD is at 0\.4"):
+        amended(OrderAmendment(600, price="0.4"), pending(relativeStopLoss=50_000))
+    assert amended(OrderAmendment(600, price="0.6"), pending(relativeStopLoss=50_000)).relativeStopLoss == 50_000

@@ -11,7 +11,7 @@ import anyio
 import anyio.abc
 import pytest
 
-from anyctrader.fake import AnswerVariants, Host, TokenPolicy, WrongCertificate, faults
+from anyctrader.fake import AnswerVariants, FakeServer, Host, ServerSettings, TokenPolicy, WrongCertificate, faults
 from anyctrader.fake.choices import ExpiredToken
 from anyctrader.session import (
     AuditUnavailable,
@@ -37,6 +37,7 @@ from anyctrader.session import (
     open_audit,
 )
 from anyctrader.session import halt as halts
+from anyctrader.wire import Delimiting
 from anyctrader.wire import messages as oa
 
 from .rig import (
@@ -740,3 +741,50 @@ async def test_a_raw_amend_that_makes_nothing_larger_passes_the_largest_size(tmp
             with pytest.raises(LimitExceeded):
                 await account.request(amended)
         assert [request.volume for request in heard(server, oa.ProtoOAAmendOrderReq)] == [LOT_CENTS]
+
+
+@pytest.mark.parametrize("delimiting", ["length", "newline", "objects"])
+async def test_json_is_told_apart_as_the_connection_was_opened_with(delimiting: Any) -> None:
+    async with FakeServer(ServerSettings(oauth_port=None, json_delimiting=Delimiting(delimiting))) as server:
+        async with connect(
+            Environment.DEMO,
+            credentials_of(server),
+            codec="json",
+            delimiting=delimiting,
+            host=server.host,
+            port=server.json_port,
+            ca_file=server.ca_file,
+            timings=QUICK,
+        ) as session:
+            account = await session.authorize(server.account_id)
+            async with account.spots("EURUSD") as spots:
+                assert (await anext(spots)).bid > 0
+
+
+async def test_a_body_that_is_cancelled_can_still_ask_in_a_shielded_scope() -> None:
+    told: list[str] = []
+
+    async with a_server() as server:
+
+        async def hold(up: anyio.Event) -> None:
+            async with connected(server) as session:
+                try:
+                    up.set()
+                    await anyio.sleep_forever()
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        told.append((await session.request(oa.ProtoOAVersionReq())).version)
+
+        async with anyio.create_task_group() as tasks:
+            up = anyio.Event()
+            tasks.start_soon(hold, up)
+            await up.wait()
+            tasks.cancel_scope.cancel()
+        assert len(told) == 1
+
+
+async def test_a_time_that_ran_out_is_told_as_it_was_given() -> None:
+    async with a_server() as server, connected(server) as session:
+        server.faults.inject(faults.Unanswering())
+        with pytest.raises(OutcomeUnknown, match=r"was not answered within 0\.3 s"):
+            await session.request(oa.ProtoOAVersionReq(), timeout_s=0.3)

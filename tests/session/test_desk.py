@@ -420,3 +420,45 @@ async def test_a_halt_is_still_in_force_after_a_restart(tmp_path: Path) -> None:
             await desk.resume(DEMO)
             await trades_on(desk, DEMO)
     assert verify(tmp_path) == []
+
+
+# Leaving
+
+
+@pytest.mark.parametrize("environment", [DEMO, LIVE])
+async def test_a_body_that_is_cancelled_can_still_close_what_it_opened(
+    tmp_path: Path, environment: Environment
+) -> None:
+    settled: list[str] = []
+
+    async with a_server() as demo_server, a_server(Host.LIVE) as live_server:
+        settings = desk_settings(tmp_path, side_of(demo_server), side_of(live_server, live_enabled=True))
+        server = live_server if environment is LIVE else demo_server
+
+        async def trade(opened: anyio.Event) -> None:
+            async with open_desk(settings) as desk:
+                order = await desk.place(environment, BUY)
+                await order.filled()
+                try:
+                    opened.set()
+                    await anyio.sleep_forever()
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        assert order.position_id is not None
+                        closing = await desk.close(environment, order.position_id)
+                        await closing.filled()
+                        await desk.flush()
+                        settled.append(closing.client_order_id)
+
+        async with anyio.create_task_group() as tasks:
+            opened = anyio.Event()
+            tasks.start_soon(trade, opened)
+            await opened.wait()
+            tasks.cancel_scope.cancel()
+        assert not server.exchange.accounts[server.account_id].positions
+        (closing_id,) = settled
+        assert "finished" in facts_of(tmp_path, client_order_id=closing_id)
+        assert verify(tmp_path) == []
+        # The life of the connection is on record to its end, after the clean-up.
+        log = (tmp_path / f"{environment.value}_connection.log").read_text().splitlines()
+        assert "closed" in log[-1]

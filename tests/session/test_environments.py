@@ -144,3 +144,12 @@ def test_an_endpoint_refuses_what_cannot_be_connected_to(field: str, values: dic
 
 def test_an_endpoint_may_trust_an_authority_of_its_own() -> None:
     assert Endpoint("localhost", 1, Path("ca.pem")).ca_file == Path("ca.pem")
+
+
+def test_protobuf_is_delimited_by_its_length_alone() -> None:
+    endpoint = Endpoint("localhost", 40_000, delimiting="objects")
+    check_endpoint(Environment.DEMO, endpoint, "json")
+    with pytest.raises(SettingsError, match="delimiting is for json"):
+        check_endpoint(Environment.DEMO, endpoint, "protobuf")
+    with pytest.raises(SettingsError, match="delimiting must be length, newline or objects"):
+        Endpoint("localhost", 40_000, delimiting="commas")  # type: ignore[arg-type]

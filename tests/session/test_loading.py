@@ -173,11 +173,13 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         "HOST": "localhost",
         "PORT": "40000",
         "CA_FILE": "ca.pem",
+        "DELIMITING": "newline",
         "HEARTBEAT_S": "0.5",
         "WATCHDOG_S": "3",
         "CONNECT_S": "1.5",
         "REQUEST_S": "4",
         "ORDER_QUEUE_S": "0.25",
+        "FILL_S": "7",
         "PROTECTION_S": "3",
         "WRITE_S": "6",
         "RECONNECT_FIRST_S": "0.1",
@@ -199,10 +201,10 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
     assert (live.user_name, live.password) == (Secret("name"), Secret("pass word"))
     assert live.credentials.refresh_token == Secret("refresh")
     assert live.codec == "json"
-    assert live.endpoint == Endpoint("localhost", 40_000, Path("ca.pem"))
+    assert live.endpoint == Endpoint("localhost", 40_000, Path("ca.pem"), "newline")
     assert (live.timings.heartbeat_s, live.timings.watchdog_s, live.timings.connect_s) == (0.5, 3, 1.5)
     assert (live.timings.request_s, live.timings.order_queue_s, live.timings.write_s) == (4, 0.25, 6)
-    assert live.timings.protection_s == 3
+    assert (live.timings.fill_s, live.timings.protection_s) == (7, 3)
     assert (live.timings.reconnect_first_s, live.timings.reconnect_most_s) == (0.1, 20)
     assert (live.timings.reconnect_steady_s, live.timings.refresh_ahead_s) == (30, 7200)
     assert live.redirect_uri == "http://127.0.0.1:9000/back"

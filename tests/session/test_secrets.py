@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import anyio
 import pytest
 
 from anyctrader.fake import FakeServer, Host, WrongCertificate, faults
+from anyctrader.fake.injection import Fault, OutgoingFrame
 from anyctrader.session import (
     AuthenticationFailed,
     Credentials,
@@ -20,6 +21,8 @@ from anyctrader.session import (
     Environment,
     LimitOrder,
     MarketOrder,
+    Order,
+    ServerError,
     SessionState,
     Side,
     WrongEnvironment,
@@ -27,10 +30,21 @@ from anyctrader.session import (
     open_connection_log,
     open_desk,
 )
+from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 
 from .peer import Peer, listening
-from .rig import QUICK, a_server, connected, credentials_of, desk_settings, side_of
+from .rig import (
+    ACCEPTED,
+    FILLED,
+    QUICK,
+    a_server,
+    connected,
+    credentials_of,
+    desk_settings,
+    is_execution,
+    side_of,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -183,6 +197,74 @@ async def test_a_server_that_quotes_our_secrets_does_not_get_them_into_errors_an
         reason = session.reason
     assert leaks(PLANTED.values(), error=told(caught.value), reason=reason, **texts_in(tmp_path)) == []
     assert "***" in str(caught.value)
+
+
+class SaidOtherwise(Fault):
+    """The first frame that fits carries another message."""
+
+    def __init__(self, other: Callable[[Any], Any], *, which: Callable[[Any], bool]) -> None:
+        self._other = other
+        self._which = which
+
+    def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
+        if self.spent or not self._which(frame):
+            return (frame,)
+        self.spent = True
+        body = ProtobufCodec().encode(Message(self._other(frame), client_msg_id=frame.client_msg_id))
+        return (replace(frame, data=encode_frame(body)),)
+
+
+async def test_a_server_that_quotes_our_secrets_of_an_order_does_not_get_them_into_its_record(tmp_path: Path) -> None:
+    quoted: list[str] = []
+
+    def quoting(frame: Any) -> Any:
+        """The event of a fill, and of an acceptance, as a refusal that says back what it should not."""
+        event = oa.ProtoOAOrderErrorEvent(ctidTraderAccountId=frame.payload.ctidTraderAccountId)
+        event.errorCode = f"NO_{server.access_token}"
+        event.description = f"what is {server.client_secret} and {server.refresh_token}?"
+        if frame.payload.executionType == FILLED:
+            event.orderId = frame.payload.order.orderId
+        return event
+
+    def failing(frame: Any) -> Any:
+        event = type(frame.payload)()
+        event.CopyFrom(frame.payload)
+        event.errorCode = f"NO_{server.access_token}"
+        return event
+
+    async with a_server() as server:
+        settings = desk_settings(
+            tmp_path, side_of(server, credentials=credentials_of(server, refresh_token=server.refresh_token))
+        )
+        async with open_desk(settings) as desk:
+            resting = await desk.place(Environment.DEMO, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="0.5"))
+            assert resting.order_id is not None
+            # The answer to a cancel.
+            server.faults.inject(SaidOtherwise(failing, which=is_execution()))
+            with pytest.raises(ServerError) as caught:
+                await desk.cancel(Environment.DEMO, resting.order_id)
+            quoted.append(told(caught.value))
+            # What is said of an order that works already.
+            server.faults.inject(SaidOtherwise(quoting, which=is_execution(FILLED)))
+            await desk.place(Environment.DEMO, BUY)
+            # The answer to an order, and what its waiters are told.
+            server.faults.inject(SaidOtherwise(quoting, which=is_execution(ACCEPTED)))
+            with pytest.raises(ServerError) as caught:
+                await desk.place(Environment.DEMO, BUY)
+            quoted.append(told(caught.value))
+            order = caught.value.order
+            assert isinstance(order, Order)
+            with pytest.raises(ServerError) as caught:
+                await order.filled()
+            quoted.append(told(caught.value))
+            await desk.flush()
+        secrets = secrets_of(server)
+        files = texts_in(tmp_path)
+    assert leaks(secrets, **{str(n): text for n, text in enumerate(quoted)}, **files) == []
+    assert all("NO_***" in text for text in quoted)
+    assert "what is *** and ***?" in quoted[-1]
+    assert "NO_***" in files["order_audit.jsonl"]
+    assert "NO_***" in files["demo_connection.log"]
 
 
 async def test_a_request_with_a_secret_that_is_cancelled_or_unanswered_tells_nothing() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -189,6 +191,46 @@ def test_a_ticket_tells_what_was_said_for_the_record() -> None:
 
 
 # what is refused, and how
+
+
+@pytest.mark.parametrize("text", ["1_0", "_1", "1__0", "٣", "１", " 1", "1\n"])
+def test_a_number_that_is_written_oddly_is_refused_like_a_float(text: str) -> None:
+    for ticket, field in (
+        (lambda: buy(lots=text), "lots"),
+        (lambda: buy(units=text), "units"),
+        (lambda: buy(volume_cents=text), "volume_cents"),
+        (lambda: buy(stop_loss_pips=text), "stop_loss_pips"),
+        (lambda: buy(take_profit_distance=text), "take_profit_distance"),
+        (lambda: limit(price=text), "price"),
+        (lambda: limit(stop_loss=text), "stop_loss"),
+        (lambda: buy(StopOrder, stop_price=text), "stop_price"),
+        (lambda: buy(MarketRangeOrder, base_price=text, slippage_points=1), "base_price"),
+    ):
+        assert refusal(ticket).startswith(f"{field}: {text!r} is refused: ")
+
+
+def test_a_level_so_far_from_the_fill_that_it_is_not_above_zero_is_refused() -> None:
+    for ticket, said in (
+        (
+            limit(stop_loss_pips=11_000),
+            "stop_loss_pips: 11000 is refused: EURUSD is at 1.10000, and a level is above 0",
+        ),
+        (limit(stop_loss_distance="1.1"), "stop_loss_distance: 1.1 is refused"),
+        (
+            LimitOrder("EURUSD", Side.SELL, lots="0.01", price="1.1", take_profit_pips=20_000),
+            "take_profit_pips: 20000 is refused",
+        ),
+        (
+            buy(MarketRangeOrder, base_price="1.1", slippage_points=1, stop_loss_pips=20_000),
+            "stop_loss_pips: 20000 is refused",
+        ),
+    ):
+        assert refusal(partial(replace, ticket)).startswith(said)
+    assert refusal(lambda: limit(stop_loss_pips=11_000)).endswith("at most 10999.9 pips below it")
+    # As far as that, and on the side that has no end, all is well.
+    assert request(limit(stop_loss_pips="10999.9")).relativeStopLoss == 109_999
+    assert request(limit(take_profit_pips=20_000)).relativeTakeProfit == 200_000
+    assert request(buy(stop_loss_pips=20_000)).relativeStopLoss == 200_000  # where it will fill is not known here
 
 
 def refusal(make: Any) -> str:

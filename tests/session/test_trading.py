@@ -277,6 +277,25 @@ def test_a_size_that_is_no_size_makes_no_ticket(wrong: Any) -> None:
 # What the server says
 
 
+@pytest.mark.parametrize(
+    ("ticket", "field"),
+    [
+        (MarketOrder("EURUSD", Side.BUY, lots="0.01", stop_loss_pips=20_000), "stop_loss_pips: 20000"),
+        (MarketOrder("EURUSD", Side.SELL, lots="0.01", take_profit_distance="2"), "take_profit_distance: 2"),
+    ],
+)
+async def test_a_level_that_would_not_be_above_zero_is_refused_before_anything_is_sent(
+    tmp_path: Path, ticket: MarketOrder, field: str
+) -> None:
+    async with a_desk(tmp_path) as (server, desk):
+        with pytest.raises(InvalidOrder, match=f"{field} is refused: EURUSD is at .* a level is above 0: at most"):
+            await desk.place(DEMO, ticket)
+        assert heard(server, oa.ProtoOANewOrderReq) == []
+        assert desk.orders == {}
+        await desk.flush()
+        assert "intent" not in facts_of(tmp_path)
+
+
 async def test_a_refused_order_raises_what_the_server_said_and_carries_the_order(tmp_path: Path) -> None:
     async with a_desk(tmp_path) as (server, desk):
         with pytest.raises(ServerError) as caught:

@@ -17,43 +17,6 @@ def decimals(places: int, largest: int = 10**10) -> st.SearchStrategy[Decimal]:
     return st.integers(-largest, largest).map(lambda n: Decimal(n).scaleb(-places))
 
 
-# what a person may say
-
-
-@pytest.mark.parametrize(("said", "meant"), [("0.01", "0.01"), (3, "3"), (Decimal("1.50"), "1.5"), ("1e-2", "0.01")])
-def test_exact_takes_decimals_integers_and_text(said, meant):
-    assert units.exact(said) == Decimal(meant)
-
-
-@pytest.mark.parametrize("value", NEVER_EXACT)
-def test_exact_refuses_floats_and_what_is_no_number(value):
-    with pytest.raises(TypeError, match="exact number is a Decimal, an int or a str"):
-        units.exact(value)
-
-
-@pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "-inf", Decimal("nan"), Decimal("-Infinity")])
-def test_exact_refuses_what_is_not_finite(value):
-    with pytest.raises(ValueError, match="not a finite number"):
-        units.exact(value)
-
-
-@pytest.mark.parametrize("value", ["", "abc", "1,5", "0x10", "1.2.3"])
-def test_exact_refuses_text_that_is_no_number(value):
-    with pytest.raises(ValueError, match="is not a number"):
-        units.exact(value)
-
-
-@pytest.mark.parametrize("value", ["1e999999", "1e-999999", 10**400, "1" * 41, Decimal("1e-41")])
-def test_exact_refuses_numbers_too_long_to_be_meant(value):
-    with pytest.raises(ValueError, match="more than 40 digits"):
-        units.exact(value)
-
-
-def test_a_number_beyond_what_python_prints_is_refused_all_the_same():
-    with pytest.raises(ValueError, match="more than 40 digits"):
-        units.exact(10**5000)
-
-
 def test_the_callers_decimal_context_neither_rounds_nor_raises():
     with localcontext(Context(prec=3, traps=[FloatOperation])):
         assert units.price_from_wire(123456789) == Decimal("1234.56789")

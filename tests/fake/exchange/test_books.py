@@ -32,7 +32,7 @@ ACTION = st.one_of(
     st.tuples(st.just("close"), st.integers(0, 20), st.integers(1, 9)),
     st.tuples(st.just("protect"), st.integers(0, 20), st.integers(1, 300), st.booleans()),
     st.tuples(st.just("cancel"), st.integers(0, 20)),
-    st.tuples(st.just("move"), SYMBOL, st.integers(-400, 400)),
+    st.tuples(st.just("move"), SYMBOL, st.integers(-400, 400) | st.sampled_from([-6_000, 6_000])),
     st.tuples(st.just("wait"), st.sampled_from([1, 100, 140, 1_000, 7_200_000])),
     st.tuples(st.just("deposit"), st.integers(-5_000, 50_000)),
 )
@@ -91,6 +91,8 @@ class Day:
     def move(self, symbol_id: int, points: int) -> None:
         quote = self.venue.quote(symbol_id)
         shift = points * POINT[symbol_id]
+        if quote.bid + shift < START[symbol_id][0] // 2:
+            return  # that it stays above zero is for whoever sets it
         self.venue.price(symbol_id, quote.bid + shift, quote.ask + shift)
 
     def wait(self, ms: int) -> None:
@@ -170,18 +172,24 @@ def check_history(day: Day) -> None:
     variants=st.builds(
         Variants, fee_rounding=st.sampled_from(list(FeeRounding)), reversal=st.sampled_from(list(Reversal))
     ),
+    balance=st.sampled_from([100_000, 4_000]),  # the smaller one meets margin calls and stop-outs
     liquidity=st.sampled_from(
         [Liquidity(), Liquidity(part_cents=3 * MICRO), Liquidity(total_cents=4 * MICRO, slippage_points=7)]
     ),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_books_balance_after_any_day(
-    account_type: int, actions: list[tuple[Any, ...]], instantly: bool, variants: Variants, liquidity: Liquidity
+    account_type: int,
+    actions: list[tuple[Any, ...]],
+    instantly: bool,
+    variants: Variants,
+    balance: int,
+    liquidity: Liquidity,
 ) -> None:
     day = Day(
         Venue(
             hold=False,
-            accounts=one_account(account_type=account_type, balance=100_000),
+            accounts=one_account(account_type=account_type, balance=balance),
             symbols=only(*START),
             market=calm(),
             delays=Delays.none() if instantly else Delays(),

@@ -43,6 +43,11 @@ def test_past_bar_has_a_close_and_no_period() -> None:
     assert not bar.HasField("period")
 
 
+def test_answer_of_bars_has_the_time_that_older_clients_cannot_do_without() -> None:
+    assert bars(Venue(), P.M1, count=1, toTimestamp=T0 - 5).timestamp == T0 - 5
+    assert bars(Venue(), P.M1, count=1).timestamp == T0
+
+
 @pytest.mark.parametrize("symbol_id", [EURUSD, GBPUSD, XAUUSD])
 def test_bars_of_minutes_are_those_of_the_quotes_that_there_were(symbol_id: int) -> None:
     venue = Venue(hold=False)

@@ -1,0 +1,119 @@
+"""A fill whose event is lost is found out by asking the server, and nothing is sent again for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import pytest
+
+from anyctrader.fake import ExchangeSettings, faults
+from anyctrader.fake.exchange_settings import Delays
+from anyctrader.session import (
+    Environment,
+    LimitOrder,
+    MarketOrder,
+    MarketRangeOrder,
+    OrderState,
+    OutcomeUnknown,
+    Side,
+    Ticket,
+)
+from anyctrader.session.verification import verify
+from anyctrader.wire import messages as oa
+
+from .rig import FILLED, LOT_CENTS, QUICK, a_desk, facts_of, heard, is_execution
+
+pytestmark = pytest.mark.anyio
+
+DEMO = Environment.DEMO
+BUY = MarketOrder("EURUSD", Side.BUY, lots="0.01")
+SOON = replace(QUICK, fill_s=0.05)
+LATE = replace(QUICK, fill_s=60)
+
+
+@pytest.mark.parametrize(
+    "ticket",
+    [
+        BUY,
+        MarketRangeOrder("EURUSD", Side.SELL, lots="0.01", base_price="1.1", slippage_points=100_000),
+        replace(BUY, stop_loss_pips=20, close_if_unprotected=True),
+    ],
+    ids=["market", "market range", "market with a stop"],
+)
+async def test_a_fill_whose_event_is_lost_is_found_at_the_server(tmp_path: Path, ticket: Ticket) -> None:
+    async with a_desk(tmp_path, timings=replace(SOON, protection_s=10)) as (server, desk):
+        server.faults.inject(faults.Lose(1, which=is_execution(FILLED)))
+        order = await desk.place(DEMO, ticket)
+        filled = await order.filled()
+        (fill,) = filled.fills
+        account = server.exchange.accounts[server.account_id]
+        (position_id,) = account.positions
+        assert (fill.position_id, filled.volume_cents) == (position_id, LOT_CENTS)
+        assert filled.price is not None
+        if ticket.asks_stop_loss:
+            await order.protected(timeout_s=10)
+            assert desk.positions(DEMO)[0].stop_loss is not None
+        # The position is known, so it can be closed.
+        assert [position.id for position in desk.positions(DEMO)] == [position_id]
+        await (await desk.close(DEMO, position_id)).filled()
+        assert not account.positions
+        assert len(heard(server, oa.ProtoOANewOrderReq)) == 1
+        await desk.flush()
+        told = facts_of(tmp_path, client_order_id=order.client_order_id)
+        assert {"resolved", "fill", "finished"} <= set(told)
+        assert "unprotected" not in told
+        assert verify(tmp_path) == []
+
+
+async def test_a_close_whose_event_is_lost_is_found_at_the_server(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, timings=SOON) as (server, desk):
+        order = await desk.place(DEMO, BUY)
+        await order.filled()
+        server.faults.inject(faults.Lose(1, which=is_execution(FILLED)))
+        assert order.position_id is not None
+        closing = await desk.close(DEMO, order.position_id)
+        filled = await closing.filled()
+        assert filled.realised is not None
+        assert desk.positions(DEMO) == ()
+        assert len(heard(server, oa.ProtoOAClosePositionReq)) == 1
+
+
+async def test_lists_that_lag_are_asked_again(tmp_path: Path) -> None:
+    lagging = ExchangeSettings(delays=Delays(fill_ms=0, follow_up_ms=0, history_lag_ms=300))
+    async with a_desk(tmp_path, timings=SOON, exchange=lagging) as (server, desk):
+        server.faults.inject(faults.Lose(1, which=is_execution(FILLED)))
+        order = await desk.place(DEMO, BUY)
+        assert len((await order.filled()).fills) == 1
+
+
+@pytest.mark.parametrize("ticket", [BUY, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="2")])
+async def test_whoever_waits_for_a_fill_in_vain_has_the_server_asked(tmp_path: Path, ticket: Ticket) -> None:
+    async with a_desk(tmp_path, timings=LATE) as (server, desk):
+        server.faults.inject(faults.Lose(1, which=is_execution(FILLED)))
+        order = await desk.place(DEMO, ticket)
+        with pytest.raises(OutcomeUnknown) as unknown:
+            await order.filled(timeout_s=0.05)
+        assert unknown.value.order is order
+        assert len((await order.filled()).fills) == 1
+        assert [position.id for position in desk.positions(DEMO)] == [order.position_id]
+
+
+async def test_an_order_that_goes_on_working_is_asked_about_no_more_often_than_its_fill_may_take(
+    tmp_path: Path,
+) -> None:
+    async with a_desk(tmp_path, timings=LATE) as (server, desk):
+        before = len(heard(server, oa.ProtoOAReconcileReq))
+        order = await desk.place(DEMO, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="0.5"))
+        for _ in range(3):
+            with pytest.raises(OutcomeUnknown):
+                await order.filled(timeout_s=0)
+            with pytest.raises(OutcomeUnknown):
+                await order.finished(timeout_s=0)
+        await server.seen.wait_for("ProtoOAReconcileReq", count=before + 1)
+        await desk.session(DEMO).request(oa.ProtoOAVersionReq())
+        await anyio.wait_all_tasks_blocked()
+        assert len(heard(server, oa.ProtoOAReconcileReq)) == before + 1
+        assert heard(server, oa.ProtoOAOrderListReq) == []  # the server works on it, so there is nothing to look up
+        assert order.state is OrderState.ACCEPTED
