@@ -164,6 +164,7 @@ async def _accounts(registration: Registration, pair: TokenPair) -> tuple[int | 
         host=endpoint.host,
         port=endpoint.port,
         ca_file=endpoint.ca_file,
+        delimiting=endpoint.delimiting,
     ) as session:
         rows = await session.accounts()
         request = oa.ProtoOAGetCtidProfileByTokenReq(accessToken=pair.access_token.reveal())
