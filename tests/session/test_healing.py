@@ -12,6 +12,8 @@ import anyio
 import pytest
 
 from anyctrader.fake import faults
+from anyctrader.fake.injection import Fault
+from anyctrader.fake.refused import Blame, Refused
 from anyctrader.session import (
     Credentials,
     Environment,
@@ -26,7 +28,7 @@ from anyctrader.session import (
     connect,
     open_connection_log,
 )
-from anyctrader.wire import LocalProtocolError, Message, ProtobufCodec, encode_frame
+from anyctrader.wire import LocalProtocolError, encode_frame
 from anyctrader.wire import messages as oa
 
 from .peer import Answer, Peer, listening
@@ -131,13 +133,18 @@ async def test_a_deal_that_was_heard_of_is_not_missed(tmp_path: Path) -> None:
 
 async def test_deals_that_cannot_be_listed_do_not_keep_the_account_away(tmp_path: Path) -> None:
     async with a_desk(tmp_path) as (server, desk):
-        server.faults.inject(faults.Replace(error_frame("UNKNOWN_ERROR"), which="ProtoOADealListRes"))
+        server.faults.inject(Unlisted())
         await ready_again(desk.session(DEMO), links=server.drop_clients)
         await (await desk.place(DEMO, BUY)).filled()
+        assert server.seen.names().count("connected") == 2
 
 
-def error_frame(code: str) -> bytes:
-    return encode_frame(ProtobufCodec().encode(Message(oa.ProtoOAErrorRes(errorCode=code))))
+class Unlisted(Fault):
+    """No list of deals is given."""
+
+    def admit(self, payload_type: int) -> None:
+        if payload_type == oa.payload_type_of(oa.ProtoOADealListReq):
+            raise Refused("UNKNOWN_ERROR", "No list today", blame=Blame.SERVER)
 
 
 # An account's session
