@@ -60,6 +60,8 @@ class Request:
         leave_within_s: float = math.inf,
         on_sent: Callable[[int, str], None] | None = None,
     ) -> None:
+        if math.isnan(timeout_s):
+            raise ValueError("timeout_s is no number: the request would be waited for without end")
         self.message = message
         self.timeout_s = timeout_s
         self.by_s = now_s + timeout_s

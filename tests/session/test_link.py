@@ -346,3 +346,9 @@ async def test_a_caller_that_is_cancelled_while_its_bytes_are_written_breaks_not
         answer = await running.link.request(VERSION, timeout_s=10)
         assert answer.payload.version == "91"
         assert len([r for r in running.peer.heard if isinstance(r, oa.ProtoOASymbolByIdReq)]) == 1
+
+
+async def test_a_time_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    async with linked(tmp_path) as running:
+        with pytest.raises(ValueError, match="timeout_s is no number"):
+            await running.link.request(VERSION, timeout_s=math.nan)
