@@ -19,6 +19,7 @@ from .connection_log import ConnectionLog
 from .environments import Endpoint, Environment, Mode, check_endpoint
 from .errors import ConnectFailed, NotSent, OutcomeUnknown, RateLimited, RequestFailed, ServerError, WrongEnvironment
 from .gate import READING, Gate
+from .raw_subscriptions import SUBSCRIPTIONS
 from .raw_trading import RawTrading
 from .settings import Credentials, Limits, Rates, Timings
 from .states import SessionState, StateChange
@@ -169,7 +170,10 @@ class Session:
         while True:
             link = await self._supervisor.usable_link(message.name, account_id, by_s=by_s)
             try:
-                return (await link.request(payload, timeout_s=max(0.0, by_s - clock.now_s()))).payload
+                answer = await link.request(payload, timeout_s=max(0.0, by_s - clock.now_s()))
+                if message.payload_type in SUBSCRIPTIONS and account_id in self._supervisor.accounts:
+                    self._supervisor.accounts[account_id].raw.answered(payload)
+                return answer.payload
             except RateLimited as error:
                 if permission is not Permission.READ or clock.now_s() >= by_s:
                     raise

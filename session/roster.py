@@ -94,7 +94,8 @@ class Roster:
         with anyio.CancelScope() as scope:
             self._restoring[account.id] = scope
             try:
-                await account.restore()
+                for refused in await account.restore():
+                    self._note("subscription_lost", account=account.id, reason=refused)
             finally:
                 if self._restoring.get(account.id) is scope:
                     del self._restoring[account.id]
