@@ -20,6 +20,7 @@ from anyctrader.session import (
     Environment,
     LimitOrder,
     MarketOrder,
+    Mode,
     OrderAmendment,
     OrderState,
     Session,
@@ -249,3 +250,35 @@ async def test_closes_amends_and_cancels_that_are_cancelled_at_any_turn_happen_o
         assert {position.id for position in desk.positions(DEMO)} ^ set(closes) == positions
         closings = [order for order in desk.orders.values() if order.side is Side.SELL]
         assert {await order.finished() for order in closings} <= {OrderState.FILLED, OrderState.NOT_SENT}
+
+
+async def test_waits_for_an_order_that_are_cancelled_at_any_turn_take_its_end_from_nobody(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (server, desk):
+        server.set_price(EURUSD, bid=120_000, ask=120_010)
+        order = await desk.place(DEMO, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="1.19", stop_loss="1.18"))
+        for ticks in TICKS:
+            for wait in (order.accepted, order.filled, order.protected, order.finished):
+                await cancelled_after(ticks, wait)
+        await still_sound(desk.session(DEMO), desk.account(DEMO))
+        async with anyio.create_task_group() as tasks:
+            for wait in (order.accepted, order.filled, order.protected, order.finished):
+                tasks.start_soon(wait)
+            await blocked()
+            server.set_price(EURUSD, bid=118_990, ask=119_000)
+        assert order.state is OrderState.FILLED
+        assert desk.positions(DEMO)[0].stop_loss is not None
+
+
+async def test_halts_and_resumes_that_are_cancelled_at_any_turn_leave_one_or_the_other(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (server, desk):
+        for ticks in TICKS:
+            await cancelled_after(ticks, lambda: desk.halt(DEMO, why="a drill"))
+            assert desk.mode(DEMO) in (Mode.OFF, Mode.ON)
+            await cancelled_after(ticks, lambda: desk.resume(DEMO))
+            assert desk.mode(DEMO) in (Mode.OFF, Mode.ON)
+        await desk.halt(DEMO, why="the last")
+        assert desk.mode(DEMO) is Mode.OFF
+        await desk.resume(DEMO)
+        assert (await (await desk.place(DEMO, BUY)).filled()).volume_cents == 100_000
+        assert len(heard(server, oa.ProtoOANewOrderReq)) == 1
+        await still_sound(desk.session(DEMO), desk.account(DEMO))
