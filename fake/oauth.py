@@ -40,6 +40,10 @@ class _Page:
     location: str | None = None
 
 
+_NOT_HTTP = _Page(400, b"<!doctype html><title>Error</title><p>This is no HTTP request.")
+_NO_ADDRESS = _Page(400, b"<!doctype html><title>Error</title><p>The address of the request cannot be read.")
+
+
 class OAuthPages:
     """The pages of one directory. The user behind the browser is always the same, and always logged in.
 
@@ -76,7 +80,11 @@ class OAuthPages:
         request: h11.Request | None = None
         body = b""
         while True:
-            event = connection.next_event()
+            try:
+                event = connection.next_event()
+            except h11.RemoteProtocolError:
+                await self._send(connection, stream, _NOT_HTTP)
+                return False
             if event is h11.NEED_DATA:
                 try:
                     connection.receive_data(await stream.receive())
@@ -106,7 +114,10 @@ class OAuthPages:
     # Pages
 
     def _page(self, request: h11.Request, body: bytes) -> _Page:
-        target = urlsplit(request.target.decode("latin-1"))
+        try:
+            target = urlsplit(request.target.decode("latin-1"))
+        except ValueError:  # such as a bracket of an IPv6 address that is never closed
+            return _NO_ADDRESS
         query = parse_qsl(target.query)
         if target.path == TOKEN_PATH and request.method == b"GET":
             return self._token(dict(query))
@@ -221,10 +232,15 @@ def _consent_problem(application: Application | None, redirect_uri: str, scope: 
 
 def _leads_back(redirect_uri: str, registered: Iterable[str]) -> bool:
     """Section 6: it must be a registered one. An application that registers none may use any of this machine."""
+    if not (redirect_uri.isascii() and redirect_uri.isprintable()) or " " in redirect_uri:
+        return False  # no header can carry it
     registered = tuple(registered)
     if registered:
         return redirect_uri in registered
-    parts = urlsplit(redirect_uri)
+    try:
+        parts = urlsplit(redirect_uri)
+    except ValueError:  # an address that cannot be read leads nowhere
+        return False
     return parts.scheme in ("http", "https") and parts.hostname in ("localhost", "127.0.0.1", "::1")
 
 
