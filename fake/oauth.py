@@ -38,6 +38,7 @@ class _Page:
     body: bytes = b""
     content_type: str = "text/html; charset=utf-8"
     location: str | None = None
+    allow: str | None = None
 
 
 _NOT_HTTP = _Page(400, b"<!doctype html><title>Error</title><p>This is no HTTP request.")
@@ -97,17 +98,22 @@ class OAuthPages:
                 if len(body) > _LARGEST_BODY:
                     return False
             elif isinstance(event, h11.EndOfMessage) and request is not None:
-                await self._send(connection, stream, self._page(request, body))
+                await self._send(connection, stream, self._page(request, body), bare=request.method == b"HEAD")
                 return connection.our_state is h11.DONE and connection.their_state is h11.DONE
             else:
                 return False
 
-    async def _send(self, connection: h11.Connection, stream: SocketStream, page: _Page) -> None:
+    async def _send(
+        self, connection: h11.Connection, stream: SocketStream, page: _Page, *, bare: bool = False
+    ) -> None:
         headers = [("Content-Type", page.content_type), ("Content-Length", str(len(page.body)))]
         if page.location is not None:
             headers.append(("Location", page.location))
+        if page.allow is not None:
+            headers.append(("Allow", page.allow))
         data = connection.send(h11.Response(status_code=page.status, headers=headers)) or b""
-        data += connection.send(h11.Data(data=page.body)) or b""
+        if not bare:
+            data += connection.send(h11.Data(data=page.body)) or b""
         data += connection.send(h11.EndOfMessage()) or b""
         await stream.send(data)
 
@@ -121,7 +127,9 @@ class OAuthPages:
         query = parse_qsl(target.query)
         if target.path == TOKEN_PATH and request.method == b"GET":
             return self._token(dict(query))
-        if target.path in CONSENT_PATHS and request.method in (b"GET", b"POST"):
+        if target.path == TOKEN_PATH and request.method == b"HEAD":
+            return _Page(405, allow="GET")  # to look at it must not use up a code
+        if target.path in CONSENT_PATHS and request.method in (b"GET", b"HEAD", b"POST"):
             form = parse_qsl(body.decode("latin-1")) if request.method == b"POST" else None
             return self._consent(dict(query), form)
         return _Page(404, b"<!doctype html><title>Not found</title><p>There is no such page.")

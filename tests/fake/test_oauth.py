@@ -162,6 +162,19 @@ async def test_there_is_nothing_else_and_a_connection_may_be_used_again() -> Non
             assert (await client.request(method, path)).status_code == 404
 
 
+async def test_head_is_answered_as_get_is_but_for_the_body_and_uses_up_no_code() -> None:
+    async with FakeServer(QUICK) as server, browser(server) as client:
+        for path, status in ((CONSENT, 200), ("/apps/auth", 200), ("/", 404)):
+            page = await client.get(path, params=wish(server))
+            head = await client.head(path, params=wish(server))
+            assert (head.status_code, head.content) == (status, b"")
+            assert head.headers["content-length"] == page.headers["content-length"] == str(len(page.content))
+        params = purchase(server, grant_type="authorization_code", code=await code_of(client, server))
+        refused = await client.head("/apps/token", params=params)
+        assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
+        assert (await client.get("/apps/token", params=params)).json()["errorCode"] is None
+
+
 @pytest.mark.parametrize(
     "sent", [b"\x16\x03\x01", b"GET\r\n\r\n", b"POST /apps/auth HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx", b""]
 )
