@@ -95,6 +95,7 @@ class Exchange:
             elif due_ms is not None and due_ms <= now_ms:
                 floor.now_ms = due_ms
                 timeline.take()()
+                self._stop_out.look_again()
                 self._look_at_fresh()
             else:
                 break
