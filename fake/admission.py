@@ -191,14 +191,14 @@ def _rights(account: Account, symbol: Symbol, *, opens: bool) -> None:
         raise denied_order("TRADING_DISABLED", f"Trading of {symbol.name} is disabled")
 
 
-def _counts(floor: Floor, account: Account, symbol: Symbol, req: oa.ProtoOANewOrderReq) -> None:
+def _counts(floor: Floor, account: Account, symbol: Symbol, *, buy: bool, opens: int, adds: bool) -> None:
     """Limits on how much and how many (docs/protocol.md section 5)."""
-    most = account.settings.max_positions
+    most = account.settings.max_positions if adds else None
     pending = sum(1 for order in account.orders.values() if not order.closing) if most is not None else 0
     if most is not None and len(account.positions) + pending >= most:
         raise denied_order("TOO_MANY_POSITIONS", f"More than {most} positions and orders are not allowed")
-    held = account.held(symbol.symbol_id, buy=req.tradeSide == _BUY)
-    if symbol.max_exposure is not None and held + req.volume > symbol.max_exposure:
+    held = account.held(symbol.symbol_id, buy=buy)
+    if symbol.max_exposure is not None and held + opens > symbol.max_exposure:
         raise denied_order("MAX_EXPOSURE_REACHED", f"Exposure limit of {symbol.name} is reached")
 
 
@@ -332,11 +332,13 @@ def admitted(floor: Floor, account: Account, req: oa.ProtoOANewOrderReq, *, orig
         )
     if client_order_id in account.client_order_ids and variants.same_client_order_id is SameId.REFUSED:
         raise invalid(f"clientOrderId {client_order_id} has been used before")
-    _rights(account, symbol, opens=not reduces)
-    if not reduces:
+    # A netted account turns around with what goes beyond its position: that part opens, in the place of the old one.
+    opens = max(0, req.volume - position.volume) if reduces else req.volume
+    _rights(account, symbol, opens=opens > 0)
+    if opens:
         if not symbol.short_selling and req.tradeSide != _BUY:
             raise denied_order("SHORT_SELLING_NOT_ALLOWED", f"{symbol.name} cannot be sold short")
-        _counts(floor, account, symbol, req)
+        _counts(floor, account, symbol, buy=req.tradeSide == _BUY, opens=opens, adds=not reduces)
     if pending:
         checked_prices(floor, order, limit=order.limit, stop=order.stop, levels=absolute)
     return order

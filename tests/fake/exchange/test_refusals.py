@@ -12,6 +12,7 @@ from anyctrader.fake.pushes import Scope
 from anyctrader.wire import messages as oa
 
 from .venue import (
+    ACCOUNT,
     BUY,
     EURUSD,
     LIMIT,
@@ -307,6 +308,30 @@ def test_account_and_symbol_may_forbid_an_order(
     (push,) = venue.place(MARKET, side)
     assert type(push.message) is oa.ProtoOAOrderErrorEvent
     assert push.message.errorCode == code
+
+
+@pytest.mark.parametrize(
+    ("account", "symbol", "code"),
+    [
+        ({"access_rights": 1}, {}, "TRADING_NOT_ALLOWED"),
+        ({}, {"trading_mode": 3}, "TRADING_DISABLED"),
+        ({}, {"short_selling": False}, "SHORT_SELLING_NOT_ALLOWED"),
+        ({}, {"max_exposure": MICRO}, "MAX_EXPOSURE_REACHED"),
+        ({"max_positions": 1}, {}, None),
+    ],
+)
+def test_what_a_reversal_opens_is_judged_as_an_opening(
+    account: dict[str, Any], symbol: dict[str, Any], code: str | None
+) -> None:
+    venue = Venue(accounts=one_account(account_type=oa.ProtoOAAccountType.NETTED))
+    venue.open(BUY, MICRO)
+    venue.exchange.change_account(ACCOUNT, now_ms=venue.now_ms, **account)
+    venue.exchange.change_symbol(EURUSD, now_ms=venue.now_ms, **symbol)
+    if code is not None:
+        assert words(venue.place(MARKET, SELL, 3 * MICRO)) == [code]
+        assert words(venue.place(MARKET, SELL, MICRO)) == ["ACCEPTED(f)"], "what only reduces passes"
+    else:
+        assert words(venue.place(MARKET, SELL, 3 * MICRO)) == ["ACCEPTED(f)"], "it is still one position"
 
 
 def test_level_too_close_to_the_market_is_refused() -> None:
