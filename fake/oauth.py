@@ -103,9 +103,7 @@ class OAuthPages:
             else:
                 return False
 
-    async def _send(
-        self, connection: h11.Connection, stream: SocketStream, page: _Page, *, bare: bool = False
-    ) -> None:
+    async def _send(self, connection: h11.Connection, stream: SocketStream, page: _Page, *, bare: bool = False) -> None:
         headers = [("Content-Type", page.content_type), ("Content-Length", str(len(page.body)))]
         if page.location is not None:
             headers.append(("Location", page.location))
