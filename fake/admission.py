@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from .symbols import Symbol
 
 __all__ = [
+    "PRICE_CEILING",
     "admitted",
+    "checked_distances",
     "checked_expiry",
     "checked_levels",
     "checked_price",
@@ -33,6 +35,8 @@ _Force = oa.ProtoOATimeInForce
 _BUY = oa.ProtoOATradeSide.BUY
 _KINDS = frozenset((_Kind.MARKET, _Kind.LIMIT, _Kind.STOP, _Kind.MARKET_RANGE, _Kind.STOP_LIMIT))
 _SCALE = 100_000
+PRICE_CEILING = 10**17
+"""No price reaches it (x 100,000): a double still tells it from its neighbours by less than the money it moves."""
 _NEEDED: Mapping[int, tuple[str, ...]] = MappingProxyType(
     {
         _Kind.LIMIT: ("limitPrice",),
@@ -50,7 +54,7 @@ def checked_price(value: float, symbol: Symbol, what: str) -> int:
     Raises:
         Denial: too many digits, or no price at all: INVALID_REQUEST with the server's text.
     """
-    if not isfinite(value) or not 0 < value < 10**12:
+    if not isfinite(value) or not 0 < value < PRICE_CEILING // _SCALE:
         raise invalid(f"{what} = {value} is not a valid price")
     price = round(value * _SCALE)
     if price / _SCALE != value or price % symbol.point:
@@ -67,6 +71,18 @@ def checked_relative(value: int, symbol: Symbol, what: str) -> int:
     if value <= 0 or value % symbol.point:
         raise invalid(f"Relative {what} has invalid precision")
     return value
+
+
+def checked_distances(relative: Levels, *, buy: bool, price: int) -> None:
+    """That relative levels lead to prices that there are, from the price (x 100,000) that they are counted from.
+
+    Raises:
+        Denial: one leads to none: INVALID_REQUEST, as for an absolute level that is no price.
+    """
+    for distance, sign in ((relative.stop_loss, -1 if buy else 1), (relative.take_profit, 1 if buy else -1)):
+        level = price if distance is None else price + sign * distance
+        if not 0 < level < PRICE_CEILING:
+            raise invalid(f"Order protection = {level / _SCALE} is not a valid price")
 
 
 def checked_volume(volume: int, symbol: Symbol) -> int:
@@ -319,6 +335,10 @@ def admitted(floor: Floor, account: Account, req: oa.ProtoOANewOrderReq, *, orig
         order.slippage_points = req.slippageInPoints
     if absolute or relative or req.HasField("trailingStopLoss"):
         order.trailing = req.trailingStopLoss
+    quote = floor.market.prices.get(symbol.symbol_id)
+    start = order.limit or order.stop or order.base or (quote and (quote.ask if order.is_buy else quote.bid))
+    if start:
+        checked_distances(relative, buy=order.is_buy, price=start)
     _risk(account, req, order)
     if req.timeInForce == _Force.GOOD_TILL_DATE and pending:
         if not req.HasField("expirationTimestamp"):

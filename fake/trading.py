@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..wire import messages as oa
 from .admission import (
     admitted,
+    checked_distances,
     checked_expiry,
     checked_levels,
     checked_price,
@@ -17,10 +18,10 @@ from .admission import (
     checked_volume,
 )
 from .book import PENDING_KINDS, Levels, Order, Position
-from .denials import denied_order, invalid
+from .denials import Denial, denied_order, invalid
 from .orders import closing_order
 from .pushes import Cause
-from .variants import BothRemoved, Carrier, OmittedFields, OutOfRange, SameValues, TooLate, VolumeMeaning
+from .variants import BadLevels, BothRemoved, Carrier, OmittedFields, OutOfRange, SameValues, TooLate, VolumeMeaning
 
 if TYPE_CHECKING:
     from .accounts import Account
@@ -34,6 +35,7 @@ __all__ = ["Trading"]
 _Event = oa.ProtoOAExecutionType
 _Kind = oa.ProtoOAOrderType
 _Force = oa.ProtoOATimeInForce
+_RIVALS = (("stopLoss", "relativeStopLoss", "stop loss"), ("takeProfit", "relativeTakeProfit", "take profit"))
 _TEXTS = MappingProxyType(
     {
         "MARKET_CLOSED": "Market is closed",
@@ -128,6 +130,8 @@ class Trading:
                 error="UNABLE_TO_CANCEL_ORDER",
             )
         elif order.kind == _Kind.STOP_LOSS_TAKE_PROFIT:
+            if order.position.guaranteed and order.stop is not None:
+                raise _worse(order.position)
             self._protection.cancel(account, order.position, Cause.ANSWER, origin=origin, by_server=False)
         else:
             self._orders.cancel(account, order, Cause.ANSWER, origin=origin)
@@ -152,6 +156,13 @@ class Trading:
             stop = checked_price(req.stopPrice, symbol, "Order price")
         levels, relative = self._amended_levels(order, req)
         checked_prices(self._floor, order, limit=limit, stop=stop, levels=levels)
+        start = limit if limit is not None else stop
+        if start is not None:
+            checked_distances(relative, buy=order.is_buy, price=start)
+        bare = levels.stop_loss is None and relative.stop_loss is None
+        given_up = req.HasField("guaranteedStopLoss") and not req.guaranteedStopLoss
+        if account.settings.limited_risk and not order.position.volume and (bare or given_up):
+            raise invalid("Guaranteed stop loss is required for limited risk accounts")
         if req.trailingStopLoss and levels.stop_loss is None and relative.stop_loss is None:
             raise invalid("Trailing stop loss requires stop loss")
         if req.stopTriggerMethod not in (1, 2, 3, 4):
@@ -198,6 +209,10 @@ class Trading:
     def _amended_levels(self, order: Order, req: oa.ProtoOAAmendOrderReq) -> tuple[Levels, Levels]:
         """The absolute and the relative levels after an amend."""
         symbol = order.symbol
+        refuses = self._floor.settings.variants.both_levels is BadLevels.REFUSED
+        for absolute, rival, what in _RIVALS:
+            if refuses and req.HasField(absolute) and req.HasField(rival):
+                raise invalid(f"Absolute and relative {what} must not be given together")
         stop = profit = relative_stop = relative_profit = None
         if self._floor.settings.variants.omitted_fields is OmittedFields.KEPT:
             if not req.HasField("relativeStopLoss"):
@@ -212,9 +227,9 @@ class Trading:
             stop = checked_price(req.stopLoss, symbol, "Order protection")
         if req.HasField("takeProfit"):
             profit = checked_price(req.takeProfit, symbol, "Order protection")
-        if req.HasField("relativeStopLoss"):
+        if req.HasField("relativeStopLoss") and not req.HasField("stopLoss"):
             relative_stop = checked_relative(req.relativeStopLoss, symbol, "stop loss")
-        if req.HasField("relativeTakeProfit"):
+        if req.HasField("relativeTakeProfit") and not req.HasField("takeProfit"):
             relative_profit = checked_relative(req.relativeTakeProfit, symbol, "take profit")
         return Levels(stop, profit), Levels(relative_stop, relative_profit)
 
@@ -262,6 +277,8 @@ class Trading:
         position.trailing = trailing
         if req.HasField("guaranteedStopLoss"):
             position.guaranteed = req.guaranteedStopLoss
+        if account.settings.limited_risk:
+            position.guaranteed = True
         if req.HasField("stopLossTriggerMethod"):
             position.trigger_method = req.stopLossTriggerMethod
         if position.protection is None:
@@ -280,14 +297,13 @@ class Trading:
         if req.guaranteedStopLoss and not account.settings.limited_risk:
             raise invalid("Guaranteed stop loss is allowed only for limited risk accounts")
         old, new = position.levels.stop_loss, levels.stop_loss
-        if not position.guaranteed or old is None:
+        # The protective order of a fill comes a moment later: until then the account tells that it will be guaranteed.
+        guaranteed = position.guaranteed or account.settings.limited_risk
+        if not guaranteed:
             return
-        if new is None or (new < old if position.is_buy else new > old):
-            raise denied_order(
-                "WORSE_GSL_NOT_ALLOWED",
-                "Guaranteed stop loss must not be made worse",
-                position_id=position.position_id,
-            )
+        given_up = req.HasField("guaranteedStopLoss") and not req.guaranteedStopLoss
+        if given_up or new is None or (old is not None and (new < old if position.is_buy else new > old)):
+            raise _worse(position)
 
     def close_position(self, account: Account, req: oa.ProtoOAClosePositionReq, origin: object) -> None:
         """Close a position, whole or in part, by a market order of the server's own making.
@@ -314,3 +330,9 @@ class Trading:
             raise denied_order(problem, _TEXTS[problem], position_id=position.position_id)
         self._orders.accept(account, order, Cause.ANSWER)
         self._execution.start(account, order)
+
+
+def _worse(position: Position) -> Denial:
+    return denied_order(
+        "WORSE_GSL_NOT_ALLOWED", "Guaranteed stop loss must not be made worse", position_id=position.position_id
+    )
