@@ -35,7 +35,6 @@ __all__ = ["Trading"]
 _Event = oa.ProtoOAExecutionType
 _Kind = oa.ProtoOAOrderType
 _Force = oa.ProtoOATimeInForce
-_RIVALS = (("stopLoss", "relativeStopLoss", "stop loss"), ("takeProfit", "relativeTakeProfit", "take profit"))
 _TEXTS = MappingProxyType(
     {
         "MARKET_CLOSED": "Market is closed",
@@ -209,10 +208,11 @@ class Trading:
     def _amended_levels(self, order: Order, req: oa.ProtoOAAmendOrderReq) -> tuple[Levels, Levels]:
         """The absolute and the relative levels after an amend."""
         symbol = order.symbol
-        refuses = self._floor.settings.variants.both_levels is BadLevels.REFUSED
-        for absolute, rival, what in _RIVALS:
-            if refuses and req.HasField(absolute) and req.HasField(rival):
-                raise invalid(f"Absolute and relative {what} must not be given together")
+        if self._floor.settings.variants.both_levels is BadLevels.REFUSED:
+            if req.HasField("stopLoss") and req.HasField("relativeStopLoss"):
+                raise invalid("Absolute and relative stop loss must not be given together")
+            if req.HasField("takeProfit") and req.HasField("relativeTakeProfit"):
+                raise invalid("Absolute and relative take profit must not be given together")
         stop = profit = relative_stop = relative_profit = None
         if self._floor.settings.variants.omitted_fields is OmittedFields.KEPT:
             if not req.HasField("relativeStopLoss"):
