@@ -268,7 +268,7 @@ class Trading:
             raise invalid("Nothing to amend.")
         if levels.stop_loss is None and (req.HasField("trailingStopLoss") or trailing):
             raise invalid("Trailing stop loss requires stop loss")
-        self._judge_guarantee(account, position, req, levels)
+        _judge_guarantee(account, position, req, levels)
         changes = levels != position.levels or trailing != bool(position.trailing)
         if not changes and floor.settings.variants.same_values is SameValues.NOTHING_TO_AMEND:
             raise invalid("Nothing to amend.")
@@ -289,21 +289,6 @@ class Trading:
             self._protection.cancel(account, position, Cause.ANSWER, origin=origin, by_server=True)
             return
         act(account, position, levels, Cause.ANSWER, origin=origin, by_server=False)
-
-    def _judge_guarantee(
-        self, account: Account, position: Position, req: oa.ProtoOAAmendPositionSLTPReq, levels: Levels
-    ) -> None:
-        """A guaranteed stop loss may not be made worse (docs/protocol.md section 14, WORSE_GSL_NOT_ALLOWED)."""
-        if req.guaranteedStopLoss and not account.settings.limited_risk:
-            raise invalid("Guaranteed stop loss is allowed only for limited risk accounts")
-        old, new = position.levels.stop_loss, levels.stop_loss
-        # The protective order of a fill comes a moment later: until then the account tells that it will be guaranteed.
-        guaranteed = position.guaranteed or account.settings.limited_risk
-        if not guaranteed:
-            return
-        given_up = req.HasField("guaranteedStopLoss") and not req.guaranteedStopLoss
-        if given_up or new is None or (old is not None and (new < old if position.is_buy else new > old)):
-            raise _worse(position)
 
     def close_position(self, account: Account, req: oa.ProtoOAClosePositionReq, origin: object) -> None:
         """Close a position, whole or in part, by a market order of the server's own making.
@@ -330,6 +315,20 @@ class Trading:
             raise denied_order(problem, _TEXTS[problem], position_id=position.position_id)
         self._orders.accept(account, order, Cause.ANSWER)
         self._execution.start(account, order)
+
+
+def _judge_guarantee(account: Account, position: Position, req: oa.ProtoOAAmendPositionSLTPReq, levels: Levels) -> None:
+    """A guaranteed stop loss may not be made worse (docs/protocol.md section 14, WORSE_GSL_NOT_ALLOWED)."""
+    if req.guaranteedStopLoss and not account.settings.limited_risk:
+        raise invalid("Guaranteed stop loss is allowed only for limited risk accounts")
+    old, new = position.levels.stop_loss, levels.stop_loss
+    # The protective order of a fill comes a moment later: until then the account tells that it will be guaranteed.
+    guaranteed = position.guaranteed or account.settings.limited_risk
+    if not guaranteed:
+        return
+    given_up = req.HasField("guaranteedStopLoss") and not req.guaranteedStopLoss
+    if given_up or new is None or (old is not None and (new < old if position.is_buy else new > old)):
+        raise _worse(position)
 
 
 def _worse(position: Position) -> Denial:
