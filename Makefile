@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 LINKS := .types/anyctrader
 PACKAGES := proto wire session fake scripts
 
-.PHONY: sandbox test check format lint types schema clean
+.PHONY: sandbox test test-long check format lint types schema clean
 
 # The main job: demo and live, two embedded servers, the promotion runbook. No account, no credentials.
 sandbox: $(READY)
@@ -14,6 +14,10 @@ sandbox: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+# All that has I/O on asyncio with uvloop too, and minutes of chaos.
+test-long: $(READY)
+	ANYCTRADER_UVLOOP=1 ANYCTRADER_CHAOS_S=120 $(BIN)/python -m pytest -n auto --timeout 600 tests/session $(PYTEST_ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

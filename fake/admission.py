@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from .symbols import Symbol
 
 __all__ = [
+    "PRICE_CEILING",
     "admitted",
+    "checked_distances",
     "checked_expiry",
     "checked_levels",
     "checked_price",
@@ -33,6 +35,8 @@ _Force = oa.ProtoOATimeInForce
 _BUY = oa.ProtoOATradeSide.BUY
 _KINDS = frozenset((_Kind.MARKET, _Kind.LIMIT, _Kind.STOP, _Kind.MARKET_RANGE, _Kind.STOP_LIMIT))
 _SCALE = 100_000
+PRICE_CEILING = 10**17
+"""No price reaches it (x 100,000): a double still tells it from its neighbours by less than the money it moves."""
 _NEEDED: Mapping[int, tuple[str, ...]] = MappingProxyType(
     {
         _Kind.LIMIT: ("limitPrice",),
@@ -50,7 +54,7 @@ def checked_price(value: float, symbol: Symbol, what: str) -> int:
     Raises:
         Denial: too many digits, or no price at all: INVALID_REQUEST with the server's text.
     """
-    if not isfinite(value) or not 0 < value < 10**12:
+    if not isfinite(value) or not 0 < value < PRICE_CEILING // _SCALE:
         raise invalid(f"{what} = {value} is not a valid price")
     price = round(value * _SCALE)
     if price / _SCALE != value or price % symbol.point:
@@ -67,6 +71,18 @@ def checked_relative(value: int, symbol: Symbol, what: str) -> int:
     if value <= 0 or value % symbol.point:
         raise invalid(f"Relative {what} has invalid precision")
     return value
+
+
+def checked_distances(relative: Levels, *, buy: bool, price: int) -> None:
+    """That relative levels lead to prices that there are, from the price (x 100,000) that they are counted from.
+
+    Raises:
+        Denial: one leads to none: INVALID_REQUEST, as for an absolute level that is no price.
+    """
+    for distance, sign in ((relative.stop_loss, -1 if buy else 1), (relative.take_profit, 1 if buy else -1)):
+        level = price if distance is None else price + sign * distance
+        if not 0 < level < PRICE_CEILING:
+            raise invalid(f"Order protection = {level / _SCALE} is not a valid price")
 
 
 def checked_volume(volume: int, symbol: Symbol) -> int:
@@ -191,14 +207,14 @@ def _rights(account: Account, symbol: Symbol, *, opens: bool) -> None:
         raise denied_order("TRADING_DISABLED", f"Trading of {symbol.name} is disabled")
 
 
-def _counts(floor: Floor, account: Account, symbol: Symbol, req: oa.ProtoOANewOrderReq) -> None:
+def _counts(floor: Floor, account: Account, symbol: Symbol, *, buy: bool, opens: int, adds: bool) -> None:
     """Limits on how much and how many (docs/protocol.md section 5)."""
-    most = account.settings.max_positions
+    most = account.settings.max_positions if adds else None
     pending = sum(1 for order in account.orders.values() if not order.closing) if most is not None else 0
     if most is not None and len(account.positions) + pending >= most:
         raise denied_order("TOO_MANY_POSITIONS", f"More than {most} positions and orders are not allowed")
-    held = account.held(symbol.symbol_id, buy=req.tradeSide == _BUY)
-    if symbol.max_exposure is not None and held + req.volume > symbol.max_exposure:
+    held = account.held(symbol.symbol_id, buy=buy)
+    if symbol.max_exposure is not None and held + opens > symbol.max_exposure:
         raise denied_order("MAX_EXPOSURE_REACHED", f"Exposure limit of {symbol.name} is reached")
 
 
@@ -319,6 +335,10 @@ def admitted(floor: Floor, account: Account, req: oa.ProtoOANewOrderReq, *, orig
         order.slippage_points = req.slippageInPoints
     if absolute or relative or req.HasField("trailingStopLoss"):
         order.trailing = req.trailingStopLoss
+    quote = floor.market.prices.get(symbol.symbol_id)
+    start = order.limit or order.stop or order.base or (quote and (quote.ask if order.is_buy else quote.bid))
+    if start:
+        checked_distances(relative, buy=order.is_buy, price=start)
     _risk(account, req, order)
     if req.timeInForce == _Force.GOOD_TILL_DATE and pending:
         if not req.HasField("expirationTimestamp"):
@@ -332,11 +352,13 @@ def admitted(floor: Floor, account: Account, req: oa.ProtoOANewOrderReq, *, orig
         )
     if client_order_id in account.client_order_ids and variants.same_client_order_id is SameId.REFUSED:
         raise invalid(f"clientOrderId {client_order_id} has been used before")
-    _rights(account, symbol, opens=not reduces)
-    if not reduces:
+    # A netted account turns around with what goes beyond its position: that part opens, in the place of the old one.
+    opens = max(0, req.volume - position.volume) if reduces else req.volume
+    _rights(account, symbol, opens=opens > 0)
+    if opens:
         if not symbol.short_selling and req.tradeSide != _BUY:
             raise denied_order("SHORT_SELLING_NOT_ALLOWED", f"{symbol.name} cannot be sold short")
-        _counts(floor, account, symbol, req)
+        _counts(floor, account, symbol, buy=req.tradeSide == _BUY, opens=opens, adds=not reduces)
     if pending:
         checked_prices(floor, order, limit=order.limit, stop=order.stop, levels=absolute)
     return order

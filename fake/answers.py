@@ -194,6 +194,7 @@ class Answers:
         session = client.session(request.ctidTraderAccountId)
         if session is None:
             raise Refused("INVALID_REQUEST", NOT_AUTHORIZED)
+        self._check_lists(request)
         of_subscription = self._of_subscriptions.get(type(request))
         if of_subscription is not None:
             for payload in of_subscription(session.subscriptions, request):
@@ -202,6 +203,13 @@ class Answers:
             return
         self._check_scope(session, message)
         self._trade(client, message)
+
+    def _check_lists(self, request: Any) -> None:
+        """What one request may cost is bounded: everybody waits while it is done."""
+        most = self._settings.limits.list_entries
+        for field, value in request.ListFields():
+            if field.type != field.TYPE_STRING and hasattr(value, "extend") and len(value) > most:
+                raise Refused("INVALID_REQUEST", f"{field.name} has {len(value)} entries. At most {most} are allowed")
 
     def _check_scope(self, session: AccountSession, message: Message) -> None:
         """A token with view scope reads only."""

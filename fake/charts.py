@@ -88,7 +88,7 @@ class Charts:
         now_ms = self._floor.now_ms
         start_ms = periods.start_of(period, min(to_ms, now_ms))
         while start_ms >= from_ms and start_ms >= tape.first_ms:
-            bar = tape.bar(start_ms, periods.end_of(period, start_ms), now_ms=now_ms)
+            bar = tape.past_bar(period, start_ms, now_ms=now_ms)
             if bar is not None:
                 yield start_ms, bar
             start_ms = periods.start_of(period, start_ms - 1)

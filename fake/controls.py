@@ -75,6 +75,8 @@ class Controls:
                 client.close(reason)
                 continue
             self._board.send(client, oa.ProtoOAClientDisconnectEvent(reason=reason))
+            for session in client.sessions.values():
+                session.alive = False  # nothing is said after a good-bye, though the stream stays for a moment
             self._board.agenda.call_after(
                 self._board.settings.timing.goodbye_s,
                 lambda client=client: client.close(reason),  # type: ignore[misc]

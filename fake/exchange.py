@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
 from .accounts import Account
+from .admission import PRICE_CEILING
 from .cash import change_balance, change_bonus
 from .charts import Charts
 from .depth import depth_of
@@ -95,6 +96,7 @@ class Exchange:
             elif due_ms is not None and due_ms <= now_ms:
                 floor.now_ms = due_ms
                 timeline.take()()
+                self._stop_out.look_again()
                 self._look_at_fresh()
             else:
                 break
@@ -198,11 +200,14 @@ class Exchange:
 
         Raises:
             KeyError: the symbol has no quotes.
-            ValueError: the price is below zero, crossed, or finer than the symbol's digits.
+            ValueError: the price is not above zero, crossed, finer than the symbol's digits, or beyond what an order
+                may name.
         """
         point = self._floor.market.symbols[symbol_id].point
-        if not 0 < bid <= ask or bid % point or ask % point:
-            raise ValueError(f"bid {bid} and ask {ask} must be positive, in order, and multiples of {point}")
+        if not 0 < bid <= ask < PRICE_CEILING or bid % point or ask % point:
+            raise ValueError(
+                f"bid {bid} and ask {ask} must be positive, in order, below {PRICE_CEILING}, and multiples of {point}"
+            )
         self._advance(now_ms)
         tick = self._floor.market.set_price(symbol_id, bid=bid, ask=ask, at_ms=self._floor.now_ms)
         return self._set(symbol_id, tick)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .accounts import AccountSettings
+from .bounds import check_bounds
 from .listing import ARCHIVED, ASSET_CLASSES, ASSETS, CATEGORIES, SYMBOLS, TIERS
 from .market import MarketSettings
 from .variants import Variants
@@ -36,6 +37,9 @@ class Delays:
     history_lag_ms: int = 0
     settling_ms: int = 0
 
+    def __post_init__(self) -> None:
+        check_bounds(self, *self.__slots__, least=0)
+
     @classmethod
     def none(cls) -> Delays:
         """Everything happens at once."""
@@ -55,6 +59,10 @@ class Liquidity:
     part_cents: int | None = None
     total_cents: int | None = None
     slippage_points: int = 0
+
+    def __post_init__(self) -> None:
+        check_bounds(self, "part_cents", least=1)
+        check_bounds(self, "total_cents", "slippage_points", least=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +107,12 @@ class ExchangeSettings:
                 raise ValueError(f"{symbol.name} has leverage id {symbol.leverage_id}, for which there are no tiers")
             if not {symbol.base, symbol.quote} <= assets:
                 raise ValueError(f"{symbol.name} is of {symbol.base} in {symbol.quote}: not both are among the assets")
+        for account in self.accounts:
+            if account.deposit_asset not in assets:
+                raise ValueError(
+                    f"deposit_asset of account {account.account_id} is {account.deposit_asset!r}; "
+                    f"{', '.join(sorted(assets))} are allowed"
+                )
         if len({account.account_id for account in self.accounts}) < len(self.accounts):
             raise ValueError("two accounts have the same account_id")
 

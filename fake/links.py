@@ -74,8 +74,6 @@ class Links:
             stream = await self._handshake(raw)
             if stream is not None:
                 await self._serve_client(raw, stream, flavour)
-        except Exception as error:
-            self._board.failed(error)
         finally:
             # Plain, so that what was written still leaves; it waits for nothing.
             with anyio.CancelScope(shield=True):

@@ -7,6 +7,7 @@ from heapq import heapify, heappush, heapreplace
 from typing import TYPE_CHECKING, Any
 
 from . import periods
+from .bounds import check_bounds
 from .feed import Feed, FeedSettings
 from .money import ONE, Rate
 from .paths import RecordedPath, SeededPath, mixed
@@ -67,6 +68,7 @@ class MarketSettings:
     history_days: int = 1_100
 
     def __post_init__(self) -> None:
+        check_bounds(self, "history_days", least=0)
         if self.interval_ms <= 0 or 12_000 % self.interval_ms:
             raise ValueError(f"interval_ms must divide 12,000, so that bars come out even; not {self.interval_ms}")
         if self.speed <= 0 or (60 % self.speed and self.speed % 60):

@@ -38,6 +38,11 @@ class _Page:
     body: bytes = b""
     content_type: str = "text/html; charset=utf-8"
     location: str | None = None
+    allow: str | None = None
+
+
+_NOT_HTTP = _Page(400, b"<!doctype html><title>Error</title><p>This is no HTTP request.")
+_NO_ADDRESS = _Page(400, b"<!doctype html><title>Error</title><p>The address of the request cannot be read.")
 
 
 class OAuthPages:
@@ -76,7 +81,11 @@ class OAuthPages:
         request: h11.Request | None = None
         body = b""
         while True:
-            event = connection.next_event()
+            try:
+                event = connection.next_event()
+            except h11.RemoteProtocolError:
+                await self._send(connection, stream, _NOT_HTTP)
+                return False
             if event is h11.NEED_DATA:
                 try:
                     connection.receive_data(await stream.receive())
@@ -89,28 +98,36 @@ class OAuthPages:
                 if len(body) > _LARGEST_BODY:
                     return False
             elif isinstance(event, h11.EndOfMessage) and request is not None:
-                await self._send(connection, stream, self._page(request, body))
+                await self._send(connection, stream, self._page(request, body), bare=request.method == b"HEAD")
                 return connection.our_state is h11.DONE and connection.their_state is h11.DONE
             else:
                 return False
 
-    async def _send(self, connection: h11.Connection, stream: SocketStream, page: _Page) -> None:
+    async def _send(self, connection: h11.Connection, stream: SocketStream, page: _Page, *, bare: bool = False) -> None:
         headers = [("Content-Type", page.content_type), ("Content-Length", str(len(page.body)))]
         if page.location is not None:
             headers.append(("Location", page.location))
+        if page.allow is not None:
+            headers.append(("Allow", page.allow))
         data = connection.send(h11.Response(status_code=page.status, headers=headers)) or b""
-        data += connection.send(h11.Data(data=page.body)) or b""
+        if not bare:
+            data += connection.send(h11.Data(data=page.body)) or b""
         data += connection.send(h11.EndOfMessage()) or b""
         await stream.send(data)
 
     # Pages
 
     def _page(self, request: h11.Request, body: bytes) -> _Page:
-        target = urlsplit(request.target.decode("latin-1"))
+        try:
+            target = urlsplit(request.target.decode("latin-1"))
+        except ValueError:  # such as a bracket of an IPv6 address that is never closed
+            return _NO_ADDRESS
         query = parse_qsl(target.query)
         if target.path == TOKEN_PATH and request.method == b"GET":
             return self._token(dict(query))
-        if target.path in CONSENT_PATHS and request.method in (b"GET", b"POST"):
+        if target.path == TOKEN_PATH and request.method == b"HEAD":
+            return _Page(405, allow="GET")  # to look at it must not use up a code
+        if target.path in CONSENT_PATHS and request.method in (b"GET", b"HEAD", b"POST"):
             form = parse_qsl(body.decode("latin-1")) if request.method == b"POST" else None
             return self._consent(dict(query), form)
         return _Page(404, b"<!doctype html><title>Not found</title><p>There is no such page.")
@@ -221,10 +238,15 @@ def _consent_problem(application: Application | None, redirect_uri: str, scope: 
 
 def _leads_back(redirect_uri: str, registered: Iterable[str]) -> bool:
     """Section 6: it must be a registered one. An application that registers none may use any of this machine."""
+    if not (redirect_uri.isascii() and redirect_uri.isprintable()) or " " in redirect_uri:
+        return False  # no header can carry it
     registered = tuple(registered)
     if registered:
         return redirect_uri in registered
-    parts = urlsplit(redirect_uri)
+    try:
+        parts = urlsplit(redirect_uri)
+    except ValueError:  # an address that cannot be read leads nowhere
+        return False
     return parts.scheme in ("http", "https") and parts.hostname in ("localhost", "127.0.0.1", "::1")
 
 

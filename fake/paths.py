@@ -105,13 +105,20 @@ class SeededPath:
         self._start = start
         self._hourly = hourly
         self._rows: dict[int, Row] = {}
+        self._anchors: dict[int, float] = {}
 
     def _random(self, *numbers: int) -> float:
         """Between 0 and 1, always the same for the same numbers."""
         return (mixed(self._seed, *numbers) >> 11) / (1 << 53)
 
     def _anchor(self, number: int) -> float:
-        return self._start + (self._random(1, number) - 0.5) * 2 * min(20 * self._hourly, self._start / 2)
+        anchor = self._anchors.get(number)
+        if anchor is None:
+            anchor = self._start + (self._random(1, number) - 0.5) * 2 * min(20 * self._hourly, self._start / 2)
+            if len(self._anchors) >= _KEPT:
+                self._anchors.clear()
+            self._anchors[number] = anchor
+        return anchor
 
     def _price(self, hour: int) -> int:
         """Where the hour begins and the one before it ends."""

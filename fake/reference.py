@@ -80,15 +80,16 @@ class Reference:
             Denial: SYMBOL_NOT_FOUND for an id that is no symbol's.
         """
         known = self._floor.market.symbols
+        wanted = dict.fromkeys(req.symbolId)  # one that is named twice is told once
         archived = {symbol.symbolId: symbol for symbol in self._archived()}
         if self._floor.settings.variants.unknown_in_list is UnknownInList.REFUSED:
-            for symbol_id in req.symbolId:
+            for symbol_id in wanted:
                 if symbol_id not in archived:
                     self._floor.symbol(symbol_id)
         return oa.ProtoOASymbolByIdRes(
             ctidTraderAccountId=account.account_id,
-            symbol=[_full(known[symbol_id]) for symbol_id in req.symbolId if symbol_id in known],
-            archivedSymbol=[archived[symbol_id] for symbol_id in req.symbolId if symbol_id in archived],
+            symbol=[_full(known[symbol_id]) for symbol_id in wanted if symbol_id in known],
+            archivedSymbol=[archived[symbol_id] for symbol_id in wanted if symbol_id in archived],
         )
 
     def conversion(self, account: Account, req: oa.ProtoOASymbolsForConversionReq) -> oa.ProtoOASymbolsForConversionRes:

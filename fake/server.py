@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +29,10 @@ from .settings import ServerSettings
 from .switchboard import Switchboard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from types import TracebackType
 
-    from anyio.abc import TaskGroup
+    from anyio.abc import SocketStream, TaskGroup
 
     from .clients import Client
     from .exchange import Exchange
@@ -292,7 +293,14 @@ class FakeServer(Controls):
         self._tasks = await stack.enter_async_context(anyio.create_task_group())
         self._tasks.start_soon(self._board.agenda.run)
         for listener, serve in open_listeners:
-            self._tasks.start_soon(listener.serve, serve, self._tasks)
+            self._tasks.start_soon(listener.serve, partial(self._served, serve), self._tasks)
+
+    async def _served(self, serve: Callable[[SocketStream], Awaitable[None]], stream: SocketStream) -> None:
+        """One connection of any port. What goes wrong in it is raised when the server ends, and does not end it."""
+        try:
+            await serve(stream)
+        except Exception as error:
+            self._board.failed(error)
 
     def _framing(self, delimiting: Delimiting) -> Any:
         return framing_of(delimiting, max_size=self.settings.limits.frame_bytes)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..wire.framing import MAX_FRAME_SIZE, Delimiting
 from .agenda import Clock
+from .bounds import check_bounds
 from .choices import (
     Breach,
     DepthNeeds,
@@ -84,9 +85,7 @@ class Timing:
     closing_s: float = 2.0
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; a time is not negative")
+        check_bounds(self, *self.__slots__, least=0)
 
     @classmethod
     def instant(cls) -> Self:
@@ -126,6 +125,9 @@ class Limits:
         oversize: what follows a larger one.
         outbox_bytes: what may wait for a client that does not read; above it the client is dropped. The largest
             answer there is, 14,000 bars, takes half a megabyte.
+        list_entries: the most entries of a list in a request; one with more is refused INVALID_REQUEST. What the real
+            server takes is not known; a broker lists some thousands of symbols, and nobody should ask so much at once
+            that all other clients wait.
     """
 
     ordinary_per_window: int = 50
@@ -143,6 +145,14 @@ class Limits:
     frame_bytes: int = MAX_FRAME_SIZE
     oversize: Oversize = Oversize.ERROR_THEN_CLOSE
     outbox_bytes: int = 8_000_000
+    list_entries: int = 5_000
+
+    def __post_init__(self) -> None:
+        check_bounds(self, "window_s", least=0.001)
+        check_bounds(self, "ordinary_per_window", "historical_per_window", "first_retry_after_s", least=1)
+        check_bounds(self, "longest_retry_after_s", "breaches_before_close", "frame_bytes", "outbox_bytes", least=1)
+        check_bounds(self, "list_entries", least=1)
+        check_bounds(self, "connections", least=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +218,8 @@ class ServerSettings:
             None for none.
         json_delimiting: how JSON messages are told apart on the stream.
         version: what `ProtoOAVersionRes.version` says.
-        seed: what the made-up credentials come from: the same seed gives the same ones.
+        seed: of the made-up credentials, of prices, slippage and the ids that the server writes: the same seed gives
+            the same ones, another gives others. `exchange.seed` and `exchange.market.seed` count on top of it.
         exchange: accounts, symbols, prices and the exchange's own variants.
         timing: see `Timing`.
         limits: see `Limits`.
@@ -246,3 +257,7 @@ class ServerSettings:
     clock_ms: int | None = None
     clock: Clock = Clock.RUNNING
     log: Callable[[str], None] | None = None
+
+    def __post_init__(self) -> None:
+        check_bounds(self, "port", "json_port", "oauth_port", "control_port", least=0, most=65_535)
+        check_bounds(self, "observations", least=1)

@@ -31,7 +31,7 @@ def margin_call(account: Account, kind: int) -> oa.ProtoOAMarginCall:
 
 
 class StopOut:
-    """Watches margin levels after each tick.
+    """Watches margin levels after each tick, and after whatever happens to accounts that are short of margin.
 
     Args:
         floor: where.
@@ -43,6 +43,7 @@ class StopOut:
         self._floor = floor
         self._orders = orders
         self._execution = execution
+        self._short: dict[int, Account] = {}
 
     def look(self, symbol_id: int) -> None:
         """Look at the accounts that hold a symbol whose price has moved."""
@@ -50,7 +51,13 @@ class StopOut:
             if symbol_id in account.exposures:
                 self._look_at(account)
 
+    def look_again(self) -> None:
+        """Look at the accounts that were at their stop-out level: one closing may not have been enough."""
+        for account in list(self._short.values()):
+            self._look_at(account)
+
     def _look_at(self, account: Account) -> None:
+        self._short.pop(account.account_id, None)
         used = account.used_margin()
         if not used:
             return
@@ -61,6 +68,7 @@ class StopOut:
             if level <= threshold:
                 self._call(account, kind)
         if level <= account.settings.stop_out_percent:
+            self._short[account.account_id] = account
             self._close_one(account)
 
     def _call(self, account: Account, kind: int) -> None:

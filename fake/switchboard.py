@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ..wire import LocalProtocolError, Message, UnknownPayload
+from ..wire import ConnectionState, LocalProtocolError, Message, UnknownPayload
 from ..wire import messages as oa
 from .agenda import Agenda
 from .choices import Echo, ReplayedFills
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from .agenda import Timer
     from .clients import AccountSession, Client
+    from .exchange_settings import ExchangeSettings
     from .settings import ServerSettings
     from .tokens import Directory
 
@@ -58,7 +61,7 @@ class Switchboard:
         self.settings = settings
         self.agenda = Agenda(clock_ms=settings.clock_ms, failed=self.failed, clock=settings.clock)
         self.directory = directory
-        self.exchange = Exchange(settings.exchange, now_ms=self.agenda.now_ms())
+        self.exchange = Exchange(_seeded(settings), now_ms=self.agenda.now_ms())
         self.clients: dict[int, Client] = {}
         self.faults = Faults()
         self.seen = Observations(settings.observations)
@@ -116,7 +119,7 @@ class Switchboard:
 
     def send(self, client: Client, payload: Any, client_msg_id: str | None = None) -> None:
         """Says something to a client; what it has no ear for any more is not said."""
-        if client.closing is not None:
+        if client.closing is not None or client.connection.state is ConnectionState.CLOSED:
             return
         extra = (
             _EXTRA_KEYS
@@ -271,3 +274,10 @@ def _kept(payload: Any) -> Any:
     if isinstance(payload, UnknownPayload):
         return UnknownPayload(payload.payload_type)
     return payload if payload.ByteSize() <= _LONGEST_KEPT else None
+
+
+def _seeded(settings: ServerSettings) -> ExchangeSettings:
+    """The exchange with the server's one seed in all that it leaves to chance."""
+    exchange, number = settings.exchange, zlib.crc32(settings.seed.encode())  # 0 for none
+    market = replace(exchange.market, seed=exchange.market.seed + number)
+    return replace(exchange, seed=exchange.seed + number, market=market)

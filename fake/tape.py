@@ -6,6 +6,7 @@ silent and the tape keeps what was set instead.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["Running", "Tape"]
 
 _NEVER_MS = 1 << 62
+_DAY = 12  # ProtoOATrendbarPeriod D1
+_OF_DAYS = frozenset((13, 14))  # W1, MN1
+# M10 to M30 and from H4 on. An hour is a row of the path, and a few minutes are quickly made.
+_LONG = frozenset((6, 7, 8, 10, 11, _DAY, 13, 14))
+_KEPT_BARS = 20_000  # the longest answer, 14,000 bars, and some
 
 
 @dataclass(slots=True)
@@ -75,6 +81,7 @@ class Tape:
         self.first_ms = first_ms
         self._spans: list[_Span] = []
         self._running: dict[int, Running] = {}
+        self._finished: OrderedDict[tuple[int, int], Bar | None] = OrderedDict()
 
     @property
     def held(self) -> bool:
@@ -161,6 +168,27 @@ class Tape:
             kept += [tick for tick in span.ticks if start_ms <= tick[0] < start_ms + MINUTE_MS]
         kept.sort(key=lambda tick: tick[0])
         return kept
+
+    def past_bar(self, period: int, start_ms: int, *, now_ms: int) -> Bar | None:
+        """The bar of a period. One that is over never changes: long ones are made once, out of those of days."""
+        end_ms = periods.end_of(period, start_ms)
+        if period not in _LONG or end_ms > now_ms:
+            return self.bar(start_ms, end_ms, now_ms=now_ms)
+        key = (period, start_ms)
+        if key not in self._finished:
+            self._finished[key] = self._long_bar(period, start_ms, end_ms, now_ms=now_ms)
+            if len(self._finished) > _KEPT_BARS:
+                self._finished.popitem(last=False)
+        return self._finished[key]
+
+    def _long_bar(self, period: int, start_ms: int, end_ms: int, *, now_ms: int) -> Bar | None:
+        if period not in _OF_DAYS:
+            return self.bar(start_ms, end_ms, now_ms=now_ms)
+        bar: Bar | None = None
+        while start_ms < end_ms:
+            bar = _joined(bar, self.past_bar(_DAY, start_ms, now_ms=now_ms))
+            start_ms = periods.end_of(_DAY, start_ms)
+        return bar
 
     def bar(self, start_ms: int, end_ms: int, *, now_ms: int) -> Bar | None:
         """The bar of the ticks from `start_ms`, a full minute, to before `end_ms`, as far as they have happened."""

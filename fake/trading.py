@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..wire import messages as oa
 from .admission import (
     admitted,
+    checked_distances,
     checked_expiry,
     checked_levels,
     checked_price,
@@ -17,10 +18,10 @@ from .admission import (
     checked_volume,
 )
 from .book import PENDING_KINDS, Levels, Order, Position
-from .denials import denied_order, invalid
+from .denials import Denial, denied_order, invalid
 from .orders import closing_order
 from .pushes import Cause
-from .variants import BothRemoved, Carrier, OmittedFields, OutOfRange, SameValues, TooLate, VolumeMeaning
+from .variants import BadLevels, BothRemoved, Carrier, OmittedFields, OutOfRange, SameValues, TooLate, VolumeMeaning
 
 if TYPE_CHECKING:
     from .accounts import Account
@@ -128,6 +129,8 @@ class Trading:
                 error="UNABLE_TO_CANCEL_ORDER",
             )
         elif order.kind == _Kind.STOP_LOSS_TAKE_PROFIT:
+            if order.position.guaranteed and order.stop is not None:
+                raise _worse(order.position)
             self._protection.cancel(account, order.position, Cause.ANSWER, origin=origin, by_server=False)
         else:
             self._orders.cancel(account, order, Cause.ANSWER, origin=origin)
@@ -152,6 +155,13 @@ class Trading:
             stop = checked_price(req.stopPrice, symbol, "Order price")
         levels, relative = self._amended_levels(order, req)
         checked_prices(self._floor, order, limit=limit, stop=stop, levels=levels)
+        start = limit if limit is not None else stop
+        if start is not None:
+            checked_distances(relative, buy=order.is_buy, price=start)
+        bare = levels.stop_loss is None and relative.stop_loss is None
+        given_up = req.HasField("guaranteedStopLoss") and not req.guaranteedStopLoss
+        if account.settings.limited_risk and not order.position.volume and (bare or given_up):
+            raise invalid("Guaranteed stop loss is required for limited risk accounts")
         if req.trailingStopLoss and levels.stop_loss is None and relative.stop_loss is None:
             raise invalid("Trailing stop loss requires stop loss")
         if req.stopTriggerMethod not in (1, 2, 3, 4):
@@ -198,6 +208,11 @@ class Trading:
     def _amended_levels(self, order: Order, req: oa.ProtoOAAmendOrderReq) -> tuple[Levels, Levels]:
         """The absolute and the relative levels after an amend."""
         symbol = order.symbol
+        if self._floor.settings.variants.both_levels is BadLevels.REFUSED:
+            if req.HasField("stopLoss") and req.HasField("relativeStopLoss"):
+                raise invalid("Absolute and relative stop loss must not be given together")
+            if req.HasField("takeProfit") and req.HasField("relativeTakeProfit"):
+                raise invalid("Absolute and relative take profit must not be given together")
         stop = profit = relative_stop = relative_profit = None
         if self._floor.settings.variants.omitted_fields is OmittedFields.KEPT:
             if not req.HasField("relativeStopLoss"):
@@ -212,9 +227,9 @@ class Trading:
             stop = checked_price(req.stopLoss, symbol, "Order protection")
         if req.HasField("takeProfit"):
             profit = checked_price(req.takeProfit, symbol, "Order protection")
-        if req.HasField("relativeStopLoss"):
+        if req.HasField("relativeStopLoss") and not req.HasField("stopLoss"):
             relative_stop = checked_relative(req.relativeStopLoss, symbol, "stop loss")
-        if req.HasField("relativeTakeProfit"):
+        if req.HasField("relativeTakeProfit") and not req.HasField("takeProfit"):
             relative_profit = checked_relative(req.relativeTakeProfit, symbol, "take profit")
         return Levels(stop, profit), Levels(relative_stop, relative_profit)
 
@@ -253,7 +268,7 @@ class Trading:
             raise invalid("Nothing to amend.")
         if levels.stop_loss is None and (req.HasField("trailingStopLoss") or trailing):
             raise invalid("Trailing stop loss requires stop loss")
-        self._judge_guarantee(account, position, req, levels)
+        _judge_guarantee(account, position, req, levels)
         changes = levels != position.levels or trailing != bool(position.trailing)
         if not changes and floor.settings.variants.same_values is SameValues.NOTHING_TO_AMEND:
             raise invalid("Nothing to amend.")
@@ -262,6 +277,8 @@ class Trading:
         position.trailing = trailing
         if req.HasField("guaranteedStopLoss"):
             position.guaranteed = req.guaranteedStopLoss
+        if account.settings.limited_risk:
+            position.guaranteed = True
         if req.HasField("stopLossTriggerMethod"):
             position.trigger_method = req.stopLossTriggerMethod
         if position.protection is None:
@@ -272,22 +289,6 @@ class Trading:
             self._protection.cancel(account, position, Cause.ANSWER, origin=origin, by_server=True)
             return
         act(account, position, levels, Cause.ANSWER, origin=origin, by_server=False)
-
-    def _judge_guarantee(
-        self, account: Account, position: Position, req: oa.ProtoOAAmendPositionSLTPReq, levels: Levels
-    ) -> None:
-        """A guaranteed stop loss may not be made worse (docs/protocol.md section 14, WORSE_GSL_NOT_ALLOWED)."""
-        if req.guaranteedStopLoss and not account.settings.limited_risk:
-            raise invalid("Guaranteed stop loss is allowed only for limited risk accounts")
-        old, new = position.levels.stop_loss, levels.stop_loss
-        if not position.guaranteed or old is None:
-            return
-        if new is None or (new < old if position.is_buy else new > old):
-            raise denied_order(
-                "WORSE_GSL_NOT_ALLOWED",
-                "Guaranteed stop loss must not be made worse",
-                position_id=position.position_id,
-            )
 
     def close_position(self, account: Account, req: oa.ProtoOAClosePositionReq, origin: object) -> None:
         """Close a position, whole or in part, by a market order of the server's own making.
@@ -314,3 +315,23 @@ class Trading:
             raise denied_order(problem, _TEXTS[problem], position_id=position.position_id)
         self._orders.accept(account, order, Cause.ANSWER)
         self._execution.start(account, order)
+
+
+def _judge_guarantee(account: Account, position: Position, req: oa.ProtoOAAmendPositionSLTPReq, levels: Levels) -> None:
+    """A guaranteed stop loss may not be made worse (docs/protocol.md section 14, WORSE_GSL_NOT_ALLOWED)."""
+    if req.guaranteedStopLoss and not account.settings.limited_risk:
+        raise invalid("Guaranteed stop loss is allowed only for limited risk accounts")
+    old, new = position.levels.stop_loss, levels.stop_loss
+    # The protective order of a fill comes a moment later: until then the account tells that it will be guaranteed.
+    guaranteed = position.guaranteed or account.settings.limited_risk
+    if not guaranteed:
+        return
+    given_up = req.HasField("guaranteedStopLoss") and not req.guaranteedStopLoss
+    if given_up or new is None or (old is not None and (new < old if position.is_buy else new > old)):
+        raise _worse(position)
+
+
+def _worse(position: Position) -> Denial:
+    return denied_order(
+        "WORSE_GSL_NOT_ALLOWED", "Guaranteed stop loss must not be made worse", position_id=position.position_id
+    )

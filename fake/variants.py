@@ -9,6 +9,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from .bounds import check_bounds
+
 __all__ = [
     "AcceptedPosition",
     "BadLevels",
@@ -279,3 +281,6 @@ class Variants:
     extra_field: bool = True
     cancel_too_late: TooLate = TooLate.CANCEL_REJECTED
     locked_code: str = "POSITION_LOCKED"
+
+    def __post_init__(self) -> None:
+        check_bounds(self, "bar_page", "tick_page", "deal_page", "longest_lists_ms", least=1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
 from . import faults
+from .admission import PRICE_CEILING
 from .certificates import WrongCertificate
 from .refused import Carried
 from .steps import Step, StepError
@@ -56,7 +58,7 @@ def _price(value: Any) -> int:
     """A price as people write it, x 100,000."""
     try:
         points = Decimal(str(value)) * _SCALE
-        if points == points.to_integral_value() and points > 0:
+        if points.is_finite() and points == points.to_integral_value() and 0 < points < PRICE_CEILING:
             return int(points)
     except InvalidOperation:
         pass
@@ -276,6 +278,9 @@ def begin(server: FakeServer, step: Step) -> Callable[[], None] | None:
     """
     arguments = checked(step)
     if step.do in FAULTS:
+        if step.do == "maintenance" and step.for_s is not None and "code" not in arguments:
+            # Section 7: the server says when it will be over, where it knows.
+            arguments.setdefault("end_s", math.ceil(server.now_ms / 1000 + step.for_s))
         try:
             fault = FAULTS[step.do][0](**arguments)
         except ValueError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -79,7 +78,7 @@ def fake(
     Example: anyctrader fake --port 5035 --seed demo
     """
     try:
-        market = MarketSettings(seed=_number(seed), speed=speed)
+        market = MarketSettings(speed=speed)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--speed") from None
     exchange = ExchangeSettings(market=market, delays=Delays.none() if instant else Delays())
@@ -105,7 +104,7 @@ def _with_scenario(settings: ServerSettings, scenario: Path | None) -> ServerSet
     try:
         return load_scenario(scenario, settings)
     except OSError as error:
-        raise typer.BadParameter(f"{scenario}: {told(error)}", param_hint="--scenario") from None
+        raise typer.BadParameter(told(error), param_hint="--scenario") from None
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--scenario") from None
 
@@ -170,11 +169,6 @@ def _ready(server: FakeServer) -> dict[str, Any]:
             {"ctidTraderAccountId": account.account_id, "isLive": account.is_live} for account in server.accounts
         ],
     }
-
-
-def _number(seed: str) -> int:
-    """Prices take a number for a seed."""
-    return zlib.crc32(seed.encode()) if seed else MarketSettings().seed
 
 
 def _logger(file: Path, stack: ExitStack) -> Callable[[str], None]:

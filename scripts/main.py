@@ -40,6 +40,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "halt": Entry("halt", "Stops trading in an environment at once."),
         "resume": Entry("resume", "Lifts a halt."),
         "audit": Entry("audit", "Checks the order audit, and tells what is in it."),
+        "login": Entry("login", "Gets tokens in the browser and stores them."),
         "fake": Entry("fake", "Runs the fake server."),
     }
 )

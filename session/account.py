@@ -12,7 +12,8 @@ from ..wire import Message, UnknownPayload
 from ..wire import messages as oa
 from . import clock
 from .arguments import check_kind, check_payload, check_word
-from .errors import CTraderError, Refused, ServerError, SessionClosed, WrongEnvironment
+from .errors import CTraderError, RateLimited, Refused, ServerError, SessionClosed, WrongEnvironment
+from .raw_subscriptions import RawSubscriptions
 from .subscriptions import LATEST, Delivery, EventStream, SpotBoard, SpotStream, spot_stream
 from .symbols import Symbol
 
@@ -61,6 +62,7 @@ class Account:
         is_live: `isLive` of the account list.
         trader_login: the number that its owner sees in a terminal.
         board: its last quotes.
+        raw: what callers have subscribed to by raw requests.
     """
 
     def __init__(self, session: _Asking, listed: oa.ProtoOACtidTraderAccount) -> None:
@@ -69,6 +71,7 @@ class Account:
         self.is_live: bool = listed.isLive
         self.trader_login: int = listed.traderLogin
         self.board = SpotBoard()
+        self.raw = RawSubscriptions()
         self._session = session
         self._keeper: Keeper | None = None
         self._light: dict[str, oa.ProtoOALightSymbol] | None = None
@@ -210,6 +213,7 @@ class Account:
             return
         try:
             await self.request(oa.ProtoOASubscribeSpotsReq(symbolId=symbol_ids, subscribeToSpotTimestamp=True))
+            self.raw.disown(symbol_ids)
         except ServerError as error:
             if not _already_subscribed(error):
                 raise
@@ -288,12 +292,27 @@ class Account:
         if self._keeper is not None:
             self._keeper.lost()
 
-    async def restore(self) -> None:
-        """It is authorised again: first the books, then the quotes."""
+    async def restore(self) -> list[str]:
+        """It is authorised again: first the books, then the quotes, then what callers have subscribed to themselves.
+
+        Returns:
+            which of the last the server refuses now, a sentence each. They are not asked for again.
+        """
         if self._keeper is not None:
             await self._keeper.restore()
         async with self._subscribing:
             await self._subscribe(list(self.board.wanted))
+        lost = []
+        for request in self.raw.requests():
+            try:
+                await self.request(request)
+            except ServerError as error:
+                if isinstance(error, RateLimited):
+                    raise
+                if not _already_subscribed(error):
+                    self.raw.refused(request)
+                    lost.append(f"{type(request).__name__} of symbol {_symbol_of(request)}: {error}")
+        return lost
 
     async def review(self) -> None:
         """A request was never answered: what is believed is held against the server's word."""
@@ -312,3 +331,8 @@ def _already_subscribed(error: ServerError) -> bool:
     return error.code == _SUBSCRIBED_ALREADY or (
         error.code == "INVALID_REQUEST" and "already subscribed" in (error.description or "").lower()
     )
+
+
+def _symbol_of(request: Any) -> int:
+    symbol_id = request.symbolId
+    return symbol_id if isinstance(symbol_id, int) else symbol_id[0]

@@ -5,16 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
-from .errors import AuthenticationFailed, ServerError, WrongEnvironment
+from . import clock
+from .errors import AuthenticationFailed, NotSent, RateLimited, ServerError, WrongEnvironment
 from .reconnect import FATAL_CODES
+from .secret import Secret
+from .token_store import TokenPair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ..wire import Message
     from .link import Link
     from .settings import Credentials, Environment
 
-__all__ = ["authenticate_application", "authorize_account", "list_accounts", "required_account"]
+__all__ = [
+    "authenticate_application",
+    "authorize_account",
+    "list_accounts",
+    "refresh_tokens",
+    "required_account",
+    "user_of",
+]
 
 _APP_ALREADY = ("CH_CLIENT_ALREADY_AUTHENTICATED", "ALREADY_LOGGED_IN")
 _ACCOUNT_ALREADY = ("ALREADY_LOGGED_IN",)
@@ -31,7 +42,7 @@ async def authenticate_application(link: Link, credentials: Credentials, *, time
         clientId=credentials.client_id, clientSecret=credentials.client_secret.reveal()
     )
     try:
-        await link.request(request, timeout_s=timeout_s)
+        await _asked(link, request, timeout_s=timeout_s)
     except ServerError as error:
         if error.code not in _APP_ALREADY:
             raise _refusal(error, f"the application of {credentials.environment.value} was refused") from error
@@ -46,7 +57,7 @@ async def list_accounts(link: Link, credentials: Credentials, *, timeout_s: floa
     """
     request = oa.ProtoOAGetAccountListByAccessTokenReq(accessToken=credentials.access_token.reveal())
     try:
-        answer = await link.request(request, timeout_s=timeout_s)
+        answer = await _asked(link, request, timeout_s=timeout_s)
     except ServerError as error:
         raise _refusal(error, f"the access token of {credentials.environment.value} was refused") from error
     return list(answer.payload.ctidTraderAccount)
@@ -61,11 +72,47 @@ async def authorize_account(link: Link, credentials: Credentials, account_id: in
     """
     request = oa.ProtoOAAccountAuthReq(ctidTraderAccountId=account_id, accessToken=credentials.access_token.reveal())
     try:
-        await link.request(request, timeout_s=timeout_s)
+        await _asked(link, request, timeout_s=timeout_s)
     except ServerError as error:
         # Section 7: "already authorized in this channel" leaves a good session behind.
         if error.code not in _ACCOUNT_ALREADY:
             raise _refusal(error, f"account {account_id} was refused") from error
+
+
+async def user_of(link: Link, credentials: Credentials, *, timeout_s: float) -> int | None:
+    """Whose access token this is: `ProtoOACtidProfile.userId`; None where the server does not say."""
+    request = oa.ProtoOAGetCtidProfileByTokenReq(accessToken=credentials.access_token.reveal())
+    try:
+        answer = await _asked(link, request, timeout_s=timeout_s)
+    except ServerError:
+        return None  # no client depends on it: whoever is not told keeps the accounts apart by their numbers
+    user_id: int = answer.payload.profile.userId
+    return user_id
+
+
+async def refresh_tokens(link: Link, refresh_token: Secret, *, environment: Environment, timeout_s: float) -> TokenPair:
+    """Uses a refresh token up for a new pair (`ProtoOARefreshTokenReq`). Asked once: see the module `tokens`.
+
+    Raises:
+        AuthenticationFailed: the server refused it: it was used, or the user has let the application in again.
+        ServerError: it could not just now; it was not used up.
+        NotSent: it did not leave.
+        OutcomeUnknown: it left, and no answer came.
+    """
+    request = oa.ProtoOARefreshTokenReq(refreshToken=refresh_token.reveal())
+    try:
+        answer = (await link.request(request, timeout_s=timeout_s)).payload
+    except ServerError as error:
+        name = environment.value
+        what = f"the refresh token of {name} was refused too (`anyctrader login {name}` gets a new pair)"
+        raise _refusal(error, what) from error
+    now_ms = clock.utc_ms()
+    return TokenPair(
+        access_token=Secret(answer.accessToken),
+        refresh_token=Secret(answer.refreshToken),
+        issued_at_ms=now_ms,
+        expires_at_ms=now_ms + answer.expiresIn * 1000,
+    )
 
 
 def required_account(accounts: Iterable[Any], account_id: int, *, environment: Environment) -> Any:
@@ -98,6 +145,24 @@ def required_account(accounts: Iterable[Any], account_id: int, *, environment: E
         + ". An account that was opened after the consent needs a new one",
         code="CH_CTID_TRADER_ACCOUNT_NOT_FOUND",
     )
+
+
+async def _asked(link: Link, request: Any, *, timeout_s: float) -> Message:
+    """Asks, and again where it was refused for its rate (section 5: a block can hit authentication too).
+
+    The throttle holds the type back meanwhile, each time for longer; all of it within the deadline.
+    """
+    by_s = clock.now_s() + timeout_s
+    refusal: RateLimited | None = None
+    while True:
+        try:
+            return await link.request(request, timeout_s=max(0.0, by_s - clock.now_s()))
+        except RateLimited as error:
+            if clock.now_s() >= by_s:
+                raise
+            refusal = error
+        except NotSent as error:
+            raise refusal or error from None
 
 
 def _refusal(error: ServerError, what: str) -> Exception:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..wire import messages as oa
 from . import clock
 from .absences import LOOKS, Absences
+from .deal_memory import DealMemory, facts_of_deal
 from .environments import Mode
 from .errors import NotSent, Refused, ServerError
-from .history import deals_between
+from .history import deals_between, orders_between
 from .ledger import Ledger
 from .order import Order
 from .order_states import OrderState
@@ -38,7 +39,6 @@ Target = tuple[Literal["order", "position"], int]
 _LOOK_BACK_MS = 60_000
 _LOOK_AHEAD_MS = 60_000
 _CLOCKS_APART_MS = 5_000
-_LONGEST_SPAN_MS = 604_800_000  # a week, which servers of older releases allow at most (section 12)
 
 
 class Books:
@@ -56,6 +56,7 @@ class Books:
         positions: the positions and working orders, whoever made them.
         handles: what callers hold, by client order id.
         ledger: what deals have booked, whoever made them.
+        deals: which deals are known.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Books:
         self.positions = PositionBook()
         self.handles: dict[str, Order] = {}
         self.ledger = Ledger()
+        self.deals = DealMemory()
         self._doubts: set[Target] = set()
         self._left = [each for each in left if each.account_id == account.id]
         self._absences = Absences(over_s=absent_s)
@@ -94,6 +96,7 @@ class Books:
             self._take(self.positions.apply(payload))
             if payload.HasField("deal"):
                 self.ledger.add([payload.deal])
+                self.deals.heard(payload.deal)
             self._gate.note("execution", _execution_facts(payload, changes))
             self.changed(changes)
         elif isinstance(payload, oa.ProtoOAOrderErrorEvent):
@@ -180,6 +183,7 @@ class Books:
         await self._inherit()
         under_way = set(self.orders.open)
         listed = await self.reconcile()
+        await self._catch_up()
         if await self._resolve(self._untold(under_way, {order.orderId for order in listed.order})):
             # A fill that no event told of: its position may be younger than the first list, and its levels too.
             await self.reconcile()
@@ -245,20 +249,29 @@ class Books:
             facts = {"account_id": self._account.id, "symbol": self._account.name_of(position.symbol_id)}
             self._gate.snapshot({**facts, **position.described(), "why": why})
 
+    async def _catch_up(self) -> None:
+        """Asks for the deals since the last known one, and puts on record those that no event told of."""
+        if self.deals.since_ms is None:
+            self.deals.begin(clock.utc_ms())
+            return
+        since_ms, until_ms = self.deals.since_ms - _LOOK_BACK_MS, clock.utc_ms() + _LOOK_AHEAD_MS
+        try:
+            listed = await deals_between(self._account, since_ms, until_ms)
+        except ServerError as error:
+            self._warn("not_looked_up", deals="since the last known one", reason=str(error))  # the next look tells
+            return
+        for deal in self.deals.missed(listed):
+            self._gate.note("missed_deal", {"account_id": self._account.id, **facts_of_deal(deal)})
+
     async def _resolve(self, untold: list[OrderRecord]) -> bool:
         """Asks the server what became of orders; whether that told of fills that were not known."""
         if not untold:
             return False
         since_ms = min(_left_at_ms(record) for record in untold) - _LOOK_BACK_MS
         until_ms = clock.utc_ms() + _LOOK_AHEAD_MS
-        orders: list[Any] = []
-        deals: list[Any] = []
         try:
-            for start_ms in range(since_ms, until_ms, _LONGEST_SPAN_MS):
-                end_ms = min(start_ms + _LONGEST_SPAN_MS, until_ms)
-                request = oa.ProtoOAOrderListReq(fromTimestamp=start_ms, toTimestamp=end_ms)
-                orders += (await self._account.request(request)).order
-                deals += await deals_between(self._account, start_ms, end_ms)
+            orders = await orders_between(self._account, since_ms, until_ms)
+            deals = await deals_between(self._account, since_ms, until_ms)
         except ServerError as error:
             # One order that cannot be looked up must not keep the whole account away; it stays unknown.
             self._warn("not_looked_up", orders=len(untold), reason=str(error))
@@ -278,8 +291,6 @@ class Books:
         self.changed(changes)
         for record in self.orders.unknown:
             self._look_for(record, orders)
-        for record in self.orders.unknown:
-            self._warn("outcome_unknown", order=record.client_order_id)
         return any(change.fills for change in changes)
 
     def _look_for(self, record: OrderRecord, orders: list[Any]) -> None:
@@ -287,13 +298,13 @@ class Books:
         since_ms = _left_at_ms(record) - _CLOCKS_APART_MS
         if record.is_close and self.orders.candidates(record, orders, since_ms=since_ms):
             self._absences.found(record)  # one of several: that it arrived may well be
+        elif self._absences.missed(record, now_s=clock.now_s()):
+            change = record.never_arrived(at_ms=clock.utc_ms())
+            reason = f"{LOOKS} looks at the server's lists found nothing of it, and its link is closed"
+            self._gate.note("resolved", {**record.described(), "reason": reason})
+            self.changed([change])
             return
-        if not self._absences.missed(record, now_s=clock.now_s()):
-            return
-        change = record.never_arrived(at_ms=clock.utc_ms())
-        reason = f"{LOOKS} looks at the server's lists found nothing of it, and its link is closed"
-        self._gate.note("resolved", {**record.described(), "reason": reason})
-        self.changed([change])
+        self._warn("outcome_unknown", order=record.client_order_id)
 
     # Inside
 

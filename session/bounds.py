@@ -143,6 +143,16 @@ class Timings:
         ),
     )
 
+    refresh_ahead_s: float = field(
+        default=259_200.0,
+        metadata=described(
+            seconds(most=864_000),
+            "how long before its end an access token is renewed, at most half its life before; its end is known "
+            "only of tokens that `anyctrader login` or a renewal brought",
+            reason="three days: a token must not end within a weekend on which the server cannot be reached",
+        ),
+    )
+
     def __post_init__(self) -> None:
         check_fields(self)
         if self.watchdog_s <= self.heartbeat_s:

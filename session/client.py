@@ -29,11 +29,13 @@ from .errors import (
     WrongEnvironment,
 )
 from .gate import READING, Gate
+from .raw_subscriptions import SUBSCRIPTIONS
 from .raw_trading import RawTrading
 from .settings import Credentials, Limits, NoLimit, Rates, Timings
 from .states import SessionState, StateChange
 from .supervisor import Supervisor
 from .tasks import background
+from .token_store import TokenStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -74,12 +76,12 @@ class Session:
         log: ConnectionLog | None = None,
         accounts: Iterable[int] = (),
         left: Iterable[Leftover] = (),
+        tokens: TokenStore | None = None,
     ) -> None:
         self.environment = credentials.environment
         self.timings = timings
         self.books: dict[int, Books] = {}
         self._gate = gate
-        gate.mask = credentials.masked
         self.allowances: dict[int, Allowance] = {}
         self._limits = limits
         self._left = tuple(left)
@@ -95,6 +97,7 @@ class Session:
             log=log,
             account=self._make_account,
             wanted=accounts,
+            tokens=tokens,
         )
 
     def __repr__(self) -> str:
@@ -183,7 +186,10 @@ class Session:
         while True:
             link = await self._supervisor.usable_link(message.name, account_id, by_s=by_s)
             try:
-                return (await link.request(payload, timeout_s=max(0.0, by_s - clock.now_s()))).payload
+                answer = await link.request(payload, timeout_s=max(0.0, by_s - clock.now_s()))
+                if message.payload_type in SUBSCRIPTIONS and account_id in self._supervisor.accounts:
+                    self._supervisor.accounts[account_id].raw.answered(payload)
+                return answer.payload
             except RateLimited as error:
                 if permission is not Permission.READ or clock.now_s() >= by_s:
                     raise
@@ -191,9 +197,12 @@ class Session:
             except NotSent as error:
                 if link.over is None or clock.now_s() >= by_s:
                     raise refusal or error from None  # what the server said of it tells more than that time ran out
-            except LocalProtocolError:
-                if not self._supervisor.is_lost(account_id):
+            except LocalProtocolError as error:
+                if not self._supervisor.keeps(account_id):
                     raise
+                # The account's session had ended when it was to leave; by now it may be back.
+                if clock.now_s() >= by_s:
+                    raise NotSent(f"{message.name} did not leave: {error}") from error
 
     async def trade(
         self, intent: Intent, *, timeout_s: float | None = None, on_sent: Callable[[int, str], None] | None = None
@@ -221,7 +230,7 @@ class Session:
             self.review(account_of(payload))
             raise
         except LocalProtocolError as error:
-            if self._supervisor.is_lost(account_of(payload)):
+            if self._supervisor.keeps(account_of(payload)):
                 raise NotSent(f"{type(payload).__name__} did not leave: {error}") from error
             raise
         finally:
@@ -347,6 +356,7 @@ async def connect(
     audit: Audit | None = None,
     limits: Limits | None = None,
     log: ConnectionLog | None = None,
+    token_folder: Path | str | None = None,
 ) -> AsyncIterator[Session]:
     """A session with one environment: connected, the application authorised, beating; healed for as long as it is held.
 
@@ -365,6 +375,8 @@ async def connect(
         audit: where orders are recorded. A halt in its folder counts here too.
         limits: what an order may not exceed; None for `Limits.standard` of the environment.
         log: where the connection's own life is written.
+        token_folder: where token pairs are kept, one file for each environment: a pair that is stored there wins over
+            that of the credentials, and is renewed ahead of its end. None: the credentials' pair is used as it is.
 
     Raises:
         TypeError: an argument is of a wrong kind. Nothing was connected.
@@ -405,6 +417,7 @@ async def connect(
         limits=limits if limits is not None else Limits.standard(environment),
         gate=Gate(environment, mode=trading, audit=audit, halts=audit.folder if audit is not None else None),
         log=log,
+        tokens=TokenStore(Path(token_folder), environment) if token_folder is not None else None,
     )
     async with _served(session):
         yield session

@@ -23,6 +23,7 @@ from .settings import Settings
 from .states import SessionState
 from .tasks import background
 from .tickets import Ticket
+from .token_store import TokenStore
 from .trading import Trading
 
 if TYPE_CHECKING:
@@ -45,7 +46,14 @@ class _Side:
     """One environment of the desk."""
 
     def __init__(
-        self, settings: EnvironmentSettings, *, audit: Audit, log: ConnectionLog, folder: Path, left: Iterable[Leftover]
+        self,
+        settings: EnvironmentSettings,
+        *,
+        audit: Audit,
+        log: ConnectionLog,
+        folder: Path,
+        left: Iterable[Leftover] = (),
+        token_folder: Path | None = None,
     ) -> None:
         environment = settings.environment
         self.settings = settings
@@ -67,6 +75,7 @@ class _Side:
             log=log,
             accounts=(self.account_id,),
             left=left,
+            tokens=TokenStore(token_folder, environment) if token_folder is not None else None,
         )
 
     async def serve(self) -> None:
@@ -357,7 +366,14 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
                 log.write("settings", warning=warning)
             # A sandbox's servers are gone with their process, and the next ones use the same ids again.
             left = [] if sandbox else await _left_behind(settings.log_folder, environment, log)
-            sides[environment] = _Side(part, audit=audit, log=log, folder=settings.log_folder, left=left)
+            sides[environment] = _Side(
+                part,
+                audit=audit,
+                log=log,
+                folder=settings.log_folder,
+                left=left,
+                token_folder=settings.token_folder,
+            )
             stack.push_async_callback(sides[environment].aclose)
         desk = Desk(sides, audit=audit, settings=settings)
         async with background() as tasks:

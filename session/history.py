@@ -1,33 +1,62 @@
-"""What the server's lists have of a span of time, page by page."""
+"""What the server's lists have of a span of time, week by week and page by page (docs/protocol.md section 12)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..wire import messages as oa
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .account import Account
 
-__all__ = ["deals_between"]
+__all__ = ["deals_between", "orders_between"]
+
+_LONGEST_SPAN_MS: Final = 604_800_000  # a week, which servers of older releases allow at most
 
 
-async def deals_between(account: Account, since_ms: int, until_ms: int) -> list[Any]:
-    """All deals of a span, a `ProtoOADeal` each: newest first, `hasMore` tells of older ones (section 12).
+async def orders_between(account: Account, since_ms: int, until_ms: int) -> list[Any]:
+    """All orders of a span, a `ProtoOAOrder` each.
 
     Args:
         account: whose.
         since_ms: its start, milliseconds since the epoch.
-        until_ms: its end, likewise; a week later at most.
+        until_ms: its end, likewise.
+
+    Raises:
+        RequestFailed: they could not be read.
+    """
+    found: list[Any] = []
+    for start_ms, end_ms in _weeks(since_ms, until_ms):
+        request = oa.ProtoOAOrderListReq(fromTimestamp=start_ms, toTimestamp=end_ms)
+        found += (await account.request(request)).order
+    return found
+
+
+async def deals_between(account: Account, since_ms: int, until_ms: int) -> list[Any]:
+    """All deals of a span, a `ProtoOADeal` each.
+
+    Args:
+        account: whose.
+        since_ms: its start, milliseconds since the epoch.
+        until_ms: its end, likewise.
 
     Raises:
         RequestFailed: they could not be read.
     """
     found: dict[int, Any] = {}
-    while True:
-        answer = await account.request(oa.ProtoOADealListReq(fromTimestamp=since_ms, toTimestamp=until_ms))
-        new = {deal.dealId: deal for deal in answer.deal if deal.dealId not in found}
-        found |= new
-        if not (answer.hasMore and new):
-            return list(found.values())
-        until_ms = min(deal.executionTimestamp for deal in new.values())
+    for start_ms, end_ms in _weeks(since_ms, until_ms):
+        while True:  # newest first, `hasMore` tells of older ones
+            answer = await account.request(oa.ProtoOADealListReq(fromTimestamp=start_ms, toTimestamp=end_ms))
+            new = {deal.dealId: deal for deal in answer.deal if deal.dealId not in found}
+            found |= new
+            if not (answer.hasMore and new):
+                break
+            end_ms = min(deal.executionTimestamp for deal in new.values())
+    return list(found.values())
+
+
+def _weeks(since_ms: int, until_ms: int) -> Iterator[tuple[int, int]]:
+    for start_ms in range(since_ms, until_ms, _LONGEST_SPAN_MS):
+        yield start_ms, min(start_ms + _LONGEST_SPAN_MS, until_ms)

@@ -140,10 +140,7 @@ class Link:
         finally:
             if not request.done.is_set():
                 self._give_up(request, "before its caller was cancelled")
-        if request.error is not None:
-            raise request.error
-        assert request.answer is not None
-        return request.answer
+        return request.result()
 
     @property
     def over(self) -> str | None:

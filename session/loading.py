@@ -13,7 +13,16 @@ from .bounds import Limits, Rates, Timings
 from .environments import CodecName, Endpoint, Environment
 from .errors import SettingsError
 from .keys import ENVIRONMENT_KEYS, SHARED_KEYS, EnvironmentKey, known_names, nearest, prefix
-from .settings import STANDARD_PORTS, Credentials, EnvironmentSettings, Settings, contradictions, twins
+from .settings import (
+    STANDARD_PORTS,
+    STANDARD_REDIRECT_URI,
+    Credentials,
+    EnvironmentSettings,
+    Settings,
+    contradictions,
+    twins,
+)
+from .token_store import TokenStore, TokensUnreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +32,8 @@ __all__ = ["load_settings"]
 Part = TypeVar("Part", Credentials, Timings, Rates, Limits)
 
 _DEFAULT_FILE: Final = Path(".env")
+_DEFAULT_TOKEN_FOLDER: Final = Path("tokens/ctrader")
+_TOKEN_FOLDER_KEY: Final = "CTRADER_TOKEN_FOLDER"  # noqa: S105 - a key
 
 _NOTHING_SET = (
     "nothing is set: copy .env.example to .env and fill in demo, live or both (docs/settings.md); "
@@ -101,27 +112,18 @@ class _Found:
 
 def _load(env_file: Path | str | None, environ: Mapping[str, str] | None) -> Settings | list[str]:
     """The settings, or the problems; returned and not raised, so that no traceback leads into these frames."""
-    import os  # here, so that nothing else in this module can read the environment
-
     problems: list[str] = []
     warnings: list[str] = []
-    from_file = _read_file(env_file, problems, warnings)
-    from_process = dict(os.environ if environ is None else environ)
-    _judge_names(sorted({*from_file, *from_process}), problems, warnings)
-    texts = _merged(from_process, from_file, problems)
-
-    shared = {}
-    for key in SHARED_KEYS:
-        if texts.get(key.name):
-            try:
-                shared[key.name] = key.about.rule.read(texts[key.name])
-            except ValueError:
-                problems.append(f"{key.name} {key.about.rule.expects}")
+    texts = _texts(env_file, environ, problems, warnings)
+    shared = _shared(texts, problems)
+    token_folder = cast("Path", shared.pop(_TOKEN_FOLDER_KEY, _DEFAULT_TOKEN_FOLDER))
 
     founds = [_find(environment, texts, warnings) for environment in Environment]
     present = {found.environment: found for found in founds if found is not None}
     if not present:
         problems.append(_NOTHING_SET)
+    for found in present.values():
+        _look_into_store(found, token_folder)
     built = {environment: _build(found) for environment, found in present.items()}
     for found in present.values():
         problems += found.problems
@@ -134,8 +136,80 @@ def _load(env_file: Path | str | None, environ: Mapping[str, str] | None) -> Set
         environments={environment: each for environment, each in built.items() if each is not None},
         warnings=tuple(warnings),
         urls=cast("dict[str, str]", shared),
+        token_folder=token_folder,
         **({} if folder is None else {"log_folder": cast("Path", folder)}),
     )
+
+
+def registration_of(
+    environment: Environment, env_file: Path | str | None, environ: Mapping[str, str] | None
+) -> dict[str, Any] | list[str]:
+    """The fields of a `Registration` but for its environment, or the problems."""
+    problems: list[str] = []
+    texts = _texts(env_file, environ, problems, [])
+    shared = _shared(texts, problems)
+    found = _find(environment, texts, [])
+    if found is None:
+        return [*problems, _NOTHING_SET]
+    codec, endpoint = _where(found)
+    standard = Limits.standard(environment)
+    found.problems += found.by_key(contradictions(environment, codec=codec, endpoint=endpoint, limits=standard))
+    # What a login is there to find out may be missing.
+    unknown = tuple(f"{found.names[name]} is missing" for name in ("access_token", "account_id"))
+    problems += [problem for problem in found.problems if not problem.startswith(unknown)]
+    if problems:
+        return problems
+    return {
+        "client_id": found.values["client_id"],
+        "client_secret": found.values["client_secret"],
+        "redirect_uri": found.values.get("redirect_uri", STANDARD_REDIRECT_URI),
+        "codec": codec,
+        "endpoint": endpoint,
+        "token_folder": shared.get(_TOKEN_FOLDER_KEY, _DEFAULT_TOKEN_FOLDER),
+    }
+
+
+def _texts(
+    env_file: Path | str | None, environ: Mapping[str, str] | None, problems: list[str], warnings: list[str]
+) -> dict[str, str]:
+    """The text of each known key that is there, in the process environment or the file."""
+    import os  # here, so that nothing else in this module can read the environment
+
+    from_file = _read_file(env_file, problems, warnings)
+    from_process = dict(os.environ if environ is None else environ)
+    _judge_names(sorted({*from_file, *from_process}), problems, warnings)
+    return _merged(from_process, from_file, problems)
+
+
+def _shared(texts: Mapping[str, str], problems: list[str]) -> dict[str, object]:
+    """The values of the keys that belong to no environment, by key."""
+    shared = {}
+    for key in SHARED_KEYS:
+        if texts.get(key.name):
+            try:
+                shared[key.name] = key.about.rule.read(texts[key.name])
+            except ValueError:
+                problems.append(f"{key.name} {key.about.rule.expects}")
+    return shared
+
+
+def _look_into_store(found: _Found, folder: Path) -> None:
+    """An access token that is not set may have been stored by `anyctrader login`."""
+    name = found.names["access_token"]
+    client_id, account_id = found.values.get("client_id"), found.values.get("account_id")
+    missing = [problem for problem in found.problems if problem.startswith(f"{name} is missing")]
+    if not missing or client_id is None or account_id is None:
+        return
+    try:
+        stored = TokenStore(folder, found.environment).find(client_id, account_id)
+    except (TokensUnreadable, OSError) as error:
+        found.problems.append(f"{name} is missing, and {folder} cannot tell it ({type(error).__name__})")
+        return
+    if stored is not None:
+        found.values["access_token"] = stored.pair.access_token
+        found.values["refresh_token"] = stored.pair.refresh_token  # the two belong together
+        found.spoiled.discard("access_token")
+        found.problems.remove(missing[0])
 
 
 def _read_file(env_file: Path | str | None, problems: list[str], warnings: list[str]) -> dict[str, str]:
@@ -288,13 +362,7 @@ def _build(found: _Found) -> EnvironmentSettings | None:
     rates = found.part(Rates)
     standard = Limits.standard(environment)
     limits = found.part(Limits, **{each.name: getattr(standard, each.name) for each in fields(Limits)})
-    codec: CodecName = found.values.get("codec", "protobuf")
-    if "codec" in found.spoiled and found.values.get("port") == STANDARD_PORTS["json"]:
-        codec = "json"  # whatever was meant, it need not be a second mistake
-    # Built even where a part of it is spoiled: its host may be the other environment's, and that is told as well.
-    known: dict[str, Any] = {"host": environment.host, "port": STANDARD_PORTS[codec]}
-    given = {each.name: found.values[each.name] for each in fields(Endpoint) if each.name in found.values}
-    endpoint = Endpoint(**(known | given))
+    codec, endpoint = _where(found)
     problems = contradictions(environment, codec=codec, endpoint=endpoint, limits=limits or standard)
     found.problems += found.by_key(problems)
     if found.problems or not (credentials and timings and rates and limits):
@@ -313,6 +381,16 @@ def _build(found: _Found) -> EnvironmentSettings | None:
         limits=limits,
         **others,
     )
+
+
+def _where(found: _Found) -> tuple[CodecName, Endpoint]:
+    """Built even where a part of it is spoiled: its host may be the other environment's, and that is told as well."""
+    codec: CodecName = found.values.get("codec", "protobuf")
+    if "codec" in found.spoiled and found.values.get("port") == STANDARD_PORTS["json"]:
+        codec = "json"  # whatever was meant, it need not be a second mistake
+    known: dict[str, Any] = {"host": found.environment.host, "port": STANDARD_PORTS[codec]}
+    given = {each.name: found.values[each.name] for each in fields(Endpoint) if each.name in found.values}
+    return codec, Endpoint(**(known | given))
 
 
 def _same(demo: _Found, live: _Found) -> list[str]:

@@ -60,6 +60,8 @@ class Request:
         leave_within_s: float = math.inf,
         on_sent: Callable[[int, str], None] | None = None,
     ) -> None:
+        if math.isnan(timeout_s):
+            raise ValueError("timeout_s is no number: the request would be waited for without end")
         self.message = message
         self.timeout_s = timeout_s
         self.by_s = now_s + timeout_s
@@ -78,6 +80,13 @@ class Request:
         if not self.done.is_set():
             self.error = error
             self.done.set()
+
+    def result(self) -> Message:
+        """The answer of a request that is done; what it ended with is raised."""
+        if self.error is not None:
+            raise self.error
+        assert self.answer is not None
+        return self.answer
 
 
 def _lane(entry: Entry) -> tuple[Urgency, Budget]:

@@ -35,6 +35,7 @@ __all__ = [
     "flag",
     "folder",
     "host",
+    "loopback_url",
     "loss",
     "lots",
     "names",
@@ -55,6 +56,8 @@ _LONGEST_PART = 15
 # Underscores are not in the standard, but names of containers have them.
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _IPV6 = re.compile(r"(?=.{2,45}\Z)(?=.*:.*:)[0-9A-Fa-f:.]+")
+
+_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost):[1-9][0-9]{0,4}/[A-Za-z0-9._~/-]*")
 
 _NOT_BLANK = "must be a text that is not blank"
 _ONE_WORD = "must be one line of printable text, with no space before or after it"
@@ -278,6 +281,15 @@ def file() -> Rule:
         "must be the path of a file that exists and can be looked at",
         lambda value: isinstance(value, Path),
         convert,
+    )
+
+
+def loopback_url() -> Rule:
+    """An address of this machine that a browser can be led to: with a port, and a path."""
+    return Rule(
+        "must be of the form http://127.0.0.1:PORT/PATH, with no query",
+        lambda value: isinstance(value, str) and _LOOPBACK.fullmatch(value) is not None,
+        lambda text: text,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .bounds import AllowedSymbols, LargestOrder, Limits, NoLimit, Percent, Rates, Timings
 from .environments import (
@@ -24,8 +24,11 @@ from .environments import (
     endpoint_problems,
 )
 from .errors import SettingsError
-from .rules import check_fields, choice, described, flag, folder, secret_text, secret_word, whole, word
+from .rules import check_fields, choice, described, flag, folder, loopback_url, secret_text, secret_word, whole, word
 from .secret import Secret
+
+if TYPE_CHECKING:
+    from .token_store import TokenPair
 
 __all__ = [
     "STANDARD_PORTS",
@@ -48,6 +51,9 @@ __all__ = [
     "contradictions",
     "twins",
 ]
+
+STANDARD_REDIRECT_URI: Final = "http://127.0.0.1:8721/ctrader"
+"""The address that is registered with an application where nothing else is."""
 
 _REGISTER = "register an application for {environment} at https://openapi.ctrader.com/apps (docs/settings.md)"
 _AUTHORISE = (
@@ -147,6 +153,17 @@ class Credentials:
             raise SettingsError(["environment must be an Environment"])
         check_fields(self)
 
+    def with_tokens(self, pair: TokenPair) -> Credentials:
+        """The same with another pair of tokens."""
+        return Credentials(
+            self.environment,
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            access_token=pair.access_token,
+            refresh_token=pair.refresh_token,
+            account_id=self.account_id,
+        )
+
     def masked(self, text: str) -> str:
         """A text of somebody else's, a server's for one, with every secret of these credentials in it covered."""
         for secret in (self.client_secret, self.access_token, self.refresh_token):
@@ -169,6 +186,7 @@ class EnvironmentSettings:
         limits: None for `Limits.standard` of the environment.
         mode: what may be traded; None for on where that is allowed: on demo, and on live if `live_enabled`.
         live_enabled: live may be traded. Without it, live is `OFF` and cannot be made anything else.
+        redirect_uri: where a browser is led back to in `anyctrader login`.
         user_name: held as a secret and never sent: the Open API takes tokens, not names.
         password: held as a secret and never sent.
 
@@ -199,6 +217,14 @@ class EnvironmentSettings:
             default="`false`",
             reason="the one flag that turns live trading on: without it, live is read-only",
         )
+    )
+    redirect_uri: str = field(
+        default=STANDARD_REDIRECT_URI,
+        metadata=described(
+            loopback_url(),
+            "where the browser is led back to in `anyctrader login`",
+            reason="must be registered with the application, letter for letter; nobody outside this machine hears it",
+        ),
     )
     user_name: Secret | None = field(
         default=None,
@@ -234,6 +260,7 @@ class EnvironmentSettings:
         limits: Limits | None = None,
         mode: Mode | None = None,
         live_enabled: bool = False,
+        redirect_uri: str = STANDARD_REDIRECT_URI,
         user_name: Secret | str | None = None,
         password: Secret | str | None = None,
     ) -> None:
@@ -246,6 +273,7 @@ class EnvironmentSettings:
             credentials=credentials,
             codec=codec,
             live_enabled=live_enabled,
+            redirect_uri=redirect_uri,
             user_name=_secret(user_name),
             password=_secret(password),
         )
@@ -297,6 +325,7 @@ class Settings:
     Attributes:
         environments: the settings of each environment that is there; an absent one is not in it.
         log_folder: where the logs and audit files go.
+        token_folder: where the token files are; None for none: tokens are then used as given, and never renewed.
         warnings: remarks for a person, such as which of two old keys was used; none holds a value.
         urls: the old `CTRADER_URL…` keys as they were given, by key. Kept for programs that open them; never
             used to choose the host of a connection.
@@ -315,6 +344,17 @@ class Settings:
             "folder of the logs and audit files, relative to the working folder",
             key="LOG_FOLDER",
             reason="both environments write there, each record with its environment",
+        ),
+    )
+    token_folder: Path | None = field(
+        default=None,
+        metadata=described(
+            folder(),
+            "folder of the token files, relative to the working folder",
+            key="TOKEN_FOLDER",
+            default="`tokens/ctrader`",
+            reason="a file of its own for each environment, which only its owner may read; back it up with care, and "
+            "never commit it",
         ),
     )
     warnings: tuple[str, ...] = ()

@@ -29,8 +29,8 @@ T = TypeVar("T")
 
 _MOST_BUFFERED = 10_000
 """Events that a subscriber may be behind: some minutes of a busy symbol; more is a consumer that has stopped."""
-_LOOK_AT_CLOCK = 15
-"""Events between two looks at the clock, a power of two less one: a look costs as much as handling one or two."""
+_MOST_A_LOOK = 15
+"""Events between two looks at the clock, where the consumer is quick: a look costs as much as handling one or two."""
 _LONGEST_RUN_S = 0.01
 """How long a consumer may take events without letting other tasks run. A checkpoint for each would cost more than all
 else together; none at all would leave a fast stream to itself."""
@@ -100,8 +100,10 @@ class _Stream(ABC, Generic[T]):
         self._news = anyio.Event()
         self._error: Exception | None = None
         self._ended = False
-        self._in_a_row = 0
-        self._since_s = 0.0
+        self._run = 0  # events until the next look at the clock: fewer where the consumer takes long over each
+        self._left = 0  # of them
+        self._looked_s = 0.0
+        self._since_s = 0.0  # the consumer has run since, without letting others
 
     def end(self, error: Exception | None = None) -> None:
         """No more is coming; what is buffered is still given, then the error is raised."""
@@ -114,17 +116,21 @@ class _Stream(ABC, Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        self._in_a_row += 1
-        if self._in_a_row & _LOOK_AT_CLOCK and self._filled():
+        self._left -= 1
+        if self._left >= 0 and self._filled():
             return self._pop()
         return await self._next()
 
     async def _next(self) -> T:
         """The next one, with a look at the clock, and waited for where there is none."""
-        self._in_a_row = 0
-        if clock.now_s() - self._since_s > _LONGEST_RUN_S:
+        now_s = clock.now_s()
+        took_s = now_s - self._looked_s
+        if now_s - self._since_s + took_s > _LONGEST_RUN_S:  # another run like the last one would be too long
             await anyio.lowlevel.checkpoint()
-            self._since_s = clock.now_s()
+            now_s = self._since_s = clock.now_s()
+        fitting = int((self._run + 1) * _LONGEST_RUN_S / 2 / took_s) if took_s > 0 else _MOST_A_LOOK
+        self._left = self._run = min(2 * self._run + 1, fitting, _MOST_A_LOOK)
+        self._looked_s = now_s
         while not self._filled():
             if self._ended:
                 if self._error is not None:
@@ -133,7 +139,7 @@ class _Stream(ABC, Generic[T]):
             if self._news.is_set():
                 self._news = anyio.Event()
             await self._news.wait()
-            self._since_s = clock.now_s()
+            self._since_s = self._looked_s = clock.now_s()
         return self._pop()
 
     @abstractmethod
@@ -156,8 +162,8 @@ class EventStream(_Stream[T]):
 
     async def __anext__(self) -> T:
         # As in the base, without its two calls: this is the path of every quote.
-        self._in_a_row += 1
-        if self._in_a_row & _LOOK_AT_CLOCK and self._buffer:
+        self._left -= 1
+        if self._left >= 0 and self._buffer:
             return self._buffer.popleft()
         return await self._next()
 

@@ -5,25 +5,23 @@ One link after the other, each of them new; nothing that was queued on one survi
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
 
-from ..wire import AccountState, Delimiting, JsonCodec, ProtobufCodec, framing_of
-from ..wire import messages as oa
-from ..wire.catalog import account_of
-from ..wire.events import AccountChanged, ErrorReceived, EventReceived, SpotsReceived, UndecodedReceived
-from ..wire.messages import name_of
+from ..wire import Delimiting, JsonCodec, ProtobufCodec, framing_of
 from . import auth, clock
+from .access import Access
 from .errors import (
     AuthenticationFailed,
     ConnectFailed,
     CTraderError,
     NotSent,
     OutcomeUnknown,
+    RateLimited,
     RequestFailed,
     SessionClosed,
     UnderMaintenance,
@@ -31,28 +29,28 @@ from .errors import (
 )
 from .link import Link
 from .reconnect import Backoff
+from .roster import Roster
 from .states import SESSION_TABLE, SessionInput, SessionState, StateChange
 from .subscriptions import EventStream
+from .tasks import background
+from .tokens import TokenVault
 from .transport import open_stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 
-    from ..wire.events import Event
     from .account import Account
     from .connection_log import ConnectionLog
     from .environments import CodecName, Endpoint
     from .gate import Gate
     from .settings import Credentials, Rates, Timings
+    from .token_store import TokenStore
 
 __all__ = ["StateChange", "Supervisor"]
 
 _CODECS: Mapping[str, Callable[[], ProtobufCodec | JsonCodec]] = MappingProxyType(
     {"protobuf": ProtobufCodec, "json": JsonCodec}
 )
-# docs/protocol.md section 7: an application that was ready may be refused for a moment right after a reconnect.
-_AUTH_TRIES = 3
-_AUTH_PAUSE_S = 5.0
 
 
 class Supervisor:
@@ -68,6 +66,7 @@ class Supervisor:
         log: where the connection's life is written.
         account: makes the account that a row of the account list describes.
         wanted: accounts to authorise before the session is ready.
+        tokens: where the newest token pair is kept, or None: that of the credentials is used, and never renewed.
 
     Attributes:
         state: what the session is doing.
@@ -75,7 +74,6 @@ class Supervisor:
         failure: why the last try ended, where it was a failure.
         link: the present link, or None.
         listed: the account list, newest.
-        accounts: the accounts that are kept authorised.
     """
 
     def __init__(
@@ -90,9 +88,9 @@ class Supervisor:
         log: ConnectionLog | None,
         account: Callable[[Any], Account],
         wanted: Iterable[int],
+        tokens: TokenStore | None = None,
     ) -> None:
         self.environment = credentials.environment
-        self.credentials = credentials
         self.endpoint = endpoint
         self.timings = timings
         self.codec = codec
@@ -101,27 +99,37 @@ class Supervisor:
         self.failure: CTraderError | None = None
         self.link: Link | None = None
         self.listed: list[Any] = []
-        self.accounts: dict[int, Account] = {}
         self._rates = rates
         self._gate = gate
         self._log = log
         self._account = account
         self._wanted = tuple(wanted)
-        self._usable: set[int] = set()  # accounts that are authorised on the present link
-        self._restored: set[int] = set()  # those whose books are right again: they may trade
-        self._doubted: set[int] = set()  # those whose books are to be held against the server's word again
         self._moved = anyio.Event()
-        self._mending = anyio.Event()
         self._resumed = anyio.Event()
         self._watchers: list[EventStream[StateChange]] = []
         self._authorizing = anyio.Lock()
-        self._was_ready = False
+        self._life = anyio.CancelScope()  # of the present link
         self._ready_s: float | None = None
         self._backoff = Backoff(
             first_s=timings.reconnect_first_s, most_s=timings.reconnect_most_s, steady_s=timings.reconnect_steady_s
         )
+        self._roster = Roster(gate=gate, tell=self._tell, note=self._note)
+        self._access = Access(
+            credentials,
+            vault=TokenVault(tokens, credentials, note=self._note) if tokens is not None else None,
+            timings=timings,
+            held=self._held,
+            renewed=self._roster.renewed,
+            note=self._note,
+        )
+        gate.mask = self._access.masked
 
     # For the session
+
+    @property
+    def accounts(self) -> dict[int, Account]:
+        """The accounts that are kept authorised."""
+        return self._roster.accounts
 
     async def usable_link(self, name: str, account_id: int | None, *, by_s: float) -> Link:
         """The present link, once a request of this account may pass; waits for the session up to the deadline.
@@ -145,9 +153,10 @@ class Supervisor:
         if self.state is SessionState.CLOSED:
             raise SessionClosed(f"the session of {self.environment.value} was left")
         link = self.link
-        restoring = self.state is SessionState.RESTORING and account_id in self._usable
+        roster = self._roster
+        restoring = self.state is SessionState.RESTORING and account_id in roster.usable
         serving = self.state is SessionState.READY or restoring
-        known = account_id not in self.accounts or account_id in self._usable
+        known = account_id not in roster.accounts or account_id in roster.usable
         return link if link is not None and link.over is None and serving and known else None
 
     def trading_link(self, name: str, account_id: int | None) -> Link:
@@ -158,13 +167,13 @@ class Supervisor:
         """
         if self.state is not SessionState.READY or self.link is None or self.link.over is not None:
             raise self.not_ready(name)
-        if account_id is not None and account_id not in self._restored:
+        if account_id is not None and account_id not in self._roster.restored:
             raise NotSent(f"{name} did not leave: account {account_id} is not restored just now")
         return self.link
 
-    def is_lost(self, account_id: int | None) -> bool:
-        """Whether an account is kept authorised, and just now is not."""
-        return account_id in self.accounts and account_id not in self._usable
+    def keeps(self, account_id: int | None) -> bool:
+        """Whether an account is kept authorised: where it is not just now, it will be."""
+        return account_id in self._roster.accounts
 
     def not_ready(self, name: str) -> NotSent:
         """What a request is told that does not leave."""
@@ -176,8 +185,13 @@ class Supervisor:
             if account_id not in self.accounts:
                 by_s = clock.now_s() + self.timings.request_s
                 link = await self.usable_link("ProtoOAAccountAuthReq", None, by_s=by_s)
-                await self._restore(link, self._known_account(account_id))
-                self._tell()
+                account = self._known_account(account_id)
+                try:
+                    await self._roster.admit(link, self._access, account)
+                    await self._roster.restore(account)
+                finally:
+                    if account_id not in self._roster.restored:
+                        self._roster.mend_soon()  # whoever asked for it is gone, or it was lost again
         return self.accounts[account_id]
 
     @asynccontextmanager
@@ -209,16 +223,12 @@ class Supervisor:
 
     def review(self, account_id: int | None) -> None:
         """The books of an account are in doubt: the server is asked again, soon."""
-        if account_id in self.accounts:
-            self._doubted.add(account_id)
-            self._mending.set()
+        self._roster.doubt(account_id)
 
     def resume(self, credentials: Credentials | None) -> None:
         """Lets a session that was refused try again."""
         if credentials is not None:
-            self.credentials = credentials
-            self._gate.mask = credentials.masked
-            self._was_ready = False
+            self._access.replace(credentials)
         # Otherwise there is nothing to resume, and the next refusal must not find that somebody has acted on it.
         if credentials is not None or self.state in (SessionState.WAITING, SessionState.REFUSED):
             self._resumed.set()
@@ -232,7 +242,7 @@ class Supervisor:
             while True:
                 await self._one_link()
                 if self.state is SessionState.REFUSED:
-                    await self._resumed.wait()
+                    await self._until_somebody_acts()
                 else:
                     await self._wait()
                 self._resumed = anyio.Event()
@@ -242,16 +252,35 @@ class Supervisor:
             raise
         finally:
             self._move(SessionInput.LEFT, reason)
-            for account in self.accounts.values():
-                account.end(f"the session of {self.environment.value} was left")
+            self._roster.end(f"the session of {self.environment.value} was left")
             for watcher in self._watchers:
                 watcher.end()
+
+    async def _until_somebody_acts(self) -> None:
+        """Resumes it, gives other credentials, or stores other tokens: `anyctrader login` in another process."""
+        async with background() as tasks:
+
+            async def look() -> None:
+                while True:
+                    try:
+                        await self._access.wait_for_login()
+                    except ConnectFailed as error:
+                        self._note("tokens", error=str(error))
+                        await anyio.sleep(self.timings.reconnect_most_s)
+                    else:
+                        self._resumed.set()
+                        return
+
+            tasks.start_soon(look)
+            await self._resumed.wait()
 
     async def _wait(self) -> None:
         ready_for_s = 0.0 if self._ready_s is None else clock.now_s() - self._ready_s
         delay_s = self._backoff.lost(ready_s=ready_for_s)
         if isinstance(self.failure, UnderMaintenance) and self.failure.until_ms is not None:
             delay_s += max(0.0, (self.failure.until_ms - clock.utc_ms()) / 1000)
+        elif isinstance(self.failure, RateLimited):
+            delay_s += self.failure.retry_after_s or 0.0  # authentication was: the next link must not ask at once
         self._note("wait", delay_s=round(delay_s, 3))
         with anyio.move_on_after(delay_s):
             await self._resumed.wait()  # somebody who knows better may cut the wait short
@@ -261,6 +290,7 @@ class Supervisor:
         self._ready_s, self.failure = None, None
         by_s = clock.now_s() + self.timings.connect_s
         try:
+            await self._access.open()
             stream = await open_stream(self.endpoint, deadline_s=self.timings.connect_s)
         except ConnectFailed as error:
             self.failure = error
@@ -272,34 +302,32 @@ class Supervisor:
             framing=framing_of(Delimiting(self.endpoint.delimiting)),
             timings=self.timings,
             rates=self._rates,
-            listener=self,
+            listener=self._roster,
             release=self._gate.release,
-            mask=self.credentials.masked,
+            mask=self._access.masked,
         )
-        async with anyio.create_task_group() as tasks:
+        with anyio.CancelScope() as self._life:
+            async with anyio.create_task_group() as tasks:
 
-            async def live() -> None:
-                await link.run()
+                async def live() -> None:
+                    await link.run()
+                    tasks.cancel_scope.cancel()
+
+                tasks.start_soon(live)
+                try:
+                    await self._use(link, by_s=by_s)
+                except WrongEnvironment as error:
+                    self.failure = AuthenticationFailed(str(error), code="WRONG_ENVIRONMENT")
+                except (AuthenticationFailed, RequestFailed, ConnectFailed) as error:
+                    self.failure = error
+                finally:
+                    self.link = None
                 tasks.cancel_scope.cancel()
-
-            tasks.start_soon(live)
-            try:
-                await self._use(link, by_s=by_s)
-            except WrongEnvironment as error:
-                self.failure = AuthenticationFailed(str(error), code="WRONG_ENVIRONMENT")
-            except (AuthenticationFailed, RequestFailed, ConnectFailed) as error:
-                self.failure = error
-            finally:
-                self.link = None
-                self._usable.clear()
-                self._restored.clear()
-            tasks.cancel_scope.cancel()
         if link.lost and isinstance(self.failure, NotSent | OutcomeUnknown):
             # That is what the end of the link did to a request of ours, and not why it ended.
             where = f"{self.endpoint.host}:{self.endpoint.port}"
             self.failure = ConnectFailed(f"{where}: {link.over}") if self._ready_s is None else None
-        for account in self.accounts.values():
-            account.lost()
+        self._roster.link_over()
         refused = isinstance(self.failure, AuthenticationFailed)
         self._move(
             SessionInput.REFUSED if refused else SessionInput.LOST,
@@ -318,33 +346,25 @@ class Supervisor:
                 f"{self.endpoint.host}:{self.endpoint.port}: not connected and authenticated within "
                 f"{self.timings.connect_s:g} s"
             ) from None
-        for account_id in dict.fromkeys((*self._wanted, *self.accounts)):
-            await self._restore(link, self._known_account(account_id))
+        wanted = [self._known_account(id_) for id_ in dict.fromkeys((*self._wanted, *self.accounts))]
+        await self._roster.bring_back(link, self._access, wanted)
         self._ready_s = clock.now_s()
-        self._was_ready = True
+        self._access.was_ready = True
         self._move(SessionInput.RESTORED, "ready")
-        await self._mend(link)
+        async with background() as tasks:
+            tasks.start_soon(self._access.keep_fresh, link)
+            await self._roster.mend(link, self._access)
 
     async def _authenticate(self, link: Link) -> None:
-        timeout_s = self.timings.connect_s
-        tries = _AUTH_TRIES if self._was_ready else 1
-        for left in reversed(range(tries)):
-            try:
-                await auth.authenticate_application(link, self.credentials, timeout_s=timeout_s)
-            except AuthenticationFailed as error:
-                if not left:
-                    raise
-                self._note("auth_refused", code=error.code, tries_left=left)
-                # All tries fit into the time that a connection may take.
-                await anyio.sleep(min(_AUTH_PAUSE_S, timeout_s / (_AUTH_TRIES + 1)))
-            else:
-                break
-        await self.list_accounts(link)
+        self._take_list(await self._access.authenticate(link))
         self._move(SessionInput.AUTHENTICATED, f"the token covers {len(self.listed)} accounts")
 
     async def list_accounts(self, link: Link) -> None:
         """Asks which accounts the token covers; those of the other environment are refused from here on."""
-        self.listed = await auth.list_accounts(link, self.credentials, timeout_s=self.timings.request_s)
+        self._take_list(await self._access.accounts(link))
+
+    def _take_list(self, rows: list[Any]) -> None:
+        self.listed = rows
         self._gate.foreign = {
             row.ctidTraderAccountId for row in self.listed if row.isLive is not self.environment.is_live
         }
@@ -356,68 +376,17 @@ class Supervisor:
             return account
         return self._account(auth.required_account(self.listed, account_id, environment=self.environment))
 
-    async def _restore(self, link: Link, account: Account) -> None:
-        await auth.authorize_account(link, self.credentials, account.id, timeout_s=self.timings.request_s)
-        self.accounts[account.id] = account
-        self._usable.add(account.id)
-        self._gate.accounts.add(account.id)
-        self._tell()  # who waits for this account may ask now; a new subscription must not wait for the restoring
-        await account.restore()
-        self._doubted.discard(account.id)
-        self._restored.add(account.id)
-        self._note("account", account=account.id, state="restored")
-
-    async def _mend(self, link: Link) -> None:
-        """Authorises accounts again whose session ended while the link stayed (docs/protocol.md section 7).
-
-        And reviews the books of those where a request was never answered.
-        """
-        while True:
-            await self._mending.wait()
-            self._mending = anyio.Event()
-            for account in list(self.accounts.values()):
-                if account.id not in self._usable:
-                    account.lost()
-                    await self._restore(link, account)
-                    self._tell()
-                elif account.id in self._doubted:
-                    await self._review(account)
-
-    async def _review(self, account: Account) -> None:
-        self._doubted.discard(account.id)
-        try:
-            await account.review()
-        except CTraderError as error:  # what is in doubt stays so until the account is restored
-            self._note("review_failed", account=account.id, reason=str(error))
-
-    # From the reader
-
-    def heard(self, event: Event) -> None:
-        """Everything that no request waits for, in the order of arrival."""
-        if isinstance(event, SpotsReceived):
-            for account_id, spots in event.by_account().items():
-                if account_id in self.accounts:
-                    self.accounts[account_id].quoted(spots)
-        elif isinstance(event, EventReceived):
-            account = self.accounts.get(account_of(event.message.payload) or 0)
-            if account is not None:
-                account.heard(event.message)
-        elif isinstance(event, AccountChanged):
-            if event.state is AccountState.LOGGED_OUT and event.account in self._usable:
-                self._usable.discard(event.account)
-                self._restored.discard(event.account)
-                self._note("account", account=event.account, state="lost")
-                self._mending.set()
-        elif isinstance(event, ErrorReceived):
-            self._note("server_error", code=event.code, description=event.description, account=event.account)
-            late = event.client_msg_id is None and event.message.client_msg_id
-            if late and not isinstance(event.message.payload, oa.ProtoOAOrderErrorEvent):  # which is an event too
-                for account in self.accounts.values():
-                    account.heard_late(event.message)
-        elif isinstance(event, UndecodedReceived):
-            self._note("undecoded", type=name_of(event.payload_type), reason=event.reason)
-
     # Inside
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Within it the present link is not cancelled from outside; it may end by itself."""
+        life = self._life
+        life.shield = True
+        try:
+            yield
+        finally:
+            life.shield = False
 
     def _move(self, moved_by: SessionInput, reason: str) -> None:
         self.state = SESSION_TABLE[self.state, moved_by]

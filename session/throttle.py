@@ -28,6 +28,11 @@ _MARGIN_S = 0.025
 _LEAST_WAIT_S = 1.0
 _MOST_WAIT_S = 120.0  # where the one client that published its figures stops doubling (section 5)
 _LOST_S = 3.0  # a request without an answer for so long has arrived, or never will
+_SPELL_S = 10.0  # a way that becomes longer for good is learned within two spells
+# By so much the shortest of a spell may be longer than an answer must be. Twice as much costs another percent of the
+# budget; with half as much, a network that stalls ten times in half a minute costs a refusal in every other run, and
+# with this in every fifth (tests/session/test_throttle.py).
+_UNSURE_S = 0.01
 _LOOK_S = 0.025  # how often a place whose answer is late is looked at
 
 
@@ -51,22 +56,28 @@ class Place:
 class _Window:
     """What has left of one budget and still counts."""
 
-    __slots__ = ("most", "places", "usual_s")
+    __slots__ = ("_before_s", "_since_s", "_spell_s", "most", "places", "usual_s")
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.places: deque[Place] = deque()
-        self.usual_s: float | None = None  # what an answer takes when nothing is in its way
+        self.usual_s = math.inf  # what an answer takes when nothing is in its way
+        self._spell_s = math.inf  # the shortest of this spell, and of the one before
+        self._before_s = math.inf
+        self._since_s = -math.inf
 
-    def learn(self, took_s: float) -> None:
-        """The shortest of late; it forgets slowly, since a way may become longer for good."""
-        self.usual_s = took_s if self.usual_s is None else min(took_s, self.usual_s * 1.02)
+    def learn(self, took_s: float, now_s: float) -> None:
+        """The shortest of late. By time and not by number: a hundred answers that a stall held up come in one go."""
+        if now_s - self._since_s > _SPELL_S:
+            self._before_s, self._spell_s, self._since_s = self._spell_s, math.inf, now_s
+        self._spell_s = min(self._spell_s, took_s)
+        self.usual_s = min(self._spell_s, self._before_s)
 
     def free_s(self, place: Place, now_s: float) -> float:
         """When a place is free again; for an answer that is late, when to look again."""
         by_s = place.sent_s + _WINDOW_S + _MARGIN_S
-        if place.answered_s is not None and self.usual_s is not None:
-            return max(by_s, place.answered_s - self.usual_s + _WINDOW_S)
+        if place.answered_s is not None:
+            return max(by_s, place.answered_s - self.usual_s + _WINDOW_S + _UNSURE_S)
         if place.awaited and by_s <= now_s < place.sent_s + _LOST_S:
             return now_s + _LOOK_S
         return by_s
@@ -112,7 +123,7 @@ class Throttle:
     def answered(self, place: Place, *, now_s: float) -> None:
         """Its answer is here, so the server had counted it by now."""
         place.answered_s = now_s
-        self._windows[place.budget].learn(now_s - place.sent_s)
+        self._windows[place.budget].learn(now_s - place.sent_s, now_s)
 
     def used(self, budget: Budget, *, now_s: float) -> int:
         """How many of this budget left within the last second."""

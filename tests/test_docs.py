@@ -189,7 +189,7 @@ def test_the_strategy_runs_on_real_settings_without_a_change(tmp_path: Path, env
 
 
 def test_the_tests_of_the_fake_page_pass(tmp_path: Path) -> None:
-    first, mine, client = blocks(text_of("fake.md"), "python")
+    first, mine, client, script = blocks(text_of("fake.md"), "python")
     assert len([line for line in first.splitlines() if line]) == 10
     (tmp_path / "test_first.py").write_text(first, encoding="utf-8")
     (tmp_path / "test_my_trading.py").write_text(mine, encoding="utf-8")
@@ -198,6 +198,9 @@ def test_the_tests_of_the_fake_page_pass(tmp_path: Path) -> None:
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=150, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "6 passed" in result.stdout, "the first of them on both backends"
+    command = [sys.executable, "-W", "error", "-c", script]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stdout[:10]) == (0, "127.0.0.1 "), result.stderr
 
 
 def test_an_audit_is_checked_as_the_page_says(tmp_path: Path, environments: dict[str, str]) -> None:
@@ -225,7 +228,7 @@ def test_the_examples_pass_a_strict_type_check(tmp_path: Path) -> None:
     examples = tmp_path / "examples"
     examples.mkdir()
     engine, strategy = blocks(text_of("venue.md"), "python")
-    first, mine, client = blocks(text_of("fake.md"), "python")
+    first, mine, client, script = blocks(text_of("fake.md"), "python")
     (readme,) = blocks(text_of("README.md"), "python")
     written = {
         "readme": readme,
@@ -236,6 +239,7 @@ def test_the_examples_pass_a_strict_type_check(tmp_path: Path) -> None:
         "test_first": first,
         "test_my_trading": mine,
         "test_my_client": client,
+        "blocking": script,
     }
     for name, code in written.items():
         (examples / f"{name}.py").write_text(code, encoding="utf-8")

@@ -60,7 +60,7 @@ ONLY_IN = MappingProxyType(
         ("session", "dotenv"): frozenset({"loading.py"}),
         ("session", "ssl"): frozenset({"transport.py"}),
         ("session", "os"): frozenset(
-            {"audit_files.py", "connection_log.py", "disk.py", "halt.py", "journal.py", "loading.py"}
+            {"audit_files.py", "connection_log.py", "disk.py", "halt.py", "journal.py", "loading.py", "token_store.py"}
         ),
         ("fake", "pytest"): frozenset({"plugin.py"}),
         ("fake", "time"): frozenset({"agenda.py"}),
@@ -75,6 +75,7 @@ PURE = (
     "session/limits.py",
     "session/orders.py",
     "session/positions.py",
+    "session/deal_memory.py",
     "session/chain.py",
     "session/reconnect.py",
     "fake/exchange.py",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -131,7 +130,8 @@ class ProtobufCodec:
         """
         spots: list[Any] = []
         add, parse, heads = spots.append, oa.ProtoOASpotEvent.FromString, _SPOT_HEADS
-        for body in islice(bodies, start, None):
+        for position in range(start, len(bodies)):
+            body = bodies[position]
             if heads.get(body[:_HEAD]) != len(body) - _HEAD:
                 break
             try:
@@ -153,10 +153,10 @@ class ProtobufCodec:
             body = payload.body
         else:
             raise LocalProtocolError(f"{message.name} came as JSON and cannot travel as protobuf")
-        extras = message.unknown_envelope
-        return write_envelope(
-            payload_type, body, message.client_msg_id, extras=extras if isinstance(extras, bytes) else None
-        )
+        extras = message.unknown_envelope if isinstance(message.unknown_envelope, bytes) else None
+        if extras and not _are_unknown(extras):
+            raise LocalProtocolError(f"{message.name}: its unknown envelope holds a field that the schema knows")
+        return write_envelope(payload_type, body, message.client_msg_id, extras=extras)
 
     def decode(self, body: bytes) -> Message:
         """See `Codec.decode`."""
@@ -215,6 +215,8 @@ class JsonCodec:
             except FieldError as error:
                 raise LocalProtocolError(f"{message.name}: {error}") from None
         if isinstance(message.unknown_envelope, dict):
+            if not _ENVELOPE.isdisjoint(message.unknown_envelope):
+                raise LocalProtocolError(f"{message.name}: its unknown envelope holds a key that the schema knows")
             envelope |= message.unknown_envelope
         try:
             return orjson.dumps(envelope)
@@ -261,7 +263,7 @@ class JsonCodec:
         where it should, so the stream is still good.
         """
         try:
-            envelope = _json_envelope(json.loads(body.decode()))
+            envelope = _json_envelope(json.loads(body.decode(), parse_int=_integer))
         except (RemoteProtocolError, ValueError, RecursionError):
             return RemoteProtocolError(reason)
         payload_type, _, client_msg_id, _ = envelope
@@ -305,6 +307,18 @@ def _checked_type(message: Message) -> int:
     if not payload.IsInitialized():
         raise LocalProtocolError(_missing(payload)[0])
     return payload_type
+
+
+_ENVELOPE = frozenset({"payloadType", "payload", "clientMsgId"})
+
+
+def _are_unknown(extras: bytes) -> bool:
+    """Whether none of these fields is one of the envelope's own: it would be read in place of what was judged."""
+    try:
+        envelope = oa.ProtoMessage.FromString(extras)
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return not any(envelope.HasField(name) for name in ("payloadType", "payload", "clientMsgId"))
 
 
 _LARGE = 4096  # bytes
@@ -370,6 +384,14 @@ def _json_payload_type(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= _LARGEST_TYPE:
         raise RemoteProtocolError("payloadType is missing" if value is None else "payloadType is no number of 32 bits")
     return value
+
+
+_LONGEST_INTEGER = 400
+
+
+def _integer(digits: str) -> int:
+    """Python reads no more than 4,300 digits. The first of them are enough to tell that no field takes it."""
+    return int(digits[:_LONGEST_INTEGER])
 
 
 def _is_text(value: str) -> bool:

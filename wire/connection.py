@@ -59,8 +59,8 @@ class Connection:
         role: which end of the wire this is.
         codec: a fresh codec of this connection's flavour.
         framing: how messages are delimited; by default four bytes of length.
-        gather_spots: report spot events that come in a row together (`SpotsReceived`), where the codec can read them
-            so; an event for each costs more than the message itself.
+        gather_spots: report spot events that come in a row together (`SpotsReceived`), to a client whose codec can
+            read them so; an event for each costs more than the message itself.
 
     Attributes:
         late_answers: how many answers came that nobody waited for any more. They were dropped, but for errors, which
@@ -75,7 +75,9 @@ class Connection:
         self._codec = codec
         self._framing: Framing = framing if framing is not None else LengthFraming()
         self._dialogue = Dialogue()
-        self._read_spots = codec.read_spots if gather_spots and isinstance(codec, ProtobufCodec) else _no_spots
+        self._read_spots = (
+            codec.read_spots if gather_spots and role is Role.CLIENT and isinstance(codec, ProtobufCodec) else _no_spots
+        )
 
     @property
     def role(self) -> Role:

@@ -98,6 +98,8 @@ class _Cutter(ABC):
         """
         if self._fault is not None:
             raise self._fault
+        if type(chunk) is not bytes:
+            chunk = bytes(chunk)  # whoever reads into a buffer of his own uses it again
         bodies: list[bytes] = []
         try:
             self._cut(chunk, bodies)
@@ -228,6 +230,7 @@ class NewlineFraming(_Cutter):
 
 
 _QUOTE, _ESCAPE, _OPEN, _SHUT = b'"\\{}'
+_DEEPEST = 1024  # orjson reads no deeper, and braces without end cost more than they weigh
 _IN_STRING = re.compile(rb'["\\]')
 _IN_OBJECT = re.compile(rb'["{}]')
 _BETWEEN = re.compile(rb"[^ \t\r\n]")
@@ -260,6 +263,8 @@ class ObjectFraming(_Cutter):
                 if not self._depth:
                     start = position - 1
                 self._depth += 1
+                if self._depth > _DEEPEST:
+                    raise RemoteProtocolError(f"a JSON object is nested deeper than {_DEEPEST} levels")
             else:
                 self._depth -= 1
                 if not self._depth:

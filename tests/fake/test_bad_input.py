@@ -206,8 +206,8 @@ async def test_a_client_that_does_not_read_is_dropped_and_the_others_are_served(
     async with FakeServer(limited) as server, connected(server) as deaf, connected(server) as other:
         await deaf.authorise(server)
         await other.authorise(server)
-        server.clients[1].write(bytes(29_999_000), now_s=0)  # more than the system takes off our hands
-        await deaf.send(oa.ProtoOASymbolByIdReq(ctidTraderAccountId=server.account_id, symbolId=[1] * 500), "x")
+        server.clients[1].write(bytes(29_999_900), now_s=0)  # more than the system takes off our hands
+        await deaf.send(oa.ProtoOASymbolByIdReq(ctidTraderAccountId=server.account_id, symbolId=[1, 2]), "x")
         closed = await server.wait_for("closed", client=1)
         assert "does not read" in closed[0].text
         assert (await other.ask(oa.ProtoOAVersionReq())).version == "91"
@@ -228,6 +228,22 @@ async def test_a_long_message_is_seen_but_not_kept(flavour: str) -> None:
         await client.ask(oa.ProtoOAApplicationAuthReq(clientId="x", clientSecret="y"))
         long, short = await server.wait_for("ProtoOAApplicationAuthReq", count=2)
         assert (long.message, short.message.clientId) == (None, "x")
+
+
+async def test_a_list_with_too_many_entries_is_refused_and_one_that_repeats_itself_is_told_once(flavour: str) -> None:
+    async with FakeServer(QUICK) as server, connected(server, flavour) as client:
+        await client.authorise(server)
+        account = {"ctidTraderAccountId": server.account_id}
+        for message in (
+            oa.ProtoOASymbolByIdReq(**account, symbolId=[1] * 5_001),
+            oa.ProtoOASubscribeSpotsReq(**account, symbolId=[1] * 5_001),
+            oa.ProtoOAExpectedMarginReq(**account, symbolId=1, volume=[100_000] * 5_001),
+        ):
+            refused = await client.ask(message)
+            assert refused.errorCode == "INVALID_REQUEST"
+            assert refused.description.endswith("has 5001 entries. At most 5000 are allowed")
+        told = await client.ask(oa.ProtoOASymbolByIdReq(**account, symbolId=[2, 1, 2] * 1_000))
+        assert [symbol.symbolId for symbol in told.symbol] == [2, 1]
 
 
 # -- rates -----------------------------------------------------------------------------------------

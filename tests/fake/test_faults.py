@@ -10,7 +10,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from anyctrader.fake import FakeServer, Timing, WrongCertificate, faults
+from anyctrader.fake import Clock, FakeServer, Step, Timing, WrongCertificate, faults
 from anyctrader.fake.choices import Weekend
 from anyctrader.fake.injection import Fault, Faults, OutgoingFrame
 from anyctrader.fake.refused import Carried
@@ -198,6 +198,17 @@ async def test_maintenance_refuses_everything_but_the_version() -> None:
             error = await client.authorise_app(server)
             assert (error.name, error.errorCode) == ("ProtoErrorRes", "CANT_ROUTE_REQUEST")
         assert (await client.authorise(server)).name == "ProtoOAAccountAuthRes"
+
+
+async def test_a_maintenance_that_lasts_for_a_time_says_when_it_ends() -> None:
+    held = replace(QUICK, clock=Clock.HELD, clock_ms=1_800_000_000_500)
+    async with FakeServer(held) as server, connected(server) as client:
+        with server.play(Step.from_text("maintenance for_s=30")):
+            assert (await client.authorise_app(server)).maintenanceEndTimestamp == 1_800_000_031
+        with server.play(Step.from_text("maintenance for_s=30 end_s=1800000900")):
+            assert (await client.authorise_app(server)).maintenanceEndTimestamp == 1_800_000_900
+        with server.play(Step.from_text("maintenance for_s=30 code=CANT_ROUTE_REQUEST")):
+            assert not (await client.authorise_app(server)).has("maintenanceEndTimestamp")
 
 
 async def test_a_proxy_error_gives_the_end_of_maintenance_in_ms() -> None:

@@ -12,7 +12,7 @@ import anyio
 import httpx
 import pytest
 
-from anyctrader.fake import AnswerVariants, FakeServer
+from anyctrader.fake import AnswerVariants, FakeServer, FakeServerFailed
 from anyctrader.fake.choices import OAuthErrors
 from anyctrader.proto import schema as oa
 
@@ -162,6 +162,19 @@ async def test_there_is_nothing_else_and_a_connection_may_be_used_again() -> Non
             assert (await client.request(method, path)).status_code == 404
 
 
+async def test_head_is_answered_as_get_is_but_for_the_body_and_uses_up_no_code() -> None:
+    async with FakeServer(QUICK) as server, browser(server) as client:
+        for path, status in ((CONSENT, 200), ("/apps/auth", 200), ("/", 404)):
+            page = await client.get(path, params=wish(server))
+            head = await client.head(path, params=wish(server))
+            assert (head.status_code, head.content) == (status, b"")
+            assert head.headers["content-length"] == page.headers["content-length"] == str(len(page.content))
+        params = purchase(server, grant_type="authorization_code", code=await code_of(client, server))
+        refused = await client.head("/apps/token", params=params)
+        assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
+        assert (await client.get("/apps/token", params=params)).json()["errorCode"] is None
+
+
 @pytest.mark.parametrize(
     "sent", [b"\x16\x03\x01", b"GET\r\n\r\n", b"POST /apps/auth HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx", b""]
 )
@@ -172,6 +185,61 @@ async def test_what_is_no_http_ends_that_connection_alone(sent: bytes) -> None:
         async with await anyio.connect_tcp("127.0.0.1", port) as stream:
             await stream.send(sent)
         assert (await client.get("/")).status_code == 404
+        server.check()
+
+
+async def answered(server: FakeServer, sent: bytes) -> bytes:
+    """What comes back for these bytes, until the server has said all."""
+    port = urlsplit(str(server.oauth_url)).port
+    assert port is not None
+    got = b""
+    async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+        await stream.send(sent)
+        with anyio.fail_after(10), suppress(anyio.EndOfStream):
+            while True:
+                got += await stream.receive()
+    return got
+
+
+@pytest.mark.parametrize("line", [b"GET //[ HTTP/1.1\r\n", b"GET //[ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"])
+async def test_an_address_that_cannot_be_read_is_told_so_and_the_server_stays(line: bytes) -> None:
+    async with FakeServer(QUICK) as server, browser(server) as client:
+        head, _, page = (await answered(server, line + b"\r\n")).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert page.endswith(b".")
+        assert (await client.get(CONSENT, params=wish(server))).status_code == 200
+        server.check()
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[bad", "http://127.0.0.1/\r\nX: y", "http://127.0.0.1/\u0142", "http://\u2100"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_redirect_that_no_browser_could_follow_is_not_registered(address: str, method: str) -> None:
+    async with FakeServer(QUICK) as server, browser(server) as client:
+        answer = await client.request(
+            method, "/apps/auth", params=wish(server, redirect_uri=address), data={"decision": "allow"}
+        )
+        assert (answer.status_code, "not registered" in answer.text) == (400, True)
+        server.check()
+
+
+async def test_a_mistake_in_a_page_ends_that_connection_and_is_raised_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def mistaken(*_: object) -> None:
+        raise LookupError("a page is missing")
+
+    server = FakeServer(QUICK)
+    with monkeypatch.context() as patched:
+        patched.setattr(server, "check", lambda: None)  # what it has to say comes below
+        async with server:
+            with monkeypatch.context() as inner:
+                inner.setattr("anyctrader.fake.oauth.OAuthPages._page", mistaken)
+                assert await answered(server, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") == b""
+            async with browser(server) as client:
+                assert (await client.get("/")).status_code == 404
+    with pytest.raises(FakeServerFailed, match="a page is missing"):
         server.check()
 
 

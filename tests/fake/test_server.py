@@ -9,6 +9,7 @@ import pytest
 
 from anyctrader.fake import (
     AnswerVariants,
+    Clock,
     Directory,
     FakeServer,
     Host,
@@ -586,3 +587,15 @@ async def test_fills_that_nobody_was_connected_for_are_replayed_once_or_not_at_a
                 await client.ask(oa.ProtoOAVersionReq())
                 met.append([answer.deal.positionId for answer in client.unread if answer.name != "ProtoOAVersionRes"])
         assert met == [[placed.order.positionId] if choice is ReplayedFills.YES else [], []]
+
+
+async def test_one_seed_is_that_of_credentials_and_of_prices() -> None:
+    async def made_up(seed: str) -> tuple[object, ...]:
+        settings = replace(QUICK, seed=seed, clock=Clock.HELD, clock_ms=1_790_000_000_000)
+        async with FakeServer(settings) as server:
+            server.pass_time(5)
+            return server.access_token, server.exchange.quote(1), server.exchange.quote(2)
+
+    first, again, other = await made_up("one"), await made_up("one"), await made_up("two")
+    assert first == again
+    assert all(mine != yours for mine, yours in zip(first, other, strict=True))

@@ -171,7 +171,7 @@ def test_a_strict_one_ends_with_what_the_real_server_would_have_refused(tmp_path
     [
         (["--do", "dance"], "nothing is called 'dance'"),
         (["--do", "silence at_s=never"], "a number is due"),
-        (["--scenario", "none.toml"], "No such file"),
+        (["--scenario", "none.toml"], "--scenario: none.toml: No such file"),
         (["--scenario", "wrong.toml"], "colour: there is no such setting"),
         (["--do", "set_price symbol=NONE bid=1 ask=2"], "no symbol is called NONE"),
     ],

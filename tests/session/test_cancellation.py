@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +10,26 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from anyctrader.fake.injection import Fault, OutgoingFrame
 from anyctrader.session import (
     EVERY,
     Account,
+    AuditUnavailable,
     CTraderError,
     Desk,
     Environment,
     LimitOrder,
     MarketOrder,
+    Mode,
     OrderAmendment,
     OrderState,
     Session,
     Side,
+    open_desk,
 )
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, a_desk, an_account, blocked, heard
+from .rig import EURUSD, a_desk, a_server, an_account, blocked, connected, desk_settings, heard, side_of
 
 pytestmark = pytest.mark.anyio
 
@@ -113,6 +117,82 @@ async def test_a_read_that_is_cancelled_at_any_turn_leaves_the_link_sound(name: 
         assert all("subscri" in violation for violation in server.violations)  # asked twice, or given up unasked
 
 
+class Parked(Fault):
+    """Lets so many frames of the server's through, and none after them."""
+
+    def __init__(self, frames: int) -> None:
+        self._left = frames
+
+    def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
+        self._left -= 1
+        return (frame,) if self._left >= 0 else ()
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_a_read_that_is_cancelled_while_the_server_keeps_any_of_its_answers_leaves_the_link_sound(
+    name: str,
+) -> None:
+    for answers in range(4):  # symbol list, symbols, subscription, quote: no operation waits for more
+        async with an_account() as (server, session, account):
+            parked = server.faults.inject(Parked(answers))
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(READS[name], session, account)
+                await blocked()
+                await anyio.sleep(0.05)  # the answers that may come have come; nothing tells that no other will
+                tasks.cancel_scope.cancel()
+            parked.remove()
+            await still_sound(session, account)
+            await nothing_left(session, account)
+            assert server.seen.names().count("connected") == 1
+
+
+@pytest.mark.parametrize("turns", range(0, 60, 6))
+async def test_connecting_that_is_cancelled_at_any_turn_leaves_nothing_open(turns: int, tmp_path: Path) -> None:
+    async with a_server() as server:
+        await blocked()
+        before = {task.id for task in anyio.get_running_tasks()}
+
+        async def connect_and_wait() -> None:
+            async with connected(server, token_folder=tmp_path):
+                await anyio.sleep_forever()
+
+        await cancelled_after(turns, connect_and_wait)
+        opened = server.seen.names().count("connected")
+        if opened:
+            await server.wait_for("closed", count=opened)
+        await blocked()
+        # What is left, if anything, is the server's end of a handshake that it will give up.
+        left = [task.name for task in anyio.get_running_tasks() if task.id not in before]
+        assert [name for name in left if name is None or ".session." in name] == []
+        async with connected(server, token_folder=tmp_path) as session:
+            await still_sound(session, await session.authorize(server.account_id))
+
+
+@pytest.mark.parametrize("turns", range(0, 60, 12))
+async def test_opening_a_desk_that_is_cancelled_at_any_turn_leaves_it_to_be_opened_again(
+    turns: int, tmp_path: Path
+) -> None:
+    async with a_server() as server:
+        settings = desk_settings(tmp_path, side_of(server))
+
+        async def open_and_wait() -> None:
+            async with open_desk(settings):
+                await anyio.sleep_forever()
+
+        await cancelled_after(turns, open_and_wait)
+        while True:
+            try:
+                async with open_desk(settings) as desk:
+                    await (await desk.place(DEMO, BUY)).filled()
+            except (
+                AuditUnavailable
+            ) as error:  # a thread that was left behind gives its lock up as soon as it is through
+                assert "this process" in str(error)  # noqa: PT017
+                await anyio.lowlevel.checkpoint()
+            else:
+                return
+
+
 async def test_an_authorisation_that_is_cancelled_at_any_turn_can_be_had_again() -> None:
     for ticks in range(0, len(TICKS), 2):
         async with an_account() as (_, session, account):
@@ -170,3 +250,35 @@ async def test_closes_amends_and_cancels_that_are_cancelled_at_any_turn_happen_o
         assert {position.id for position in desk.positions(DEMO)} ^ set(closes) == positions
         closings = [order for order in desk.orders.values() if order.side is Side.SELL]
         assert {await order.finished() for order in closings} <= {OrderState.FILLED, OrderState.NOT_SENT}
+
+
+async def test_waits_for_an_order_that_are_cancelled_at_any_turn_take_its_end_from_nobody(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (server, desk):
+        server.set_price(EURUSD, bid=120_000, ask=120_010)
+        order = await desk.place(DEMO, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="1.19", stop_loss="1.18"))
+        for ticks in TICKS:
+            for wait in (order.accepted, order.filled, order.protected, order.finished):
+                await cancelled_after(ticks, wait)
+        await still_sound(desk.session(DEMO), desk.account(DEMO))
+        async with anyio.create_task_group() as tasks:
+            for wait in (order.accepted, order.filled, order.protected, order.finished):
+                tasks.start_soon(wait)
+            await blocked()
+            server.set_price(EURUSD, bid=118_990, ask=119_000)
+        assert order.state is OrderState.FILLED
+        assert desk.positions(DEMO)[0].stop_loss is not None
+
+
+async def test_halts_and_resumes_that_are_cancelled_at_any_turn_leave_one_or_the_other(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (server, desk):
+        for ticks in TICKS:
+            await cancelled_after(ticks, lambda: desk.halt(DEMO, why="a drill"))
+            assert desk.mode(DEMO) in (Mode.OFF, Mode.ON)
+            await cancelled_after(ticks, lambda: desk.resume(DEMO))
+            assert desk.mode(DEMO) in (Mode.OFF, Mode.ON)
+        await desk.halt(DEMO, why="the last")
+        assert desk.mode(DEMO) is Mode.OFF
+        await desk.resume(DEMO)
+        assert (await (await desk.place(DEMO, BUY)).filled()).volume_cents == 100_000
+        assert len(heard(server, oa.ProtoOANewOrderReq)) == 1
+        await still_sound(desk.session(DEMO), desk.account(DEMO))

@@ -20,7 +20,7 @@ from anyctrader.wire.events import ErrorReceived, Event, EventReceived, LinkClos
 
 from .peer import Answer, Peer, listening
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
 
 
 class Ears:
@@ -252,6 +252,20 @@ async def test_a_peer_that_falls_silent_is_dead_after_the_watchdogs_time(tmp_pat
         assert "silent" in running.reason
 
 
+async def test_a_write_that_does_not_finish_ends_the_link(tmp_path: Path) -> None:
+    more_than_fits = oa.ProtoOANewOrderReq(
+        ctidTraderAccountId=1, symbolId=1, orderType=1, tradeSide=1, volume=1, comment="x" * 14_000_000
+    )
+    async with linked(tmp_path, timings=Timings(write_s=0.3)) as running:
+        await running.link.request(oa.ProtoOAAccountAuthReq(ctidTraderAccountId=1, accessToken="c"), timeout_s=5)
+        running.peer.reading = anyio.Event()  # it takes nothing more
+        with pytest.raises(OutcomeUnknown, match=r"a write did not finish within 0.3 s"):
+            await running.link.request(more_than_fits, timeout_s=30)
+        await running.ended.wait()
+        assert running.link.lost
+        running.peer.reading.set()
+
+
 async def test_the_end_of_the_stream_ends_the_link_and_all_that_was_under_way(tmp_path: Path) -> None:
     async with linked(tmp_path, {"ProtoOAVersionReq": lambda *_: []}, rates=Rates(ordinary_per_s=2)) as running:
         failures: list[Exception] = []
@@ -332,3 +346,9 @@ async def test_a_caller_that_is_cancelled_while_its_bytes_are_written_breaks_not
         answer = await running.link.request(VERSION, timeout_s=10)
         assert answer.payload.version == "91"
         assert len([r for r in running.peer.heard if isinstance(r, oa.ProtoOASymbolByIdReq)]) == 1
+
+
+async def test_a_time_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    async with linked(tmp_path) as running:
+        with pytest.raises(ValueError, match="timeout_s is no number"):
+            await running.link.request(VERSION, timeout_s=math.nan)

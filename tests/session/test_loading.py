@@ -186,6 +186,8 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         "RECONNECT_FIRST_S": "0.1",
         "RECONNECT_MOST_S": "20",
         "RECONNECT_STEADY_S": "30",
+        "REFRESH_AHEAD_S": "7200",
+        "REDIRECT_URI": "http://127.0.0.1:9000/back",
         "ORDINARY_PER_S": "40",
         "HISTORICAL_PER_S": "4",
         "ALLOWED_SYMBOLS": "EURUSD, XAUUSD",
@@ -200,7 +202,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         "DAY_START_HOUR": "21",
         "ENABLED": "true",
     }
-    environ = explicit(LIVE, **more) | {"CTRADER_LOG_FOLDER": "elsewhere"}
+    environ = explicit(LIVE, **more) | {"CTRADER_LOG_FOLDER": "elsewhere", "CTRADER_TOKEN_FOLDER": "kept"}
     every = {key.name(LIVE) for key in ENVIRONMENT_KEYS}
     assert every <= environ.keys(), "a new key belongs into this test"
 
@@ -214,7 +216,9 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
     assert (live.timings.request_s, live.timings.order_queue_s, live.timings.write_s) == (4, 0.25, 6)
     assert (live.timings.fill_s, live.timings.protection_s, live.timings.absent_s) == (7, 3, 45)
     assert (live.timings.reconnect_first_s, live.timings.reconnect_most_s) == (0.1, 20)
-    assert live.timings.reconnect_steady_s == 30
+    assert (live.timings.reconnect_steady_s, live.timings.refresh_ahead_s) == (30, 7200)
+    assert live.redirect_uri == "http://127.0.0.1:9000/back"
+    assert loaded.token_folder == Path("kept")
     assert (live.rates.ordinary_per_s, live.rates.historical_per_s) == (40, 4)
     assert live.limits == Limits(
         allowed_symbols=("EURUSD", "XAUUSD"),

@@ -305,3 +305,27 @@ async def test_the_first_reason_of_an_end_counts() -> None:
     stream.end(SlowConsumer("second", dropped=1))
     with pytest.raises(SessionClosed):
         await take(stream, 1)
+
+
+async def test_a_consumer_that_takes_long_over_each_event_lets_others_run_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(clock, "now_s", lambda: now_s)
+    stream: EventStream[int] = EventStream()
+    stream.put_all(range(400))
+    others_ran = [now_s]
+
+    async def other() -> None:
+        while others_ran[-1] < 101.0:
+            others_ran.append(now_s)
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(other)
+        async for _ in stream:
+            now_s += 0.004
+            if now_s > 101.0:
+                break
+        tasks.cancel_scope.cancel()
+    gaps = [later - earlier for earlier, later in itertools.pairwise(others_ran)]
+    assert max(gaps) < 0.021  # trio may let the consumer go first once more
+    assert len(gaps) > 70

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import random
+from collections import deque
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from anyctrader.session.settings import Rates
-from anyctrader.session.throttle import Throttle
+from anyctrader.session.throttle import Place, Throttle
 from anyctrader.wire import Budget
 
 ORDINARY, HISTORICAL = Budget.ORDINARY, Budget.HISTORICAL
@@ -59,7 +63,7 @@ def test_a_place_is_free_a_second_after_the_request_must_have_arrived() -> None:
     assert 1.0 < throttle.free_at_s(ORDINARY, now_s=0.5) < 1.03
     late = throttle.sent(ORDINARY, now_s=2.0, awaited=True)
     throttle.answered(late, now_s=2.85)  # it may have arrived as late as 2.80
-    assert 3.79 < throttle.free_at_s(ORDINARY, now_s=3.1) < 3.81
+    assert 3.80 < throttle.free_at_s(ORDINARY, now_s=3.1) < 3.82
 
 
 def test_a_place_whose_answer_is_late_is_not_free_until_it_comes() -> None:
@@ -83,7 +87,7 @@ def test_what_answers_usually_take_is_learned_anew_when_the_way_becomes_longer()
         free_s = throttle.free_at_s(ORDINARY, now_s=now_s + took_s)
         waits.append(free_s - now_s)
         now_s = free_s
-    assert 1.18 < waits[5] < 1.2
+    assert 1.19 < waits[5] < 1.21
     assert waits[-1] < 1.03
 
 
@@ -126,3 +130,55 @@ def test_no_second_ever_holds_more_than_the_budget(gaps: list[float], most: int)
         left.append(now_s)
     for first, beyond in zip(left, left[most:], strict=False):
         assert beyond - first > 1.02  # 20 ms of jitter on the way must not put it over the server's second
+
+
+def saturated(most: int, *, seconds: float, seed: int, stalls: bool) -> tuple[int, int]:
+    """A client that always has something to ask, and a server that enforces the rate, over a network with jitter.
+
+    Each way takes up to 20 ms, in order. With stalls, ten times in all everything on its way waits for up to half a
+    second. Returns how many were taken, and how many refused.
+    """
+    chance = random.Random(seed)
+    throttle = Throttle(Rates(ordinary_per_s=most))
+    stalled = sorted(chance.uniform(0, seconds) for _ in range(10)) if stalls else []
+    there_s = back_s = now_s = 0.0
+    on_the_way: deque[tuple[float, Place]] = deque()
+    counted: deque[float] = deque()
+    taken = refused = 0
+    while now_s < seconds:
+        while throttle.free_at_s(ORDINARY, now_s=now_s) <= now_s:
+            place = throttle.sent(ORDINARY, now_s=now_s, awaited=True)
+            there_s = max(there_s, now_s + chance.uniform(0, 0.02))
+            if stalled and stalled[0] <= now_s:
+                there_s = max(there_s, now_s + chance.uniform(0, 0.5))
+                del stalled[0]
+            while counted and counted[0] <= there_s - 1.0:
+                counted.popleft()
+            if len(counted) >= most:
+                refused += 1
+            else:
+                counted.append(there_s)
+                taken += 1
+            back_s = max(back_s, there_s + 0.045 + chance.uniform(0, 0.02))
+            on_the_way.append((back_s, place))
+        again_s = throttle.free_at_s(ORDINARY, now_s=now_s)
+        now_s = min(again_s, on_the_way[0][0]) if on_the_way else again_s
+        while on_the_way and on_the_way[0][0] <= now_s:
+            throttle.answered(on_the_way.popleft()[1], now_s=now_s)
+    return taken, refused
+
+
+@pytest.mark.parametrize("most", [50, 5])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_saturating_client_uses_the_budget_and_is_refused_not_once(most: int, seed: int) -> None:
+    taken, refused = saturated(most, seconds=120, seed=seed, stalls=False)
+    assert refused == 0
+    assert taken >= 0.96 * most * 120
+
+
+@pytest.mark.parametrize("most", [50, 5])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_network_that_stalls_costs_time_and_hardly_a_refusal(most: int, seed: int) -> None:
+    taken, refused = saturated(most, seconds=30, seed=seed, stalls=True)
+    assert refused <= 1
+    assert taken >= 0.7 * most * 30

@@ -473,3 +473,27 @@ def test_garbage_gives_a_message_or_one_error(body: bytes) -> None:
             codec.encode(codec.decode(body))
         except RemoteProtocolError:
             pass
+
+
+@pytest.mark.parametrize("known", [{"payloadType": 2106}, {"payload": {}}, {"clientMsgId": "2"}])
+def test_an_unknown_envelope_cannot_take_the_place_of_what_was_judged(known: dict[str, Any]) -> None:
+    version = oa.ProtoOAVersionReq()
+    with pytest.raises(LocalProtocolError, match="a key that the schema knows"):
+        JsonCodec().encode(Message(version, "1", None, known | {"new": 1}))
+    fields = {name: b"" if name == "payload" else value for name, value in known.items()}
+    extras = oa.ProtoMessage(**fields).SerializePartialToString() + b"\x20\x01"
+    with pytest.raises(LocalProtocolError, match="a field that the schema knows"):
+        ProtobufCodec().encode(Message(version, "1", None, extras))
+    with pytest.raises(LocalProtocolError):
+        ProtobufCodec().encode(Message(version, "1", None, b"\xff"))
+    assert ProtobufCodec().encode(Message(version, "1", None, b"\x20\x01")).endswith(b"\x20\x01")
+
+
+@pytest.mark.parametrize("digits", ["9" * 30, "9" * 400, "9" * 5_000, "-" + "9" * 5_000])
+def test_an_integer_without_end_is_that_fields_fault_and_is_not_told_in_full(digits: str) -> None:
+    text = f'{{"payloadType":2106,"clientMsgId":"7","payload":{{"ctidTraderAccountId":1,"volume":{digits}}}}}'
+    with pytest.raises(UndecodablePayload) as caught:
+        JsonCodec().decode(text.encode())
+    assert caught.value.client_msg_id == "7"
+    assert "volume" in caught.value.reason
+    assert len(caught.value.reason) < 600

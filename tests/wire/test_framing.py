@@ -302,3 +302,11 @@ def test_garbage_ends_in_the_same_fault_wherever_it_is_cut(
         else:
             outcomes.append((bodies, str(fault), None))
     assert outcomes[0] == outcomes[1]
+
+
+def test_braces_without_end_are_refused_before_they_cost_more_than_they_weigh() -> None:
+    framing = framing_of(Delimiting.OBJECTS)
+    deep = b'{"a":' * 1024 + b"1" + b"}" * 1024
+    assert list(framing.feed(deep)) == [deep]
+    with pytest.raises(RemoteProtocolError, match="nested deeper than 1024 levels"):
+        framing.feed(b"{" * 100_000)

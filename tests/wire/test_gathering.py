@@ -130,3 +130,41 @@ def test_gathered_spots_are_told_apart_by_account_and_keep_their_order() -> None
     parts = SpotsReceived(spots).by_account()
     assert {id_: [spot.bid for spot in part] for id_, part in parts.items()} == {7: [1, 3], 8: [2, 5], 9: [4]}
     assert SpotsReceived(spots[:1]).by_account() == {7: spots[:1]}
+
+
+class Counted(list[bytes]):
+    """A list that counts what is looked at."""
+
+    looks = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        self.looks += 1
+        return super().__getitem__(place)
+
+    def __iter__(self) -> Any:
+        raise AssertionError("whoever begins from the front again needs the square of the frames")
+
+
+def test_a_row_is_looked_for_where_it_would_begin_and_nowhere_else() -> None:
+    bodies = Counted([PLAIN, UNUSUAL["that is a heartbeat"]] * 500)
+    assert ProtobufCodec().read_spots(bodies, 999) == []
+    assert bodies.looks == 1
+    assert len(ProtobufCodec().read_spots(bodies, 998)) == 1
+    assert bodies.looks == 3
+
+
+def test_what_a_client_says_is_never_gathered() -> None:
+    stream = encode_frame(PLAIN) * 2
+    together, alone = (
+        Connection(Role.SERVER, ProtobufCodec(), gather_spots=gather).receive_data(stream) for gather in (True, False)
+    )
+    assert together == alone
+    assert not any(isinstance(event, SpotsReceived) for event in together)
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_a_buffer_is_as_good_as_bytes(kind: type) -> None:
+    stream = b"".join(map(encode_frame, (PLAIN, *UNUSUAL.values())))
+    assert heard(ProtobufCodec(), [kind(stream)], gather_spots=True) == heard(
+        ProtobufCodec(), [stream], gather_spots=True
+    )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from anyctrader.fake.exchange_settings import Delays
+from anyctrader.fake.feed import Feed
 from anyctrader.fake.paths import RecordedPath
 from anyctrader.fake.variants import LongestBars, Variants, ZeroFrom
 from anyctrader.wire import messages as oa
@@ -403,3 +404,15 @@ def test_reconcile_lists_protective_orders_only_when_asked_and_partly_filled_one
     assert len(venue.reconcile().order) == 2
     assert venue.reconcile(protective=False).position[0].stopLoss > 0
     assert words(venue.wait()) == []
+
+
+@pytest.mark.parametrize("period", [P.M30, P.H4, P.W1, P.MN1])
+def test_bars_that_are_over_are_made_once(period: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    venue = Venue(hold=False)
+    window = {"toTimestamp": T0 - 40 * 24 * HOUR_MS, "count": 5}
+    first = bars(venue, period, **window)
+    with monkeypatch.context() as patched:
+        for name in ("row_bar", "part_bar", "minute_bar"):
+            patched.setattr(Feed, name, lambda *_: pytest.fail("it was made again"))
+        assert bars(venue, period, **window) == first
+    assert len(first.trendbar) == 5

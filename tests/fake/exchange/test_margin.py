@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from anyctrader.fake.listing import SYMBOLS
 from anyctrader.fake.symbols import Tier
 from anyctrader.wire import messages as oa
 
-from .venue import BUY, EURUSD, LOT, MARKET, MICRO, SELL, Venue, one_account, words
+from .venue import BUY, EURUSD, LOT, MARKET, MICRO, SELL, Venue, instant, one_account, words
 
 
 def test_trader_has_neither_equity_nor_margin_and_its_balance_stands_still_while_positions_are_open() -> None:
@@ -129,15 +130,34 @@ def test_stop_out_may_take_the_most_losing_first() -> None:
     assert events[-1].message.position.positionId == losing
 
 
-def test_stop_out_goes_on_until_the_level_is_restored() -> None:
+@pytest.mark.parametrize("settings", [{}, instant()])
+def test_stop_out_goes_on_at_the_same_price_until_nothing_is_left(settings: dict[str, Any]) -> None:
+    venue = Venue(accounts=one_account(balance=20_000), **settings)
+    for _ in range(3):
+        venue.place(MARKET, BUY, 5 * MICRO)
+        venue.wait()
+    assert len(venue.reconcile().position) == 3
+    venue.price(EURUSD, 97_000, 97_010)
+    venue.wait()
+    assert not venue.reconcile().position
+
+
+def test_stop_out_ends_once_the_level_is_above_its_own() -> None:
     venue = Venue(accounts=one_account(balance=20_000))
     for _ in range(3):
         venue.open(BUY, 5 * MICRO)
-    venue.price(EURUSD, 108_700, 108_710)
+    venue.price(EURUSD, 108_950, 108_960)  # about 40 USD for a margin of 165: two closings are needed
     venue.wait()
-    venue.price(EURUSD, 108_690, 108_700)
-    venue.wait()
-    venue.price(EURUSD, 108_680, 108_690)
+    (left,) = venue.reconcile().position
+    assert venue.exchange.accounts[venue.account].used_margin() == left.usedMargin
+    assert venue.balance > left.usedMargin // 2
+
+
+def test_stop_out_waits_for_a_closing_under_way_and_then_goes_on() -> None:
+    venue = Venue(accounts=one_account(balance=20_000))
+    first, _ = (venue.open(BUY, 7 * MICRO).position.positionId for _ in range(2))
+    venue.close(first, MICRO)
+    assert "ACCEPTED(t)" not in words(venue.price(EURUSD, 97_000, 97_010))
     venue.wait()
     assert not venue.reconcile().position
 

@@ -176,7 +176,7 @@ def test_price_that_is_set_to_what_it_is_makes_no_tick() -> None:
     assert words(venue.wait()) == []
 
 
-@pytest.mark.parametrize(("bid", "ask"), [(0, 10), (110_010, 110_000), (-5, 5)])
+@pytest.mark.parametrize(("bid", "ask"), [(0, 10), (110_010, 110_000), (-5, 5), (110_000, 10**17)])
 def test_price_that_makes_no_sense_is_the_callers_mistake(bid: int, ask: int) -> None:
     venue = Venue()
     with pytest.raises(ValueError, match="must be positive"):

@@ -12,6 +12,7 @@ from anyctrader.fake.pushes import Scope
 from anyctrader.wire import messages as oa
 
 from .venue import (
+    ACCOUNT,
     BUY,
     EURUSD,
     LIMIT,
@@ -275,6 +276,8 @@ def test_protective_order_is_not_amended_as_an_order_but_can_be_cancelled() -> N
         ({"trailingStopLoss": True}, "INVALID_REQUEST"),
         ({"expirationTimestamp": T0 - 5}, "TRADING_BAD_EXPIRATION_DATE"),
         ({"relativeTakeProfit": 0}, "INVALID_REQUEST"),
+        ({"stopLoss": 1.08, "relativeStopLoss": 500}, "INVALID_REQUEST"),
+        ({"takeProfit": 1.2, "relativeTakeProfit": 500}, "INVALID_REQUEST"),
     ],
 )
 def test_refused_amend_leaves_the_order_as_it_was(fields: dict[str, Any], code: str) -> None:
@@ -309,6 +312,30 @@ def test_account_and_symbol_may_forbid_an_order(
     assert push.message.errorCode == code
 
 
+@pytest.mark.parametrize(
+    ("account", "symbol", "code"),
+    [
+        ({"access_rights": 1}, {}, "TRADING_NOT_ALLOWED"),
+        ({}, {"trading_mode": 3}, "TRADING_DISABLED"),
+        ({}, {"short_selling": False}, "SHORT_SELLING_NOT_ALLOWED"),
+        ({}, {"max_exposure": MICRO}, "MAX_EXPOSURE_REACHED"),
+        ({"max_positions": 1}, {}, None),
+    ],
+)
+def test_what_a_reversal_opens_is_judged_as_an_opening(
+    account: dict[str, Any], symbol: dict[str, Any], code: str | None
+) -> None:
+    venue = Venue(accounts=one_account(account_type=oa.ProtoOAAccountType.NETTED))
+    venue.open(BUY, MICRO)
+    venue.exchange.change_account(ACCOUNT, now_ms=venue.now_ms, **account)
+    venue.exchange.change_symbol(EURUSD, now_ms=venue.now_ms, **symbol)
+    if code is not None:
+        assert words(venue.place(MARKET, SELL, 3 * MICRO)) == [code]
+        assert words(venue.place(MARKET, SELL, MICRO)) == ["ACCEPTED(f)"], "what only reduces passes"
+    else:
+        assert words(venue.place(MARKET, SELL, 3 * MICRO)) == ["ACCEPTED(f)"], "it is still one position"
+
+
 def test_level_too_close_to_the_market_is_refused() -> None:
     symbols = tuple(replace(one, stop_distance_points=50) if one.symbol_id == EURUSD else one for one in SYMBOLS)
     venue = Venue(symbols=symbols)
@@ -329,6 +356,66 @@ def test_limited_risk_account_needs_a_guaranteed_stop_and_may_not_make_it_worse(
     venue.price(EURUSD, 105_000, 105_010)
     (filled,) = venue.wait()
     assert filled.message.order.executionPrice == 1.0951, "a guaranteed stop fills at its price, whatever the market"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"stopLoss": 1.0951, "guaranteedStopLoss": False},
+        {"stopLoss": 1.097, "guaranteedStopLoss": False},
+        {"takeProfit": 1.2},
+        {},
+    ],
+)
+@pytest.mark.parametrize("early", [False, True])
+def test_a_guaranteed_stop_cannot_be_shed(fields: dict[str, Any], early: bool) -> None:
+    venue = Venue(accounts=one_account(limited_risk=True))
+    venue.place(relativeStopLoss=500, guaranteedStopLoss=True)
+    filled = venue.wait(140 if early else 1000)[-1].message
+    position_id = filled.position.positionId
+    refused = venue.answer(oa.ProtoOAAmendPositionSLTPReq, positionId=position_id, **fields)
+    assert refused.errorCode == ("INVALID_REQUEST" if early and not fields else "WORSE_GSL_NOT_ALLOWED")
+    venue.wait()
+    (position,) = venue.reconcile().position
+    assert (position.stopLoss, position.guaranteedStopLoss) == (1.0951, True)
+    (protective,) = venue.reconcile().order
+    kept = venue.answer(oa.ProtoOACancelOrderReq, orderId=protective.orderId)
+    assert kept.errorCode == "WORSE_GSL_NOT_ALLOWED"
+    better = venue.answer(oa.ProtoOAAmendPositionSLTPReq, positionId=position_id, stopLoss=1.097)
+    assert better.position.guaranteedStopLoss
+
+
+@pytest.mark.parametrize("fields", [{}, {"takeProfit": 1.2}, {"stopLoss": 1.08, "guaranteedStopLoss": False}])
+def test_a_pending_order_of_a_limited_risk_account_keeps_its_guaranteed_stop(fields: dict[str, Any]) -> None:
+    venue = Venue(accounts=one_account(limited_risk=True))
+    (placed,) = venue.place(LIMIT, limitPrice=1.09, stopLoss=1.08, guaranteedStopLoss=True)
+    order_id = placed.message.order.orderId
+    assert venue.answer(oa.ProtoOAAmendOrderReq, orderId=order_id, **fields).errorCode == "INVALID_REQUEST"
+    assert words(venue.ask(oa.ProtoOAAmendOrderReq, orderId=order_id, stopLoss=1.07)) == ["REPLACED(f)"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "side", "fields"),
+    [
+        (MARKET, BUY, {"relativeStopLoss": 10**9}),
+        (MARKET, BUY, {"relativeTakeProfit": 10**18}),
+        (MARKET, SELL, {"relativeTakeProfit": 110_000}),
+        (LIMIT, BUY, {"limitPrice": 1.09, "relativeStopLoss": 109_000}),
+        (STOP, SELL, {"stopPrice": 1.09, "relativeTakeProfit": 109_000}),
+    ],
+)
+def test_a_relative_level_that_leads_to_no_price_is_refused(kind: int, side: int, fields: dict[str, Any]) -> None:
+    venue = Venue()
+    assert words(venue.place(kind, side, **fields)) == ["INVALID_REQUEST"]
+    distance = next(key for key in fields if key.startswith("relative"))
+    assert words(venue.place(kind, side, **{**fields, distance: 108_999})) == ["ACCEPTED(f)"]
+
+
+def test_a_relative_level_that_leads_to_no_price_is_refused_in_an_amend() -> None:
+    venue = Venue()
+    (placed,) = venue.place(LIMIT, limitPrice=1.09)
+    far = {"orderId": placed.message.order.orderId, "relativeStopLoss": 109_000}
+    assert venue.answer(oa.ProtoOAAmendOrderReq, **far).errorCode == "INVALID_REQUEST"
 
 
 def test_late_refusal_is_a_rejected_event_with_the_code() -> None:

@@ -1,0 +1,197 @@
+"""`anyctrader login`: lets a person allow access in the browser, and stores the tokens that this gives."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import webbrowser
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import anyio
+import anyio.to_thread
+import typer
+
+from anyctrader.scripts.callback import Callback, LoginFailed, take_code
+from anyctrader.scripts.failures import carry_out
+from anyctrader.scripts.oauth import PUBLISHED, OAuthService
+from anyctrader.scripts.options import (
+    DebugOption,
+    EnvFileOption,
+    EnvironmentArgument,
+    ExitCode,
+    Format,
+    FormatOption,
+    alone,
+)
+from anyctrader.scripts.terminal import escaped, is_terminal, print_json, print_line, remark
+from anyctrader.session import ConnectFailed, Credentials, Environment, ServerError, connect
+from anyctrader.session.registration import Registration, load_registration
+from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore, TokensUnreadable
+from anyctrader.wire import messages as oa
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["login"]
+
+_LOCK_LOOK_S = 0.1
+_LOCK_S = 60.0
+
+
+def login(
+    env: EnvironmentArgument,
+    view_only: Annotated[bool, typer.Option("--view-only", help="Ask for a token that cannot trade.")] = False,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, or only show its address.")
+    ] = True,
+    yes: Annotated[bool, typer.Option("--yes", help="Store the tokens without asking.")] = False,
+    wait_s: Annotated[float, typer.Option(help="How long the consent may take, in seconds.", min=1.0)] = 300.0,
+    oauth_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Another OAuth service: that of a fake server.")
+    ] = None,
+    output: FormatOption = Format.TEXT,
+    env_file: EnvFileOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Gets tokens in the browser and stores them.
+
+    It needs the application's id and secret in the settings, and its redirect address registered. A desk that runs
+    takes the new tokens up by itself.
+
+    Example: anyctrader login demo
+    """
+    environment = Environment(env.value)
+    try:
+        service = OAuthService.at(oauth_url) if oauth_url is not None else PUBLISHED
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--oauth-url") from None
+    carry_out(
+        partial(
+            _login,
+            partial(load_registration, environment, env_file),
+            service,
+            may_trade=not view_only,
+            browser=browser,
+            ask=not yes and sys.stdin.isatty() and is_terminal(),
+            wait_s=wait_s,
+            output=output,
+        ),
+        debug=debug,
+    )
+
+
+async def _login(
+    settings: partial[Registration],
+    service: OAuthService,
+    *,
+    may_trade: bool,
+    browser: bool,
+    ask: bool,
+    wait_s: float,
+    output: Format,
+) -> ExitCode:
+    registration = settings()
+    pair = await service.exchange(
+        registration, await _code(registration, service, may_trade=may_trade, browser=browser, wait_s=wait_s)
+    )
+    user_id, rows = await _accounts(registration, pair)
+    environment = registration.environment
+    ours = [row.ctidTraderAccountId for row in rows if row.isLive is environment.is_live]
+    if output is Format.TEXT:
+        for row in rows:
+            kind = "live" if row.isLive else "demo"
+            print_line(
+                f"{kind} account {row.ctidTraderAccountId}, login {row.traderLogin}, {escaped(row.brokerTitleShort)}"
+            )
+    if not ours:
+        raise LoginFailed(f"no {environment.value} account was ticked: nothing was stored")
+    if ask and not await anyio.to_thread.run_sync(
+        partial(typer.confirm, f"Store these tokens for {environment.value}?")
+    ):
+        raise LoginFailed("nothing was stored")
+    stored = StoredPair(
+        client_id=registration.client_id,
+        user_id=user_id,
+        account_ids=tuple(sorted(row.ctidTraderAccountId for row in rows)),
+        pair=pair,
+    )
+    path = await _store(registration.token_folder, environment, stored)
+    if output is Format.JSON:
+        accounts = [{"ctidTraderAccountId": row.ctidTraderAccountId, "isLive": row.isLive} for row in rows]
+        print_json({"environment": environment.value, "file": str(path), "accounts": accounts})
+    else:
+        print_line(
+            f"The tokens of {environment.value} are in {path}. Its account id is one of: {', '.join(map(str, ours))}"
+        )
+    return ExitCode.DONE
+
+
+async def _code(
+    registration: Registration, service: OAuthService, *, may_trade: bool, browser: bool, wait_s: float
+) -> str:
+    callback = Callback(registration.redirect_uri, secrets.token_urlsafe(16))
+    page = service.consent_page(registration, state=callback.state, may_trade=may_trade)
+    listening = anyio.Event()
+
+    async def send_off() -> None:
+        await listening.wait()
+        remark(f"Allow access to the {registration.environment.value} account on this page:\n{page}")
+        if browser:
+            await anyio.to_thread.run_sync(webbrowser.open, page, abandon_on_cancel=True)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(send_off)
+        code = await take_code(callback, within_s=wait_s, listening=listening)
+        tasks.cancel_scope.cancel()
+    return code
+
+
+async def _accounts(registration: Registration, pair: TokenPair) -> tuple[int | None, list[Any]]:
+    """Whose tokens these are, and which accounts they cover, as the environment's own server says."""
+    credentials = Credentials(
+        registration.environment,
+        client_id=registration.client_id,
+        client_secret=registration.client_secret,
+        access_token=pair.access_token,
+        refresh_token=pair.refresh_token,
+    )
+    endpoint = registration.endpoint
+    async with connect(
+        registration.environment,
+        credentials,
+        codec=registration.codec,
+        host=endpoint.host,
+        port=endpoint.port,
+        ca_file=endpoint.ca_file,
+        delimiting=endpoint.delimiting,
+    ) as session:
+        rows = await session.accounts()
+        request = oa.ProtoOAGetCtidProfileByTokenReq(accessToken=pair.access_token.reveal())
+        try:
+            user_id: int | None = (await session.request(request)).profile.userId
+        except ServerError:
+            user_id = None  # a session finds its pair by the account then
+    return user_id, rows
+
+
+async def _store(folder: Path, environment: Environment, stored: StoredPair) -> Path:
+    store = TokenStore(folder, environment)
+    try:
+        with anyio.fail_after(_LOCK_S):
+            while (descriptor := await anyio.to_thread.run_sync(store.lock)) is None:  # noqa: ASYNC110 - another process's
+                await anyio.sleep(_LOCK_LOOK_S)
+        try:
+            with anyio.CancelScope(shield=True):  # the code is used up: what it gave must not be lost now
+                await anyio.to_thread.run_sync(store.save, stored)
+        finally:
+            store.unlock(descriptor)
+    except TimeoutError:
+        raise ConnectFailed(f"another process holds the lock of {store.path}") from None
+    except TokensUnreadable as error:
+        raise LoginFailed(str(error)) from None
+    return store.path
+
+
+if __name__ == "__main__":
+    alone(login)

@@ -1,0 +1,255 @@
+"""Who we are towards one environment, link after link: the application, and the newest pair of tokens.
+
+docs/protocol.md section 7. A token that is refused is looked up in the store first, since another process may have
+rotated it; only then, and once a link, is a new pair asked for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+
+from . import auth, clock
+from .errors import AuthenticationFailed, ConnectFailed, RequestFailed
+from .token_store import TokenPair
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
+
+    from .link import Link
+    from .secret import Secret
+    from .settings import Credentials, Timings
+    from .tokens import TokenVault
+
+__all__ = ["Access"]
+
+T = TypeVar("T")
+
+# docs/protocol.md section 7: an application that was ready may be refused for a moment right after a reconnect.
+_AUTH_TRIES = 3
+_AUTH_PAUSE_S = 5.0
+_TOKEN_CODES = ("CH_ACCESS_TOKEN_INVALID", "OA_AUTH_TOKEN_EXPIRED")
+_REMEMBERED = 8  # pairs whose text is still covered: a server may quote an old one
+_NEW_MS = 60_000
+_LONGEST_SPELL_S = 600.0
+_AFTER_FAILURE_S = 60.0
+_LOOK_S = 1.0  # how often a refused session looks whether somebody has logged in: one small file
+
+
+class Access:
+    """What a session proves itself with.
+
+    Args:
+        credentials: those that it was opened with.
+        vault: keeps the pair alive, or None: the pair is used as it is, and never renewed.
+        timings: deadlines.
+        held: within it a link is not cancelled from outside.
+        renewed: told when another pair counts from now on, or is asked for: what was authorised with the old one has
+            ended, or will.
+        note: writes a line for people.
+
+    Attributes:
+        credentials: those that count now.
+        was_ready: whether the server has taken the application before.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        vault: TokenVault | None,
+        timings: Timings,
+        held: Callable[[], AbstractContextManager[None]],
+        renewed: Callable[[], None],
+        note: Callable[..., None],
+    ) -> None:
+        self.credentials = credentials
+        self.was_ready = False
+        self._vault = vault
+        self._timings = timings
+        self._held = held
+        self._renewed = renewed
+        self._note = note
+        self._known: deque[Credentials] = deque([credentials], maxlen=_REMEMBERED)
+        self._given: TokenPair | None = None  # by somebody who has acted; not in the store yet
+        self._asked: tuple[Link, TokenPair] | None = None  # where a new pair was asked for last, and with which
+
+    def masked(self, text: str) -> str:
+        """A text of somebody else's with every secret of ours in it covered, those of late included."""
+        for credentials in self._known:
+            text = credentials.masked(text)
+        return text
+
+    def replace(self, credentials: Credentials) -> None:
+        """Somebody has given others."""
+        self._use(credentials)
+        self.was_ready = False
+        self._given = TokenPair(access_token=credentials.access_token, refresh_token=credentials.refresh_token)
+
+    async def open(self) -> None:
+        """Before each link: the newest pair of the store, which wins over that of the settings.
+
+        Raises:
+            ConnectFailed: the store cannot be used.
+        """
+        if self._vault is None:
+            return
+        if self._given is not None:
+            await self._vault.replace(self._given)
+            self._given = None
+        await self._vault.open()
+        self._take_pair()
+
+    async def wait_for_login(self) -> None:
+        """Returns when somebody has stored another pair. Without a store, never."""
+        if self._vault is None:
+            await anyio.sleep_forever()
+        else:
+            while not await self._vault.reread():
+                await clock.sleep_until(clock.now_s() + _LOOK_S)
+
+    async def authenticate(self, link: Link) -> list[Any]:
+        """Says which application this is, and gives the account list.
+
+        Raises:
+            AuthenticationFailed: the server refused the application, or the token and its renewal.
+            ConnectFailed: the store cannot be used.
+            RequestFailed: the server could not just now.
+        """
+        timeout_s = self._timings.connect_s
+        tries = _AUTH_TRIES if self.was_ready else 1
+        for left in reversed(range(tries)):
+            try:
+                await auth.authenticate_application(link, self.credentials, timeout_s=timeout_s)
+            except AuthenticationFailed as error:
+                if not left:
+                    raise
+                self._note("auth_refused", code=error.code, tries_left=left)
+                # All tries fit into the time that a connection may take.
+                await anyio.sleep(min(_AUTH_PAUSE_S, timeout_s / (_AUTH_TRIES + 1)))
+            else:
+                break
+        rows = await self.accounts(link)
+        if self._vault is not None:
+            user_id = self._vault.user_id
+            if user_id is None:
+                user_id = await auth.user_of(link, self.credentials, timeout_s=self._timings.request_s)
+            await self._vault.belongs_to(user_id, [row.ctidTraderAccountId for row in rows])
+        return rows
+
+    async def accounts(self, link: Link) -> list[Any]:
+        """The accounts that the token covers: a `ProtoOACtidTraderAccount` each.
+
+        Raises:
+            See `authenticate`.
+        """
+
+        async def ask(credentials: Credentials) -> list[Any]:
+            return await auth.list_accounts(link, credentials, timeout_s=self._timings.request_s)
+
+        return await self._with_token(link, ask)
+
+    async def authorize(self, link: Link, account_id: int) -> None:
+        """Authorises an account on this link, with the newest token.
+
+        Raises:
+            See `authenticate`.
+        """
+
+        async def ask(credentials: Credentials) -> None:
+            await auth.authorize_account(link, credentials, account_id, timeout_s=self._timings.request_s)
+
+        await self._with_token(link, ask)
+
+    async def look_again(self) -> None:
+        """An account's session has ended: another process may have rotated the pair.
+
+        Raises:
+            ConnectFailed: the store cannot be read.
+        """
+        if self._vault is not None and await self._vault.reread():
+            self._take_pair()
+
+    async def keep_fresh(self, link: Link) -> None:
+        """Renews the pair ahead of its end, for as long as the link lives.
+
+        A renewal that fails is told, and the next one is tried when half of the time that is left has gone.
+        """
+        if self._vault is None:
+            return
+        while (at_ms := self._vault.refresh_at_ms(self._timings.refresh_ahead_s)) is not None:
+            left_s = (at_ms - clock.utc_ms()) / 1000
+            try:
+                if left_s > 0:
+                    # In short spells: a clock may be set, a machine may sleep, and another process may renew it first.
+                    await anyio.sleep(min(left_s, _LONGEST_SPELL_S))
+                    await self.look_again()
+                    continue
+                await self._refresh(link)
+                await anyio.sleep(_LOOK_S)  # whatever life the server gives a token: not in a circle
+            except AuthenticationFailed as error:
+                self._note("tokens", error=str(error), why="it was to be renewed ahead of its end")
+                return
+            except (RequestFailed, ConnectFailed) as error:
+                self._note("tokens", error=str(error), why="it was to be renewed ahead of its end, and will be later")
+                expires_ms = self._vault.pair.expires_at_ms or 0
+                await anyio.sleep(max(_AFTER_FAILURE_S, (expires_ms - clock.utc_ms()) / 2000))
+
+    # Inside
+
+    async def _with_token(self, link: Link, ask: Callable[[Credentials], Awaitable[T]]) -> T:
+        while True:
+            if self._vault is not None:
+                await self._vault.settled()
+            used = self.credentials
+            try:
+                return await ask(used)
+            except AuthenticationFailed as error:
+                if error.code not in _TOKEN_CODES or self._vault is None:
+                    raise
+                await self.look_again()
+                if self.credentials is not used:
+                    continue
+                if not self._may_refresh(link) or not await self._refresh(link):
+                    raise
+
+    def _may_refresh(self, link: Link) -> bool:
+        """Not twice on one link for one pair, and not for a pair that is new and refused already."""
+        assert self._vault is not None
+        pair = self._vault.pair
+        asked = self._asked is not None and self._asked[0] is link and self._asked[1] == pair
+        new = pair.issued_at_ms is not None and clock.utc_ms() - pair.issued_at_ms < _NEW_MS
+        return not asked and not new
+
+    async def _refresh(self, link: Link) -> bool:
+        """Asks for a new pair, unless the store has one; whether another counts from now on."""
+        assert self._vault is not None
+        self._asked = (link, self._vault.pair)
+        environment, timeout_s = self.credentials.environment, self._timings.request_s
+
+        async def ask(refresh_token: Secret) -> TokenPair:
+            # The sessions on the old token end with this (section 7): what is asked from here on waits for the new one.
+            self._renewed()
+            pair = await auth.refresh_tokens(link, refresh_token, environment=environment, timeout_s=timeout_s)
+            self._known.append(self.credentials.with_tokens(pair))  # from here on a text may quote it
+            return pair
+
+        # An answer that is lost because we leave would be a pair that is lost.
+        with self._held():
+            newer = await self._vault.refresh(ask, used=self._vault.pair)
+        self._take_pair()
+        return newer
+
+    def _take_pair(self) -> None:
+        assert self._vault is not None
+        pair = self._vault.pair
+        if (pair.access_token, pair.refresh_token) != (self.credentials.access_token, self.credentials.refresh_token):
+            self._use(self.credentials.with_tokens(pair))
+            self._renewed()
+
+    def _use(self, credentials: Credentials) -> None:
+        self.credentials = credentials
+        self._known.append(credentials)

@@ -1,0 +1,191 @@
+"""The accounts that one session keeps authorised: admitted, restored, lost, brought back, on whatever link there is.
+
+docs/protocol.md section 7: an account's session may end while the link stays, announced or not. Then that account is
+authorised again on the same link, and what was missed is set right, before anything of it trades.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ..wire import AccountState
+from ..wire import messages as oa
+from ..wire.catalog import account_of
+from ..wire.events import AccountChanged, ErrorReceived, EventReceived, SpotsReceived, UndecodedReceived
+from ..wire.messages import name_of
+from .errors import ConnectFailed, CTraderError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ..wire.events import Event
+    from .access import Access
+    from .account import Account
+    from .gate import Gate
+    from .link import Link
+
+__all__ = ["Roster"]
+
+_MOST_TRIES = 5  # an account that is lost again while it is restored, so often: better another link, after a wait
+
+
+class Roster:
+    """Who they are, and how each of them stands.
+
+    Args:
+        gate: told which accounts were authorised.
+        tell: wakes whoever waits for the session or an account.
+        note: writes a line for people.
+
+    Attributes:
+        accounts: the accounts that are kept authorised.
+        usable: those that are authorised on the present link: reads may pass.
+        restored: those whose books are right again: they may trade.
+    """
+
+    def __init__(self, *, gate: Gate, tell: Callable[[], None], note: Callable[..., None]) -> None:
+        self.accounts: dict[int, Account] = {}
+        self.usable: set[int] = set()
+        self.restored: set[int] = set()
+        self._gate = gate
+        self._tell = tell
+        self._note = note
+        self._restoring: dict[int, anyio.CancelScope] = {}
+        self._doubted: set[int] = set()  # whose books are to be held against the server's word again
+        self._mending = anyio.Event()
+
+    # Coming back
+
+    async def bring_back(self, link: Link, access: Access, accounts: Iterable[Account]) -> None:
+        """Authorises all of them, then restores each: books first, then what its owner listens to.
+
+        One that is lost again meanwhile, or whose token is renewed under it, is taken up again.
+
+        Raises:
+            AuthenticationFailed: the server refused one of them.
+            ConnectFailed: one is lost again and again.
+            RequestFailed: the server did not answer what the restoring asks.
+        """
+        accounts, tries = list(accounts), 0
+        while away := [each for each in accounts if each.id not in self.restored and each.id not in self._restoring]:
+            tries += 1
+            if tries > _MOST_TRIES:
+                raise ConnectFailed("the server ends the accounts' sessions as soon as they are there")
+            for account in away:
+                if account.id not in self.usable:
+                    account.lost()  # events were missed
+                    await self.admit(link, access, account)
+            for account in away:
+                if account.id in self.usable:
+                    await self.restore(account)
+
+    async def admit(self, link: Link, access: Access, account: Account) -> None:
+        """Authorises it; requests of its own may pass, but for what trades."""
+        await access.authorize(link, account.id)
+        self.accounts[account.id] = account
+        self.usable.add(account.id)
+        self._gate.accounts.add(account.id)
+        self._tell()  # who waits for this account may ask now; a new subscription must not wait for the restoring
+
+    async def restore(self, account: Account) -> None:
+        """Sets right what it missed; given up where its session ends meanwhile, for then nothing of it is answered."""
+        with anyio.CancelScope() as scope:
+            self._restoring[account.id] = scope
+            try:
+                for refused in await account.restore():
+                    self._note("subscription_lost", account=account.id, reason=refused)
+            finally:
+                if self._restoring.get(account.id) is scope:
+                    del self._restoring[account.id]
+        if scope.cancel_called or account.id not in self.usable:
+            return
+        self._doubted.discard(account.id)
+        self.restored.add(account.id)
+        self._note("account", account=account.id, state="restored")
+        self._tell()
+
+    async def mend(self, link: Link, access: Access) -> None:
+        """Brings back whoever is lost while the link stays, and reviews books that are in doubt. Never returns.
+
+        Raises:
+            See `bring_back`.
+        """
+        while True:
+            await self._mending.wait()
+            self._mending = anyio.Event()
+            if not self.restored.issuperset(self.accounts):
+                await access.look_again()
+                await self.bring_back(link, access, self.accounts.values())
+            for account in list(self.accounts.values()):
+                if account.id in self._doubted and account.id in self.restored:
+                    await self._review(account)
+
+    def mend_soon(self) -> None:
+        """Somebody is lost, or was left half restored."""
+        self._mending.set()
+
+    def doubt(self, account_id: int | None) -> None:
+        """The books of an account are in doubt: the server is asked again, soon."""
+        if account_id in self.accounts:
+            self._doubted.add(account_id)
+            self._mending.set()
+
+    async def _review(self, account: Account) -> None:
+        self._doubted.discard(account.id)
+        try:
+            await account.review()
+        except CTraderError as error:  # what is in doubt stays so until the account is restored
+            self._note("review_failed", account=account.id, reason=str(error))
+
+    # Going
+
+    def renewed(self) -> None:
+        """Another pair of tokens counts, or will: what was authorised with the old one is authorised anew."""
+        for account_id in list(self.usable):
+            self._lose(account_id, "its token is renewed")
+
+    def link_over(self) -> None:
+        """Nobody is authorised any more, and events are missed from here on."""
+        self.usable.clear()
+        self.restored.clear()
+        for account in self.accounts.values():
+            account.lost()
+
+    def end(self, reason: str) -> None:
+        """The session is left."""
+        for account in self.accounts.values():
+            account.end(reason)
+
+    def _lose(self, account_id: int, why: str) -> None:
+        self.usable.discard(account_id)
+        self.restored.discard(account_id)
+        if account_id in self._restoring:
+            self._restoring.pop(account_id).cancel()
+        self._note("account", account=account_id, state="lost", why=why)
+        self._mending.set()
+
+    # From the reader
+
+    def heard(self, event: Event) -> None:
+        """Everything that no request waits for, in the order of arrival."""
+        if isinstance(event, SpotsReceived):
+            for account_id, spots in event.by_account().items():
+                if account_id in self.accounts:
+                    self.accounts[account_id].quoted(spots)
+        elif isinstance(event, EventReceived):
+            account = self.accounts.get(account_of(event.message.payload) or 0)
+            if account is not None:
+                account.heard(event.message)
+        elif isinstance(event, AccountChanged):
+            if event.state is AccountState.LOGGED_OUT and event.account in self.usable:
+                self._lose(event.account, "its session on this link has ended")
+        elif isinstance(event, ErrorReceived):
+            self._note("server_error", code=event.code, description=event.description, account=event.account)
+            late = event.client_msg_id is None and event.message.client_msg_id
+            if late and not isinstance(event.message.payload, oa.ProtoOAOrderErrorEvent):  # which is an event too
+                for account in self.accounts.values():
+                    account.heard_late(event.message)
+        elif isinstance(event, UndecodedReceived):
+            self._note("undecoded", type=name_of(event.payload_type), reason=event.reason)

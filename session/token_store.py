@@ -1,0 +1,242 @@
+"""Where the token pairs of one environment lie between two runs: a file of its own, for its owner only. Blocking.
+
+`<folder>/demo.tokens.json` and `<folder>/live.tokens.json`, each beside the lock that keeps a second process away
+while one of them rotates a pair. A pair is good for one refresh, so what is lost here is lost for good: a file is
+written whole beside the old one, synced, and takes its place in one step.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from .disk import Disk
+from .errors import CTraderError
+from .secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from .environments import Environment
+
+__all__ = ["StoredPair", "TokenPair", "TokenStore", "TokensUnreadable"]
+
+_VERSION = 1
+
+
+class TokensUnreadable(CTraderError):
+    """The file is there and is not one of ours, or damaged. Nothing was changed: it may hold the only pair."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPair:
+    """What one consent, or one refresh, gave (`ProtoOARefreshTokenRes`).
+
+    Attributes:
+        access_token: says on the socket whose accounts are meant.
+        refresh_token: good for one refresh, whenever; None where it is not known.
+        issued_at_ms: when we got it, UTC milliseconds, or None where that is not known.
+        expires_at_ms: the end of the access token, UTC milliseconds, or None where that is not known.
+    """
+
+    access_token: Secret
+    refresh_token: Secret | None = None
+    issued_at_ms: int | None = None
+    expires_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPair:
+    """A pair, and whose it is. All accounts of one user and one application share it, and so its rotation.
+
+    Attributes:
+        client_id: the application that it was given to.
+        user_id: `ProtoOACtidProfile.userId`, or None while it is not known.
+        account_ids: the accounts that it covers, as far as they are known.
+        pair: the newest pair.
+    """
+
+    client_id: str
+    user_id: int | None
+    account_ids: tuple[int, ...]
+    pair: TokenPair
+
+    def covers(self, client_id: str, account_id: int | None) -> bool:
+        """Whether it is what this application needs for this account; for None, for any account."""
+        return self.client_id == client_id and (account_id is None or account_id in self.account_ids)
+
+    def is_of(self, other: StoredPair) -> bool:
+        """Whether both are of one user and one application. While a user is not known, a common account tells."""
+        if self.client_id != other.client_id:
+            return False
+        if self.user_id is not None and other.user_id is not None:
+            return self.user_id == other.user_id
+        mine, theirs = set(self.account_ids), set(other.account_ids)
+        return bool(mine & theirs) or not (mine and theirs)
+
+
+class TokenStore:
+    """The token file of one environment.
+
+    Args:
+        folder: where it is; made, for its owner only, when something is stored.
+        environment: whose tokens.
+        disk: the way to the operating system.
+
+    Attributes:
+        path: the file.
+    """
+
+    def __init__(self, folder: Path, environment: Environment, *, disk: Disk | None = None) -> None:
+        self.environment = environment
+        self.path = folder / f"{environment.value}.tokens.json"
+        self._lock_path = folder / f".{environment.value}.tokens.lock"
+        self._disk = disk if disk is not None else Disk()
+
+    def read(self) -> tuple[StoredPair, ...]:
+        """All pairs, the newest first; none where there is no file.
+
+        Raises:
+            TokensUnreadable: the file is not one of ours.
+            OSError: it cannot be read.
+        """
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return ()
+        pairs = _pairs_in(content, self.environment)
+        if pairs is None:
+            # No part of it goes into the text, nor into what is chained to it: it may hold tokens.
+            raise TokensUnreadable(
+                f"{self.path} is not a token file of {self.environment.value}, or is damaged: "
+                f"put it right, or move it away and run `anyctrader login {self.environment.value}`"
+            )
+        return pairs
+
+    def find(self, client_id: str, account_id: int | None) -> StoredPair | None:
+        """The newest pair for this application and account, or None.
+
+        Raises:
+            TokensUnreadable, OSError: see `read`.
+        """
+        return next((stored for stored in self.read() if stored.covers(client_id, account_id)), None)
+
+    def save(self, stored: StoredPair) -> None:
+        """Puts a pair in place of the older one of the same user, on the disk when this returns. Hold the lock.
+
+        Raises:
+            TokensUnreadable: the file that is there is not one of ours. Nothing was changed.
+            OSError: it could not be written. What was there is there still.
+        """
+        kept = [other for other in self.read() if not other.is_of(stored)]
+        text = _text_of([stored, *kept], self.environment)
+        folder = self.path.parent
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = folder / f".{self.path.name}.{os.getpid()}"
+        new.unlink(missing_ok=True)  # of a process that had our number and died
+        try:
+            descriptor = self._disk.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            try:
+                rest = text
+                while rest:
+                    rest = rest[self._disk.write(descriptor, rest) :]
+                self._disk.sync(descriptor)
+            finally:
+                os.close(descriptor)
+            self._disk.rename(new, self.path)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
+        self._disk.sync_folder(folder)
+
+    def lock(self) -> int | None:
+        """Takes the lock between processes: its descriptor, to be closed; None where another has it.
+
+        Raises:
+            OSError: there can be no lock.
+        """
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = self._disk.open(self._lock_path, os.O_RDWR | os.O_CREAT)
+        try:
+            taken = self._disk.lock(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if taken:
+            return descriptor
+        os.close(descriptor)
+        return None
+
+    def unlock(self, descriptor: int) -> None:
+        """Gives the lock up."""
+        os.close(descriptor)
+
+    def exposed(self) -> bool:
+        """Whether others than its owner may read the file."""
+        if sys.platform == "win32":
+            return False  # its bits say nothing there
+        try:
+            return bool(stat.S_IMODE(self.path.stat().st_mode) & 0o077)
+        except OSError:
+            return False
+
+
+def _text_of(pairs: Iterable[StoredPair], environment: Environment) -> bytes:
+    rows = [
+        {
+            "client_id": stored.client_id,
+            "user_id": stored.user_id,
+            "account_ids": list(stored.account_ids),
+            "access_token": stored.pair.access_token.reveal(),
+            "refresh_token": stored.pair.refresh_token.reveal() if stored.pair.refresh_token is not None else None,
+            "issued_at_ms": stored.pair.issued_at_ms,
+            "expires_at_ms": stored.pair.expires_at_ms,
+        }
+        for stored in pairs
+    ]
+    members = {"version": _VERSION, "environment": environment.value, "pairs": rows}
+    return orjson.dumps(members, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _pairs_in(content: bytes, environment: Environment) -> tuple[StoredPair, ...] | None:
+    """What a file holds; None, and not an error that would carry the text, where it is not one of ours."""
+    try:
+        members = orjson.loads(content)
+    except ValueError:
+        return None
+    match members:
+        case {"version": 1, "environment": environment.value, "pairs": list(rows)}:
+            pairs = [_pair_of(row) for row in rows]
+            return None if None in pairs else tuple(pair for pair in pairs if pair is not None)
+    return None
+
+
+def _pair_of(row: Any) -> StoredPair | None:
+    match row:
+        case {
+            "client_id": str(client_id),
+            "user_id": int() | None as user_id,
+            "account_ids": list(account_ids),
+            "access_token": str(access_token),
+            "refresh_token": str() | None as refresh_token,
+            "issued_at_ms": int() | None as issued_at_ms,
+            "expires_at_ms": int() | None as expires_at_ms,
+        } if access_token and all(isinstance(id_, int) for id_ in account_ids):
+            return StoredPair(
+                client_id=client_id,
+                user_id=user_id,
+                account_ids=tuple(account_ids),
+                pair=TokenPair(
+                    access_token=Secret(access_token),
+                    refresh_token=Secret(refresh_token) if refresh_token else None,
+                    issued_at_ms=issued_at_ms,
+                    expires_at_ms=expires_at_ms,
+                ),
+            )
+    return None

@@ -1,0 +1,235 @@
+"""The token pair of one session, kept alive: read, rotated under a lock, and on the disk before it is used.
+
+docs/protocol.md sections 6 and 7. A refresh uses a pair up: what is not stored then is lost, and another process that
+believes in the old pair is locked out. So whoever rotates holds the lock of the store from the look into it until
+the new pair lies there; and whoever finds its pair dead looks into the store before it asks for another.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+
+from . import clock
+from .errors import ConnectFailed
+from .token_store import StoredPair, TokenPair, TokenStore, TokensUnreadable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
+    from .secret import Secret
+    from .settings import Credentials
+
+__all__ = ["TokenVault"]
+
+T = TypeVar("T")
+
+_LOCK_S = 30.0  # another process holds it for one request and one write
+_LOCK_LOOK_S = 0.05
+_SAVE_FIRST_S = 0.1
+_SAVE_MOST_S = 5.0
+_LAST_SAVES_S = 30.0  # somebody wants to leave, and the disk does not take the pair: so much longer, and not for ever
+
+
+class TokenVault:
+    """The pair that a session uses, and the store that it is kept in.
+
+    Args:
+        store: where it is kept.
+        seed: the credentials of the settings. Their pair counts only while the store has none: after one rotation
+            it is dead.
+        note: writes a line for people.
+
+    Attributes:
+        pair: the newest pair that is known, which is in the store.
+        user_id: whose it is, or None while that is not known.
+    """
+
+    def __init__(self, store: TokenStore, seed: Credentials, *, note: Callable[..., None]) -> None:
+        self.pair = TokenPair(access_token=seed.access_token, refresh_token=seed.refresh_token)
+        self.user_id: int | None = None
+        self._store = store
+        self._client_id = seed.client_id
+        self._account_id = seed.account_id
+        self._account_ids: tuple[int, ...] = (seed.account_id,) if seed.account_id is not None else ()
+        self._note = note
+        self._opened = False
+        self._rotating = anyio.Lock()
+        self._limiter = anyio.CapacityLimiter(1)  # its own: a disk that hangs here holds up no other work in threads
+
+    async def open(self) -> None:
+        """Takes the stored pair; where there is none, stores the seed. Once; later it reads again.
+
+        Raises:
+            ConnectFailed: the store cannot be read, or written.
+        """
+        if self._opened:
+            await self.reread()
+            return
+        async with self._locked():
+            stored = await self._in_thread(lambda: self._store.find(self._client_id, self._account_id))
+            if stored is None:
+                await self._in_thread(lambda: self._store.save(self._stored()))
+                self._note("tokens", source="settings", file=self._store.path)
+            else:
+                same = stored.pair.access_token == self.pair.access_token
+                self._adopt(stored)
+                self._note("tokens", source="store", settings="the same" if same else "not used: the stored pair wins")
+                if self._store.exposed():
+                    await self._in_thread(lambda: self._store.save(self._stored()))  # anew, and for its owner only
+                    self._note("tokens", warning=f"{self._store.path} could be read by others; it no longer can")
+        self._opened = True
+
+    async def reread(self) -> bool:
+        """Looks into the store again: another process may have rotated.
+
+        Returns:
+            whether it holds another pair than the one that was known, which counts from now on.
+
+        Raises:
+            ConnectFailed: the store cannot be read.
+        """
+        stored = await self._in_thread(lambda: self._store.find(self._client_id, self._account_id))
+        if stored is None or stored.pair.access_token == self.pair.access_token:
+            return False
+        self._adopt(stored)
+        self._note("tokens", source="store", why="another process has stored a newer pair")
+        return True
+
+    async def belongs_to(self, user_id: int | None, account_ids: Iterable[int]) -> None:
+        """Says whose the pair is, and which accounts it covers: other sessions find it by them.
+
+        Raises:
+            ConnectFailed: it could not be stored.
+        """
+        ids = tuple(sorted(account_ids))
+        if ids == self._account_ids and (user_id is None or user_id == self.user_id):
+            return
+        async with self._locked():
+            await self.reread()  # what another process has stored meanwhile must not be undone
+            self._account_ids, self.user_id = ids, user_id if user_id is not None else self.user_id
+            await self._in_thread(lambda: self._store.save(self._stored()))
+
+    async def replace(self, pair: TokenPair) -> None:
+        """Somebody has given a new pair: it takes the place of the stored one.
+
+        Raises:
+            ConnectFailed: it could not be stored.
+        """
+        async with self._rotating, self._locked():
+            stored = replace(self._stored(), pair=pair)
+            await self._in_thread(lambda: self._store.save(stored))
+            self._adopt(stored)
+        self._opened = True
+
+    async def refresh(self, ask: Callable[[Secret], Awaitable[TokenPair]], *, used: TokenPair) -> bool:
+        """Gets a newer pair than the one that was used: the store's if it has one, or else the server's.
+
+        From the question to the stored answer nothing cancels it. A disk that does not take the new pair is asked
+        again until it does; once somebody wants to leave, for half a minute more.
+
+        Args:
+            ask: asks the server with a refresh token.
+            used: the pair that was in use.
+
+        Returns:
+            whether there is a newer pair now; False where there is no refresh token.
+
+        Raises:
+            ConnectFailed: the store could not be locked, read or written. Nothing was asked of the server.
+            CTraderError: what `ask` raises. The pair is as it was.
+        """
+        async with self._rotating:
+            if self.pair != used:
+                return True
+            async with self._locked():
+                if await self.reread():
+                    return True
+                if self.pair.refresh_token is None:
+                    return False
+                # A disk that takes no pair now would not take the new one: better known before the old one is used up.
+                await self._in_thread(lambda: self._store.save(self._stored()))
+                with anyio.CancelScope(shield=True):  # bounded by the deadline of the request
+                    pair = await ask(self.pair.refresh_token)
+                await self._save_at_last(replace(self._stored(), pair=pair))
+            return True
+
+    async def settled(self) -> None:
+        """Returns when no rotation of ours is under way: what was authorised meanwhile would be so for nothing."""
+        async with self._rotating:
+            pass
+
+    def refresh_at_ms(self, ahead_s: float) -> int | None:
+        """When to renew the pair, UTC milliseconds; None where its end, or its refresh token, is not known.
+
+        Args:
+            ahead_s: how long before its end, seconds; at most half its life, or a pair with a short one would be
+                renewed again as soon as it is there.
+        """
+        pair = self.pair
+        if pair.expires_at_ms is None or pair.refresh_token is None:
+            return None
+        ahead_ms = int(ahead_s * 1000)
+        if pair.issued_at_ms is not None:
+            ahead_ms = min(ahead_ms, (pair.expires_at_ms - pair.issued_at_ms) // 2)
+        return pair.expires_at_ms - ahead_ms
+
+    # Inside
+
+    async def _save_at_last(self, stored: StoredPair) -> None:
+        delay_s, give_up_s = _SAVE_FIRST_S, None
+        while True:
+            with anyio.CancelScope(shield=True):
+                try:
+                    await self._in_thread(lambda: self._store.save(stored))
+                except ConnectFailed as error:
+                    self._note("tokens", error=str(error), why="the new pair is not used before it is stored")
+                    await anyio.sleep(delay_s)
+                else:
+                    self._adopt(stored)
+                    self._note("tokens", source="server", expires_at_ms=stored.pair.expires_at_ms)
+                    return
+            delay_s = min(2 * delay_s, _SAVE_MOST_S)
+            if give_up_s is None:
+                try:
+                    await anyio.lowlevel.checkpoint()
+                except anyio.get_cancelled_exc_class():
+                    # Taken up again by the checkpoint below.
+                    give_up_s = clock.now_s() + _LAST_SAVES_S
+            elif clock.now_s() >= give_up_s:
+                self._note("tokens", error=f"the new pair is lost: log in again ({self._store.path} was not written)")
+                await anyio.lowlevel.checkpoint()
+
+    def _adopt(self, stored: StoredPair) -> None:
+        self.pair, self.user_id, self._account_ids = stored.pair, stored.user_id, stored.account_ids
+
+    def _stored(self) -> StoredPair:
+        return StoredPair(
+            client_id=self._client_id, user_id=self.user_id, account_ids=self._account_ids, pair=self.pair
+        )
+
+    @asynccontextmanager
+    async def _locked(self) -> AsyncIterator[None]:
+        by_s = clock.now_s() + _LOCK_S
+        while (descriptor := await self._in_thread(self._store.lock)) is None:
+            if clock.now_s() >= by_s:
+                raise ConnectFailed(f"another process has held the lock of {self._store.path} for {_LOCK_S:g} s")
+            await anyio.sleep(_LOCK_LOOK_S)
+        try:
+            yield
+        finally:
+            self._store.unlock(descriptor)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        """Work that blocks. Never left behind: a lock or a pair that it got must not be lost with it."""
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+        except TokensUnreadable as error:
+            raise ConnectFailed(str(error)) from error
+        except OSError as error:
+            raise ConnectFailed(f"the token file {self._store.path} cannot be used ({error.strerror})") from error

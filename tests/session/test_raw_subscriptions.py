@@ -1,0 +1,90 @@
+"""What callers subscribed to themselves is there again after a loss, and what they gave up is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anyctrader.session import Environment, open_connection_log
+from anyctrader.session.raw_subscriptions import RawSubscriptions
+from anyctrader.wire import messages as oa
+
+from .rig import EURUSD, a_server, connected, heard, ready_again
+
+pytestmark = pytest.mark.anyio
+
+GBPUSD, M1, H1 = 2, oa.ProtoOATrendbarPeriod.M1, oa.ProtoOATrendbarPeriod.H1
+
+
+def spots(*symbol_ids: int, timestamp: bool = False) -> Any:
+    return oa.ProtoOASubscribeSpotsReq(symbolId=symbol_ids, subscribeToSpotTimestamp=timestamp)
+
+
+def bars(symbol_id: int, period: int) -> Any:
+    return oa.ProtoOASubscribeLiveTrendbarReq(symbolId=symbol_id, period=period)
+
+
+def depth(*symbol_ids: int) -> Any:
+    return oa.ProtoOASubscribeDepthQuotesReq(symbolId=symbol_ids)
+
+
+def test_what_was_confirmed_is_kept_and_what_was_given_up_is_not() -> None:
+    raw = RawSubscriptions()
+    for request in (
+        spots(1, 2, timestamp=True),
+        spots(3),
+        bars(1, M1),
+        bars(1, H1),
+        depth(1, 2),
+        oa.ProtoOAUnsubscribeSpotsReq(symbolId=[3]),
+        oa.ProtoOAUnsubscribeLiveTrendbarReq(symbolId=1, period=M1),
+        oa.ProtoOAUnsubscribeDepthQuotesReq(symbolId=[2]),
+        oa.ProtoOATraderReq(),
+    ):
+        raw.answered(request)
+    assert raw.requests() == [spots(1, timestamp=True), spots(2, timestamp=True), bars(1, H1), depth(1)]
+    for request in raw.requests():
+        raw.refused(request)
+    assert raw.requests() == []
+
+
+async def test_depth_and_live_bars_are_there_again_after_the_link_was_lost() -> None:
+    async with a_server() as server, connected(server) as session:
+        account = await session.authorize(server.account_id)
+        await account.request(spots(EURUSD, GBPUSD, timestamp=True))
+        await session.request(oa.ProtoOASubscribeDepthQuotesReq(ctidTraderAccountId=account.id, symbolId=[EURUSD]))
+        await account.request(bars(EURUSD, M1))
+        await account.request(oa.ProtoOAUnsubscribeSpotsReq(symbolId=[GBPUSD]))
+        async with account.events(wanted=lambda message: message.name == "ProtoOADepthEvent") as books:
+            await ready_again(session, links=server.drop_clients)
+            assert (await anext(books)).payload.symbolId == EURUSD
+        assert [list(request.symbolId) for request in heard(server, oa.ProtoOASubscribeSpotsReq)][1:] == [[EURUSD]]
+        assert [request.period for request in heard(server, oa.ProtoOASubscribeLiveTrendbarReq)] == [M1, M1]
+        assert len(heard(server, oa.ProtoOASubscribeDepthQuotesReq)) == 2
+
+
+async def test_one_that_the_server_refuses_later_is_told_and_keeps_nothing_away(tmp_path: Path) -> None:
+    async with (
+        a_server() as server,
+        open_connection_log(tmp_path, Environment.DEMO) as log,
+        connected(server, log=log) as session,
+    ):
+        account = await session.authorize(server.account_id)
+        await account.request(spots(EURUSD))
+        await account.request(depth(EURUSD))
+        await account.request(oa.ProtoOAUnsubscribeSpotsReq(symbolId=[EURUSD]))
+        for _ in range(2):
+            await ready_again(session, links=server.drop_clients)
+        assert len(heard(server, oa.ProtoOASubscribeDepthQuotesReq)) == 2
+    assert "subscription_lost" in (tmp_path / "demo_connection.log").read_text()
+
+
+async def test_quotes_of_a_stream_that_was_left_are_not_asked_for_again() -> None:
+    async with a_server() as server, connected(server) as session:
+        account = await session.authorize(server.account_id)
+        async with account.spots("EURUSD"):
+            pass
+        await ready_again(session, links=server.drop_clients)
+        assert len(heard(server, oa.ProtoOASubscribeSpotsReq)) == 1
