@@ -18,13 +18,14 @@ from ..wire.events import ErrorReceived, LinkClosed, ResponseReceived, Undecoded
 from . import clock
 from .errors import NotSent, OutcomeUnknown, RateLimited, RequestFailed, ServerError, UnderMaintenance
 from .heartbeat import Heartbeat
-from .outbox import Outbox
+from .outbox import Outbox, Urgency
 from .requests import Deadlines, Request
 from .throttle import Throttle
 from .transport import LinkLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from ..wire.codecs import Codec
     from ..wire.events import Event
@@ -142,6 +143,10 @@ class Link:
                 self._give_up(request, "before its caller was cancelled")
         return request.result()
 
+    def ahead(self, urgency: Urgency) -> AbstractContextManager[None]:
+        """What is asked within it goes with the requests of that urgency, and no query leaves meanwhile."""
+        return self._outbox.ahead(urgency, lambda: self._news.set())  # noqa: PLW0108 - it is another event by then
+
     @property
     def over(self) -> str | None:
         """Why the link has ended, or None while it lives."""
@@ -192,11 +197,7 @@ class Link:
                 request.answer = event.message
                 request.done.set()
             return
-        if isinstance(event, ErrorReceived):
-            text = self._mask(event.description) if event.description is not None else None
-            event = replace(event, code=self._mask(event.code), description=text)
-        elif isinstance(event, UndecodedReceived):
-            event = replace(event, reason=self._mask(event.reason))
+        event = _masked(event, self._mask)
         try:
             self._listener.heard(event)
         except Exception as fault:
@@ -323,6 +324,15 @@ class Link:
         for request in self._waiting.values():
             request.fail(OutcomeUnknown(f"{request.message.name} left, and was not answered: {reason}"))
         self._waiting.clear()
+
+
+def _masked(event: Event, mask: Callable[[str], str]) -> Event:
+    if isinstance(event, ErrorReceived):
+        text = mask(event.description) if event.description is not None else None
+        return replace(event, code=mask(event.code), description=text)
+    if isinstance(event, UndecodedReceived):
+        return replace(event, reason=mask(event.reason))
+    return event
 
 
 def server_error(event: ErrorReceived) -> ServerError:
