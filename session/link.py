@@ -183,7 +183,10 @@ class Link:
     async def _read(self) -> None:
         stream, connection, heartbeat = self._stream, self.connection, self.heartbeat
         while True:
-            data = await stream.receive()
+            try:
+                data = await stream.receive()
+            except LinkLost as lost:
+                raise _ended(connection, lost) from lost.__cause__
             heartbeat.heard_s = clock.now_s()
             for event in connection.receive_data(data):
                 self._take(event)
@@ -242,8 +245,9 @@ class Link:
                 data.append(self.connection.send(Message(oa.ProtoHeartbeatEvent())))
                 self.throttle.sent(Budget.ORDINARY, now_s=now_s)
             if data:
-                self.heartbeat.sent_s = now_s
-                await self._put(b"".join(data))
+                self.heartbeat.sent_s = self._writing_since_s = now_s
+                await self._stream.send(b"".join(data))
+                self._writing_since_s = math.inf
                 continue
             if news.is_set():
                 self._news = anyio.Event()
@@ -269,11 +273,6 @@ class Link:
         if request.on_sent is not None:
             request.on_sent(request.sent_ms, client_msg_id)
         return data
-
-    async def _put(self, data: bytes) -> None:
-        self._writing_since_s = self.heartbeat.sent_s
-        await self._stream.send(data)
-        self._writing_since_s = math.inf
 
     async def _beat(self) -> None:
         """Wakes the writer whenever a heartbeat is due."""
@@ -324,6 +323,12 @@ class Link:
         for request in self._waiting.values():
             request.fail(OutcomeUnknown(f"{request.message.name} left, and was not answered: {reason}"))
         self._waiting.clear()
+
+
+def _ended(connection: Connection, lost: LinkLost) -> LinkLost:
+    """The same end; with what was cut off by it, where something was."""
+    cut = [event for event in connection.receive_eof() if isinstance(event, LinkClosed) and event.error is not None]
+    return LinkLost(f"{lost}: {cut[0].reason}") if cut else lost
 
 
 def _masked(event: Event, mask: Callable[[str], str]) -> Event:
