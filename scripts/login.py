@@ -25,7 +25,7 @@ from anyctrader.scripts.options import (
     alone,
 )
 from anyctrader.scripts.terminal import escaped, is_terminal, print_json, print_line, remark
-from anyctrader.session import ConnectFailed, Credentials, Environment, ServerError, connect
+from anyctrader.session import ConnectFailed, Credentials, Environment, OutcomeUnknown, ServerError, connect
 from anyctrader.session.registration import Registration, load_registration
 from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore, TokensUnreadable
 from anyctrader.wire import messages as oa
@@ -170,7 +170,7 @@ async def _accounts(registration: Registration, pair: TokenPair) -> tuple[int | 
         request = oa.ProtoOAGetCtidProfileByTokenReq(accessToken=pair.access_token.reveal())
         try:
             user_id: int | None = (await session.request(request)).profile.userId
-        except ServerError:
+        except (ServerError, OutcomeUnknown):
             user_id = None  # a session finds its pair by the account then
     return user_id, rows
 

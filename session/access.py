@@ -75,6 +75,7 @@ class Access:
         self._note = note
         self._known: deque[Credentials] = deque([credentials], maxlen=_REMEMBERED)
         self._given: TokenPair | None = None  # by somebody who has acted; not in the store yet
+        self._unsaid: Credentials | None = None  # whose these are was asked, and not said: not once a link
         self._asked: tuple[Link, TokenPair] | None = None  # where a new pair was asked for last, and with which
 
     def masked(self, text: str) -> str:
@@ -135,8 +136,11 @@ class Access:
         rows = await self.accounts(link)
         if self._vault is not None:
             user_id = self._vault.user_id
-            if user_id is None:
-                user_id = await auth.user_of(link, self.credentials, timeout_s=self._timings.request_s)
+            if user_id is None and self._unsaid is not self.credentials:
+                # It must not cost the time that the link has to come up.
+                within_s = min(self._timings.request_s, timeout_s / 3)
+                user_id = await auth.user_of(link, self.credentials, timeout_s=within_s)
+                self._unsaid = self.credentials if user_id is None and link.over is None else None
             await self._vault.belongs_to(user_id, [row.ctidTraderAccountId for row in rows])
         return rows
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
 from . import clock
-from .errors import AuthenticationFailed, NotSent, RateLimited, ServerError, WrongEnvironment
+from .errors import AuthenticationFailed, NotSent, OutcomeUnknown, RateLimited, ServerError, WrongEnvironment
 from .reconnect import FATAL_CODES
 from .secret import Secret
 from .token_store import TokenPair
@@ -80,11 +80,11 @@ async def authorize_account(link: Link, credentials: Credentials, account_id: in
 
 
 async def user_of(link: Link, credentials: Credentials, *, timeout_s: float) -> int | None:
-    """Whose access token this is: `ProtoOACtidProfile.userId`; None where the server does not say."""
+    """Whose access token this is: `ProtoOACtidProfile.userId`; None where the server does not say, or not in time."""
     request = oa.ProtoOAGetCtidProfileByTokenReq(accessToken=credentials.access_token.reveal())
     try:
         answer = await _asked(link, request, timeout_s=timeout_s)
-    except ServerError:
+    except (ServerError, OutcomeUnknown):
         return None  # no client depends on it: whoever is not told keeps the accounts apart by their numbers
     user_id: int = answer.payload.profile.userId
     return user_id

@@ -18,13 +18,14 @@ from ..wire.events import ErrorReceived, LinkClosed, ResponseReceived, Undecoded
 from . import clock
 from .errors import NotSent, OutcomeUnknown, RateLimited, RequestFailed, ServerError, UnderMaintenance
 from .heartbeat import Heartbeat
-from .outbox import Outbox
+from .outbox import Outbox, Urgency
 from .requests import Deadlines, Request
 from .throttle import Throttle
 from .transport import LinkLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from ..wire.codecs import Codec
     from ..wire.events import Event
@@ -142,6 +143,10 @@ class Link:
                 self._give_up(request, "before its caller was cancelled")
         return request.result()
 
+    def ahead(self, urgency: Urgency) -> AbstractContextManager[None]:
+        """What is asked within it goes with the requests of that urgency, and no query leaves meanwhile."""
+        return self._outbox.ahead(urgency, lambda: self._news.set())  # noqa: PLW0108 - it is another event by then
+
     @property
     def over(self) -> str | None:
         """Why the link has ended, or None while it lives."""
@@ -178,7 +183,10 @@ class Link:
     async def _read(self) -> None:
         stream, connection, heartbeat = self._stream, self.connection, self.heartbeat
         while True:
-            data = await stream.receive()
+            try:
+                data = await stream.receive()
+            except LinkLost as lost:
+                raise _ended(connection, lost) from lost.__cause__
             heartbeat.heard_s = clock.now_s()
             for event in connection.receive_data(data):
                 self._take(event)
@@ -192,11 +200,7 @@ class Link:
                 request.answer = event.message
                 request.done.set()
             return
-        if isinstance(event, ErrorReceived):
-            text = self._mask(event.description) if event.description is not None else None
-            event = replace(event, code=self._mask(event.code), description=text)
-        elif isinstance(event, UndecodedReceived):
-            event = replace(event, reason=self._mask(event.reason))
+        event = _masked(event, self._mask)
         try:
             self._listener.heard(event)
         except Exception as fault:
@@ -241,8 +245,9 @@ class Link:
                 data.append(self.connection.send(Message(oa.ProtoHeartbeatEvent())))
                 self.throttle.sent(Budget.ORDINARY, now_s=now_s)
             if data:
-                self.heartbeat.sent_s = now_s
-                await self._put(b"".join(data))
+                self.heartbeat.sent_s = self._writing_since_s = now_s
+                await self._stream.send(b"".join(data))
+                self._writing_since_s = math.inf
                 continue
             if news.is_set():
                 self._news = anyio.Event()
@@ -268,11 +273,6 @@ class Link:
         if request.on_sent is not None:
             request.on_sent(request.sent_ms, client_msg_id)
         return data
-
-    async def _put(self, data: bytes) -> None:
-        self._writing_since_s = self.heartbeat.sent_s
-        await self._stream.send(data)
-        self._writing_since_s = math.inf
 
     async def _beat(self) -> None:
         """Wakes the writer whenever a heartbeat is due."""
@@ -323,6 +323,21 @@ class Link:
         for request in self._waiting.values():
             request.fail(OutcomeUnknown(f"{request.message.name} left, and was not answered: {reason}"))
         self._waiting.clear()
+
+
+def _ended(connection: Connection, lost: LinkLost) -> LinkLost:
+    """The same end; with what was cut off by it, where something was."""
+    cut = [event for event in connection.receive_eof() if isinstance(event, LinkClosed) and event.error is not None]
+    return LinkLost(f"{lost}: {cut[0].reason}") if cut else lost
+
+
+def _masked(event: Event, mask: Callable[[str], str]) -> Event:
+    if isinstance(event, ErrorReceived):
+        text = mask(event.description) if event.description is not None else None
+        return replace(event, code=mask(event.code), description=text)
+    if isinstance(event, UndecodedReceived):
+        return replace(event, reason=mask(event.reason))
+    return event
 
 
 def server_error(event: ErrorReceived) -> ServerError:

@@ -288,6 +288,18 @@ async def test_the_end_of_the_stream_ends_the_link_and_all_that_was_under_way(tm
             await running.link.request(VERSION, timeout_s=5)
 
 
+async def test_half_a_frame_at_the_end_of_the_stream_is_told_from_a_plain_end(tmp_path: Path) -> None:
+    for said, told in ((b"", False), (b"\x00\x00\x00\x10half", True)):
+        async with linked(tmp_path) as running:
+            if said:
+                await running.peer.say_bytes(said)
+            running.peer.hang_up()
+            await running.ended.wait()
+            assert running.reason is not None
+            assert ("the stream ended inside a frame" in running.reason) is told
+            assert running.link.lost
+
+
 async def test_broken_framing_ends_the_link_and_says_what_was_wrong(tmp_path: Path) -> None:
     async with linked(tmp_path) as running:
         await running.peer.say_bytes(b"\xff\xff\xff\xff garbage")

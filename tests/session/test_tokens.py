@@ -34,7 +34,7 @@ from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore
 from anyctrader.session.tokens import TokenVault
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, a_server, connected, credentials_of, desk_settings, heard, side_of
+from .rig import EURUSD, QUICK, a_server, connected, credentials_of, desk_settings, heard, side_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
 
@@ -161,6 +161,22 @@ async def test_a_pair_whose_both_tokens_are_refused_is_refused_and_nobody_hammer
             assert "anyctrader login demo" in session.reason
             assert refreshes(server) == 1
             assert server.seen.names().count("connected") == 1
+
+
+async def test_a_server_that_never_says_whose_the_pair_is_keeps_no_session_away(tmp_path: Path) -> None:
+    quick = replace(QUICK, connect_s=1.5)
+    async with a_server() as server:
+        with server.faults.inject(faults.Unanswering("ProtoOAGetCtidProfileByTokenRes")):
+            with anyio.fail_after(20):
+                async with a_session(server, tmp_path, timings=quick) as session:
+                    await session.authorize(server.account_id)
+                    server.drop_clients()
+                    await server.wait_for("ProtoOAAccountAuthReq", count=2)
+                    await session.wait_for(SessionState.READY)
+        assert len(heard(server, oa.ProtoOAGetCtidProfileByTokenReq)) == 1
+        (kept,) = store_of(tmp_path).read()
+        assert kept.user_id is None
+        assert server.account_id in kept.account_ids
 
 
 async def test_without_a_store_nothing_is_renewed() -> None:
