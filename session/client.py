@@ -181,8 +181,7 @@ class Session:
         permission = permission_of(message.payload_type)
         if permission not in READING:
             return await self._raw.request(message, timeout_s=timeout_s)
-        by_s = clock.now_s() + timeout_s
-        account_id = account_of(payload)
+        by_s, account_id = clock.now_s() + timeout_s, account_of(payload)
         refusal: RateLimited | None = None
         while True:
             link = await self._supervisor.usable_link(message.name, account_id, by_s=by_s)
