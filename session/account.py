@@ -13,7 +13,6 @@ from ..wire import messages as oa
 from . import clock
 from .arguments import check_kind, check_payload, check_word
 from .errors import CTraderError, RateLimited, Refused, ServerError, SessionClosed, WrongEnvironment
-from .outbox import AHEAD
 from .raw_subscriptions import RawSubscriptions
 from .subscriptions import LATEST, Delivery, EventStream, SpotBoard, SpotStream, spot_stream
 from .symbols import Symbol
@@ -78,7 +77,6 @@ class Account:
         self._light: dict[str, oa.ProtoOALightSymbol] | None = None
         self._symbols: dict[str, Symbol] = {}
         self._loading = anyio.Lock()
-        self._loading_ahead = anyio.Lock()
         self._subscribing = anyio.Lock()
         self._events: list[EventStream[Message]] = []
 
@@ -132,8 +130,7 @@ class Account:
     async def symbols(self, names: Iterable[str]) -> list[Symbol]:
         """Several symbols by their names, in that order. See `symbol`."""
         wanted = list(names)
-        # Whoever makes a trading request does not stand behind one whose own question waits in the queue.
-        async with self._loading if AHEAD.get() is None else self._loading_ahead:
+        async with self._loading:
             if any(name not in self._symbols for name in wanted):
                 await self._load(name for name in wanted if name not in self._symbols)
         return [self._symbols[name] for name in wanted]

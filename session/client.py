@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,7 +29,6 @@ from .errors import (
     WrongEnvironment,
 )
 from .gate import READING, Gate
-from .outbox import Urgency
 from .raw_subscriptions import SUBSCRIPTIONS
 from .raw_trading import RawTrading
 from .settings import Credentials, Limits, NoLimit, Rates, Timings
@@ -249,21 +248,19 @@ class Session:
         """
         self._supervisor.trading_link(name, account_id)
 
-    async def prepared(self, name: str, reading: Awaitable[T], *, urgency: Urgency = Urgency.OPEN) -> T:
-        """What a trading request must know before it can be made, read in the time that it may wait, ahead of queries.
+    async def prepared(self, name: str, reading: Awaitable[T]) -> T:
+        """What a trading request must know before it can be made, read in the time that it may wait.
 
         Args:
             name: of the request.
             reading: asks the server for it.
-            urgency: of the request.
 
         Raises:
             NotSent: it could not be read. Nothing of the trading request has left, which the reading's own error
                 would not say.
         """
         try:
-            link = self.link
-            with anyio.fail_after(self.timings.order_queue_s), link.ahead(urgency) if link else nullcontext():
+            with anyio.fail_after(self.timings.order_queue_s):
                 return await reading
         except TimeoutError:
             why = f"what it needs to know did not come within {self.timings.order_queue_s:g} s"

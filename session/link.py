@@ -18,14 +18,13 @@ from ..wire.events import ErrorReceived, LinkClosed, ResponseReceived, Undecoded
 from . import clock
 from .errors import NotSent, OutcomeUnknown, RateLimited, RequestFailed, ServerError, UnderMaintenance
 from .heartbeat import Heartbeat
-from .outbox import Outbox, Urgency
+from .outbox import Outbox
 from .requests import Deadlines, Request
 from .throttle import Throttle
 from .transport import LinkLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
     from ..wire.codecs import Codec
     from ..wire.events import Event
@@ -142,10 +141,6 @@ class Link:
             if not request.done.is_set():
                 self._give_up(request, "before its caller was cancelled")
         return request.result()
-
-    def ahead(self, urgency: Urgency) -> AbstractContextManager[None]:
-        """What is asked within it goes with the requests of that urgency, and no query leaves meanwhile."""
-        return self._outbox.ahead(urgency, lambda: self._news.set())  # noqa: PLW0108 - it is another event by then
 
     @property
     def over(self) -> str | None:

@@ -8,18 +8,16 @@ from __future__ import annotations
 import enum
 import math
 from collections import deque
-from contextlib import contextmanager
-from contextvars import ContextVar
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from ..wire import Budget
     from .throttle import Place, Throttle
 
-__all__ = ["AHEAD", "Outbox", "Taken", "Urgency", "Waiting"]
+__all__ = ["Outbox", "Taken", "Urgency", "Waiting"]
 
 
 class Urgency(enum.IntEnum):
@@ -35,10 +33,6 @@ class Urgency(enum.IntEnum):
     """Anything else that is not history."""
     HISTORY = 4
     """What counts against the smaller budget."""
-
-
-AHEAD: ContextVar[Urgency | None] = ContextVar("AHEAD", default=None)
-"""What is asked in this context is asked for a request of that urgency, and goes with it."""
 
 
 class Waiting(Protocol):
@@ -83,7 +77,6 @@ class Outbox(Generic[W]):
     """The lanes of one link."""
 
     def __init__(self, throttle: Throttle) -> None:
-        self._held = 0  # so many trading requests are being made just now: queries wait for them
         self._throttle = throttle
         self._lanes: tuple[deque[W], ...] = tuple(deque() for _ in Urgency)
 
@@ -97,25 +90,6 @@ class Outbox(Generic[W]):
         """It waits behind all of its urgency."""
         self._lanes[request.urgency].append(request)
 
-    @contextmanager
-    def ahead(self, urgency: Urgency, over: Callable[[], None]) -> Iterator[None]:
-        """What is asked within it goes with the requests of that urgency, and no query is taken meanwhile.
-
-        A trading request that needs two answers before it can be made would otherwise wait for a place twice.
-
-        Args:
-            urgency: of the trading request.
-            over: called when queries may be taken again.
-        """
-        self._held += 1
-        token = AHEAD.set(urgency)
-        try:
-            yield
-        finally:
-            AHEAD.reset(token)
-            self._held -= 1
-            over()
-
     def withdraw(self, request: W) -> bool:
         """Takes it out again; False where it had left, or was never in here."""
         try:
@@ -127,8 +101,8 @@ class Outbox(Generic[W]):
     def take(self, *, now_s: float) -> Taken[W]:
         """Everything that may leave now, most urgent first, oldest first among equals."""
         taken: Taken[W] = Taken()
-        for urgency, lane in zip(Urgency, self._lanes, strict=True):
-            if lane and not (self._held and urgency >= Urgency.QUERY):
+        for lane in self._lanes:
+            if lane:
                 self._take_from(lane, now_s, taken)
         return taken
 

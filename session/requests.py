@@ -11,7 +11,7 @@ import anyio
 from ..wire import Budget, Permission
 from ..wire.catalog import CATALOG, Kind
 from . import clock
-from .outbox import AHEAD, Urgency
+from .outbox import Urgency
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,9 +67,6 @@ class Request:
         self.by_s = now_s + timeout_s
         self.payload_type = message.payload_type
         self.urgency, self.budget = _LANES.get(self.payload_type, _ANY_LANE)
-        ahead = AHEAD.get()
-        if ahead is not None and self.budget is Budget.ORDINARY:
-            self.urgency = min(self.urgency, ahead)
         self.leave_by_s = now_s + min(leave_within_s, timeout_s)
         self.on_sent = on_sent
         self.place: Place | None = None

@@ -19,7 +19,6 @@ from .fill_watch import FillWatch
 from .order import Order
 from .order_states import OrderState
 from .orders import OrderRecord
-from .outbox import Urgency
 from .protection_watch import ProtectionWatch
 from .tickets import ImmediateTicket
 from .traded_quotes import TradedQuotes
@@ -110,7 +109,7 @@ class Trading:
         close = Close(position_id, lots=lots, units=units, volume_cents=volume_cents)
         position = self._position(position_id)
         self._books.check_settled(("position", position_id))
-        symbol = await self._figures("ProtoOAClosePositionReq", position.symbol_id, urgency=Urgency.CLOSE)
+        symbol = await self._figures("ProtoOAClosePositionReq", position.symbol_id)
         request = close.to_request(position, symbol, account_id=self._account.id)
         side = position.side.opposite
         record = OrderRecord(
@@ -299,9 +298,9 @@ class Trading:
             raise Refused(f"position {position_id} is not known to be open in account {self._account.id}")
         return position
 
-    async def _figures(self, name: str, symbol: str | int, *, urgency: Urgency = Urgency.OPEN) -> Symbol:
+    async def _figures(self, name: str, symbol: str | int) -> Symbol:
         """A symbol's figures, by its name or id. A request that could not leave anyway says so, and asks nothing."""
         self._session.check_ready(name, self._account.id)
         account = self._account
         reading = account.symbol(symbol) if isinstance(symbol, str) else account.symbol_by_id(symbol)
-        return await self._session.prepared(name, reading, urgency=urgency)
+        return await self._session.prepared(name, reading)
