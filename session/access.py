@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 
 from . import auth, clock
-from .errors import AuthenticationFailed, ConnectFailed, RequestFailed
+from .errors import AuthenticationFailed, ConnectFailed, NotSent, RequestFailed
 from .token_store import TokenPair
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AbstractContextManager
+
+    from anyio.abc import TaskGroup
 
     from .link import Link
     from .secret import Secret
@@ -54,6 +56,7 @@ class Access:
     Attributes:
         credentials: those that count now.
         was_ready: whether the server has taken the application before.
+        rotations: where a pair is renewed while there is a link; the link outlives what runs there.
     """
 
     def __init__(
@@ -68,12 +71,14 @@ class Access:
     ) -> None:
         self.credentials = credentials
         self.was_ready = False
+        self.rotations: TaskGroup | None = None
         self._vault = vault
         self._timings = timings
         self._held = held
         self._renewed = renewed
         self._note = note
         self._known: deque[Credentials] = deque([credentials], maxlen=_REMEMBERED)
+        self._another = anyio.Event()  # set when other credentials count
         self._given: TokenPair | None = None  # by somebody who has acted; not in the store yet
         self._unsaid: Credentials | None = None  # whose these are was asked, and not said: not once a link
         self._asked: tuple[Link, TokenPair] | None = None  # where a new pair was asked for last, and with which
@@ -184,7 +189,11 @@ class Access:
         """
         if self._vault is None:
             return
-        while (at_ms := self._vault.refresh_at_ms(self._timings.refresh_ahead_s)) is not None:
+        while True:
+            at_ms = self._vault.refresh_at_ms(self._timings.refresh_ahead_s)
+            if at_ms is None:
+                await self._another.wait()  # the end of this one is not known; that of the next one may be
+                continue
             left_s = (at_ms - clock.utc_ms()) / 1000
             try:
                 if left_s > 0:
@@ -196,7 +205,7 @@ class Access:
                 await anyio.sleep(_LOOK_S)  # whatever life the server gives a token: not in a circle
             except AuthenticationFailed as error:
                 self._note("tokens", error=str(error), why="it was to be renewed ahead of its end")
-                return
+                await self._another.wait()
             except (RequestFailed, ConnectFailed) as error:
                 self._note("tokens", error=str(error), why="it was to be renewed ahead of its end, and will be later")
                 expires_ms = self._vault.pair.expires_at_ms or 0
@@ -237,15 +246,42 @@ class Access:
         async def ask(refresh_token: Secret) -> TokenPair:
             # The sessions on the old token end with this (section 7): what is asked from here on waits for the new one.
             self._renewed()
-            pair = await auth.refresh_tokens(link, refresh_token, environment=environment, timeout_s=timeout_s)
+            with self._held():  # an answer that is lost because we leave would be a pair that is lost
+                pair = await auth.refresh_tokens(link, refresh_token, environment=environment, timeout_s=timeout_s)
             self._known.append(self.credentials.with_tokens(pair))  # from here on a text may quote it
             return pair
 
-        # An answer that is lost because we leave would be a pair that is lost.
-        with self._held():
-            newer = await self._vault.refresh(ask, used=self._vault.pair)
-        self._take_pair()
-        return newer
+        async def renew(vault: TokenVault) -> bool:
+            newer = await vault.refresh(ask, used=vault.pair)
+            self._take_pair()  # before anybody who waited for the rotation asks with the old one
+            return newer
+
+        return await self._apart(renew)
+
+    async def _apart(self, work: Callable[[TokenVault], Awaitable[T]]) -> T:
+        """Work on the vault in a task of the session's own: no cancellation of whoever waits for it reaches it."""
+        assert self._vault is not None
+        vault, done = self._vault, anyio.Event()
+        results: list[T] = []
+        failures: list[Exception] = []
+
+        async def run() -> None:
+            try:
+                results.append(await work(vault))
+            except Exception as error:
+                failures.append(error)  # raised where it is waited for
+            finally:
+                done.set()
+
+        if self.rotations is None:
+            raise NotSent("the tokens are not renewed: the link has ended")
+        self.rotations.start_soon(run)
+        await done.wait()
+        if failures:
+            raise failures[0]
+        if not results:
+            raise NotSent("the tokens were not renewed: the link has ended")
+        return results[0]
 
     def _take_pair(self) -> None:
         assert self._vault is not None
@@ -257,3 +293,5 @@ class Access:
     def _use(self, credentials: Credentials) -> None:
         self.credentials = credentials
         self._known.append(credentials)
+        another, self._another = self._another, anyio.Event()
+        another.set()

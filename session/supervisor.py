@@ -314,14 +314,17 @@ class Supervisor:
                     tasks.cancel_scope.cancel()
 
                 tasks.start_soon(live)
-                try:
-                    await self._use(link, by_s=by_s)
-                except WrongEnvironment as error:
-                    self.failure = AuthenticationFailed(str(error), code="WRONG_ENVIRONMENT")
-                except (AuthenticationFailed, RequestFailed, ConnectFailed) as error:
-                    self.failure = error
-                finally:
-                    self.link = None
+                async with anyio.create_task_group() as self._access.rotations:
+                    try:
+                        await self._use(link, by_s=by_s)
+                    except WrongEnvironment as error:
+                        self.failure = AuthenticationFailed(str(error), code="WRONG_ENVIRONMENT")
+                    except (AuthenticationFailed, RequestFailed, ConnectFailed) as error:
+                        self.failure = error
+                    finally:
+                        self.link = None
+                        rotations, self._access.rotations = self._access.rotations, None
+                    rotations.cancel_scope.cancel()
                 tasks.cancel_scope.cancel()
         if link.lost and isinstance(self.failure, NotSent | OutcomeUnknown):
             # That is what the end of the link did to a request of ours, and not why it ended.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import subprocess
@@ -382,6 +383,41 @@ async def test_a_renewal_that_is_cancelled_while_it_is_under_way_still_stores_it
                     await anyio.lowlevel.checkpoint()
                 disk.refusing = False
         assert store_of(tmp_path).read()[0].pair == NEW
+
+
+async def ask_on(session: Session) -> None:
+    """Asks until it is cancelled: one of these finds that the token has ended."""
+    while True:
+        await session.accounts()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_task_that_asyncio_cancels_while_a_pair_is_renewed_for_it_does_not_lose_the_pair(
+    tmp_path: Path, anyio_backend: str
+) -> None:
+    async with a_server(tokens=TokenPolicy(life_s=3)) as server, a_session(server, tmp_path) as session:
+        with server.faults.inject(faults.Late(0.6, which="ProtoOARefreshTokenRes")):
+            asking = asyncio.ensure_future(ask_on(session))
+            await server.wait_for("ProtoOARefreshTokenReq")
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            assert await session.accounts()
+        assert session.state is SessionState.READY
+        assert store_of(tmp_path).read()[0].pair.access_token == Secret(server.access_token)
+        assert refreshes(server) == 1
+
+
+async def test_a_pair_of_unknown_end_is_renewed_ahead_of_its_end_once_it_was_renewed_on_the_same_link(
+    tmp_path: Path,
+) -> None:
+    async with a_server(tokens=TokenPolicy(life_s=1)) as server, a_session(server, tmp_path) as session:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask_on, session)
+            await server.wait_for("ProtoOARefreshTokenReq")
+            tasks.cancel_scope.cancel()
+        await server.wait_for("ProtoOARefreshTokenReq", count=2)
+        assert server.seen.names().count("connected") == 1
 
 
 async def test_leaving_a_session_while_its_pair_is_renewed_keeps_the_link_until_the_answer_is_stored(
