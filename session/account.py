@@ -310,7 +310,7 @@ class Account:
                 if isinstance(error, RateLimited):
                     raise
                 if not _already_subscribed(error):
-                    self.raw.refused(request)
+                    self.raw.gone(request)
                     lost.append(f"{type(request).__name__} of symbol {_symbol_of(request)}: {error}")
         return lost
 

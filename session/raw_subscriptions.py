@@ -2,82 +2,76 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["SUBSCRIPTIONS", "RawSubscriptions"]
 
-SUBSCRIPTIONS = frozenset(
-    oa.payload_type_of(cls)
-    for cls in (
-        oa.ProtoOASubscribeSpotsReq,
-        oa.ProtoOAUnsubscribeSpotsReq,
-        oa.ProtoOASubscribeLiveTrendbarReq,
-        oa.ProtoOAUnsubscribeLiveTrendbarReq,
-        oa.ProtoOASubscribeDepthQuotesReq,
-        oa.ProtoOAUnsubscribeDepthQuotesReq,
-    )
+_ENDS = MappingProxyType(
+    {
+        oa.ProtoOAUnsubscribeSpotsReq: oa.ProtoOASubscribeSpotsReq,
+        oa.ProtoOAUnsubscribeLiveTrendbarReq: oa.ProtoOASubscribeLiveTrendbarReq,
+        oa.ProtoOAUnsubscribeDepthQuotesReq: oa.ProtoOASubscribeDepthQuotesReq,
+    }
 )
+"""What ends a subscription, and what began it. Spots come first: docs/protocol.md section 11, the others need them."""
+
+SUBSCRIPTIONS = frozenset(oa.payload_type_of(cls) for pair in _ENDS.items() for cls in pair)
 """Payload types of the requests that begin or end one."""
+
+_Key = tuple[type, int, int]  # the class that began it, the symbol's id, the period of its bars or 0
 
 
 class RawSubscriptions:
     """Those of one account, as the server has confirmed them.
 
-    docs/protocol.md section 7: a subscription belongs to its connection and is gone with it. Section 11: live bars and
-    depth need spots first.
+    docs/protocol.md section 7: a subscription belongs to its connection and is gone with it.
     """
 
     def __init__(self) -> None:
-        self._spots: dict[int, bool] = {}  # symbol id to `subscribeToSpotTimestamp`
-        self._bars: dict[tuple[int, int], None] = {}  # symbol id and period
-        self._depth: dict[int, None] = {}
+        self._kept: dict[_Key, Any] = {}  # to the request for it alone: one refusal then costs no other
 
     def answered(self, request: Any) -> None:
         """The server did what this asked for. Whatever is about no subscription changes nothing."""
-        match request:
-            case oa.ProtoOASubscribeSpotsReq():
-                self._spots |= dict.fromkeys(request.symbolId, request.subscribeToSpotTimestamp)
-            case oa.ProtoOAUnsubscribeSpotsReq():
-                self.disown(request.symbolId)
-            case oa.ProtoOASubscribeLiveTrendbarReq():
-                self._bars[request.symbolId, request.period] = None
-            case oa.ProtoOAUnsubscribeLiveTrendbarReq():
-                self._bars.pop((request.symbolId, request.period), None)
-            case oa.ProtoOASubscribeDepthQuotesReq():
-                self._depth |= dict.fromkeys(request.symbolId)
-            case oa.ProtoOAUnsubscribeDepthQuotesReq():
-                for symbol_id in request.symbolId:
-                    self._depth.pop(symbol_id, None)
+        cls = type(request)
+        if cls in _ENDS:
+            for key in _keys(_ENDS[cls], request):
+                self._kept.pop(key, None)
+        elif cls in _ENDS.values():
+            for key in _keys(cls, request):
+                self._kept[key] = _alone(request, key[1])
+
+    def gone(self, request: Any) -> None:
+        """The server does not give one of `requests` any more."""
+        for key in _keys(type(request), request):
+            self._kept.pop(key, None)
 
     def disown(self, symbol_ids: Iterable[int]) -> None:
-        """The spots of these symbols are somebody else's to ask for, or nobody wants them any more."""
+        """The spots of these symbols are somebody else's to ask for."""
         for symbol_id in symbol_ids:
-            self._spots.pop(symbol_id, None)
-
-    def refused(self, request: Any) -> None:
-        """The server does not give one of `requests` any more."""
-        match request:
-            case oa.ProtoOASubscribeSpotsReq():
-                self.disown(request.symbolId)
-            case oa.ProtoOASubscribeLiveTrendbarReq():
-                self._bars.pop((request.symbolId, request.period), None)
-            case oa.ProtoOASubscribeDepthQuotesReq():
-                for symbol_id in request.symbolId:
-                    self._depth.pop(symbol_id, None)
+            self._kept.pop((oa.ProtoOASubscribeSpotsReq, symbol_id, 0), None)
 
     def requests(self) -> list[Any]:
-        """What asks for all of them again, spots first; one symbol each, so that one refusal costs no other."""
-        spots = [
-            oa.ProtoOASubscribeSpotsReq(symbolId=[symbol_id], subscribeToSpotTimestamp=timestamp)
-            for symbol_id, timestamp in self._spots.items()
-        ]
-        bars = [
-            oa.ProtoOASubscribeLiveTrendbarReq(symbolId=symbol_id, period=period) for symbol_id, period in self._bars
-        ]
-        depth = [oa.ProtoOASubscribeDepthQuotesReq(symbolId=[symbol_id]) for symbol_id in self._depth]
-        return [*spots, *bars, *depth]
+        """What asks for all of them again, one symbol each, in the order in which one needs the other."""
+        order = list(_ENDS.values())
+        return [self._kept[key] for key in sorted(self._kept, key=lambda key: order.index(key[0]))]
+
+
+def _keys(cls: type, request: Any) -> Iterator[_Key]:
+    ids = request.symbolId
+    for symbol_id in (ids,) if isinstance(ids, int) else ids:
+        yield cls, symbol_id, getattr(request, "period", 0)
+
+
+def _alone(request: Any, symbol_id: int) -> Any:
+    alone = type(request)()
+    alone.CopyFrom(request)
+    if not isinstance(alone.symbolId, int):
+        alone.symbolId[:] = [symbol_id]
+    alone.ClearField("ctidTraderAccountId")  # the account fills its own in
+    return alone

@@ -46,7 +46,7 @@ def test_what_was_confirmed_is_kept_and_what_was_given_up_is_not() -> None:
         raw.answered(request)
     assert raw.requests() == [spots(1, timestamp=True), spots(2, timestamp=True), bars(1, H1), depth(1)]
     for request in raw.requests():
-        raw.refused(request)
+        raw.gone(request)
     assert raw.requests() == []
 
 
