@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from . import clock
+from .tasks import Following
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,14 +34,12 @@ class FillWatch:
     def __init__(self, review: Callable[[], None], *, within_s: float) -> None:
         self._review = review
         self._within_s = within_s
-        self._new: list[Order] = []
-        self._news = anyio.Event()
+        self._following: Following[Order] = Following(self._follow)
         self._asked_s: float | None = None
 
     def add(self, order: Order) -> None:
         """Follow this one too. Never waits."""
-        self._new.append(order)
-        self._news.set()
+        self._following.add(order)
 
     def doubt(self) -> None:
         """Somebody waited for an order in vain: have the server asked, unless that was done just now. Never waits."""
@@ -51,13 +50,7 @@ class FillWatch:
 
     async def serve(self) -> None:
         """Follows them until it is cancelled: one task an order, for as long as it is under way."""
-        async with anyio.create_task_group() as tasks:
-            while True:
-                await self._news.wait()
-                self._news = anyio.Event()
-                new, self._new = self._new, []
-                for order in new:
-                    tasks.start_soon(self._follow, order)
+        await self._following.serve()
 
     async def _follow(self, order: Order) -> None:
         within_s = self._within_s

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-import anyio
-
 from .errors import CTraderError, OutcomeUnknown, RequestFailed
+from .tasks import Following
 
 if TYPE_CHECKING:
     from .connection_log import ConnectionLog
@@ -40,23 +39,15 @@ class ProtectionWatch:
         self._gate = gate
         self._log = log
         self._within_s = within_s
-        self._new: list[Order] = []
-        self._news = anyio.Event()
+        self._following: Following[Order] = Following(self._follow)
 
     def add(self, order: Order) -> None:
         """Follow this one too. Never waits."""
-        self._new.append(order)
-        self._news.set()
+        self._following.add(order)
 
     async def serve(self) -> None:
-        """Follows them until it is cancelled: one task an order, so as many as the server takes orders."""
-        async with anyio.create_task_group() as tasks:
-            while True:
-                await self._news.wait()
-                self._news = anyio.Event()
-                new, self._new = self._new, []
-                for order in new:
-                    tasks.start_soon(self._follow, order)
+        """Follows them until it is cancelled: one task an order, for as long as it is under way."""
+        await self._following.serve()
 
     async def _follow(self, order: Order) -> None:
         await order.touched_by_fill()  # a pending order may wait for days: no deadline

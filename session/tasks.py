@@ -1,18 +1,48 @@
-"""Tasks in the background of a body."""
+"""Tasks in the background of a body, and tasks that each follow one thing."""
 
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from anyio.abc import TaskGroup
 
-__all__ = ["background"]
+__all__ = ["Following", "background"]
+
+T = TypeVar("T")
+
+
+class Following(Generic[T]):
+    """Follows each of a growing number of things in a task of its own.
+
+    Args:
+        follow: follows one of them to its end.
+    """
+
+    def __init__(self, follow: Callable[[T], Coroutine[Any, Any, None]]) -> None:
+        self._follow = follow
+        self._new: list[T] = []
+        self._news = anyio.Event()
+
+    def add(self, thing: T) -> None:
+        """Follow this one too. Never waits."""
+        self._new.append(thing)
+        self._news.set()
+
+    async def serve(self) -> None:
+        """Follows them until it is cancelled."""
+        async with anyio.create_task_group() as tasks:
+            while True:
+                await self._news.wait()
+                self._news = anyio.Event()
+                new, self._new = self._new, []
+                for thing in new:
+                    tasks.start_soon(self._follow, thing)
 
 
 @asynccontextmanager
