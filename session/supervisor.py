@@ -52,6 +52,8 @@ _CODECS: Mapping[str, Callable[[], ProtobufCodec | JsonCodec]] = MappingProxyTyp
     {"protobuf": ProtobufCodec, "json": JsonCodec}
 )
 
+_LONGEST_UNSEEN_S = 3600.0  # a maintenance may end sooner than was said, or a clock be wrong: a look every hour
+
 
 class Supervisor:
     """The life of one session.
@@ -278,7 +280,7 @@ class Supervisor:
         ready_for_s = 0.0 if self._ready_s is None else clock.now_s() - self._ready_s
         delay_s = self._backoff.lost(ready_s=ready_for_s)
         if isinstance(self.failure, UnderMaintenance) and self.failure.until_ms is not None:
-            delay_s += max(0.0, (self.failure.until_ms - clock.utc_ms()) / 1000)
+            delay_s += min(max(0.0, (self.failure.until_ms - clock.utc_ms()) / 1000), _LONGEST_UNSEEN_S)
         elif isinstance(self.failure, RateLimited):
             delay_s += self.failure.retry_after_s or 0.0  # authentication was: the next link must not ask at once
         self._note("wait", delay_s=round(delay_s, 3))

@@ -35,6 +35,7 @@ from anyctrader.session import (
     clock,
     connect,
     open_audit,
+    supervisor,
 )
 from anyctrader.session import halt as halts
 from anyctrader.wire import Delimiting
@@ -527,6 +528,16 @@ async def test_maintenance_is_waited_out_to_its_announced_end() -> None:
         await session.wait_for(SessionState.READY)
         third = [seen for seen in server.seen if seen.name == "connected"][2]
         assert third.at_ms >= end_s * 1000 - 20  # its clock and ours are not read in the same moment
+
+
+async def test_a_maintenance_whose_end_makes_no_sense_is_looked_at_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "_LONGEST_UNSEEN_S", 0.2)
+    async with an_account() as (server, session, _):
+        maintenance = server.faults.inject(faults.Maintenance(end_s=4_102_444_800))  # the year 2100
+        server.drop_clients()
+        await server.wait_for("connected", count=3)
+        maintenance.remove()
+        await session.wait_for(SessionState.READY)
 
 
 # Refused
