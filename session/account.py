@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,20 +11,20 @@ from ..wire import Message, UnknownPayload
 from ..wire import messages as oa
 from . import clock
 from .arguments import check_kind, check_payload, check_word
-from .errors import CTraderError, RateLimited, Refused, ServerError, SessionClosed, WrongEnvironment
+from .errors import CTraderError, RateLimited, ServerError, SessionClosed, WrongEnvironment
 from .raw_subscriptions import RawSubscriptions
 from .subscriptions import LATEST, Delivery, EventStream, SpotBoard, SpotStream, spot_stream
-from .symbols import Symbol
+from .symbol_book import SymbolBook
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from .settings import Environment
+    from .symbols import Symbol
 
 __all__ = ["Account", "Keeper"]
 
 _FAREWELL_S = 1.0  # an unsubscription is a courtesy: the server drops all of them with the link
-_SYMBOLS_AT_ONCE = 100  # ids of one SymbolByIdReq that a server is known to take (docs/protocol.md section 1)
 _SUBSCRIBED_ALREADY = "ALREADY_SUBSCRIBED"
 
 
@@ -62,6 +61,7 @@ class Account:
         is_live: `isLive` of the account list.
         trader_login: the number that its owner sees in a terminal.
         board: its last quotes.
+        book: its symbols.
         raw: what callers have subscribed to by raw requests.
     """
 
@@ -74,9 +74,7 @@ class Account:
         self.raw = RawSubscriptions()
         self._session = session
         self._keeper: Keeper | None = None
-        self._light: dict[str, oa.ProtoOALightSymbol] | None = None
-        self._symbols: dict[str, Symbol] = {}
-        self._loading = anyio.Lock()
+        self.book = SymbolBook(self.request, owner=f"account {self.id} of {self.environment.value}")
         self._subscribing = anyio.Lock()
         self._events: list[EventStream[Message]] = []
 
@@ -117,7 +115,7 @@ class Account:
 
     async def symbol_names(self) -> list[str]:
         """The names of all symbols that are enabled, as the broker writes them."""
-        return [name for name, light in (await self._lights()).items() if light.enabled]
+        return await self.book.names()
 
     async def symbol(self, name: str) -> Symbol:
         """A symbol by its name, which is the broker's, letter for letter. Asked once, then remembered.
@@ -125,37 +123,11 @@ class Account:
         Raises:
             Refused: the account has no such symbol; the text gives the nearest names.
         """
-        return (await self.symbols([name]))[0]
+        return (await self.book.named([name]))[0]
 
     async def symbols(self, names: Iterable[str]) -> list[Symbol]:
         """Several symbols by their names, in that order. See `symbol`."""
-        wanted = list(names)
-        async with self._loading:
-            if any(name not in self._symbols for name in wanted):
-                await self._load(name for name in wanted if name not in self._symbols)
-        return [self._symbols[name] for name in wanted]
-
-    async def _lights(self) -> dict[str, oa.ProtoOALightSymbol]:
-        if self._light is None:
-            answer = await self.request(oa.ProtoOASymbolsListReq())
-            self._light = {light.symbolName: light for light in answer.symbol}
-        return self._light
-
-    async def _load(self, names: Iterable[str]) -> None:
-        lights = await self._lights()
-        missing: list[oa.ProtoOALightSymbol] = []
-        for name in names:
-            if name not in lights:
-                near = difflib.get_close_matches(name, lights, n=3, cutoff=0.5)
-                hint = f"; nearest: {', '.join(near)}" if near else ""
-                raise Refused(f"account {self.id} of {self.environment.value} has no symbol {name!r}{hint}")
-            missing.append(lights[name])
-        for start in range(0, len(missing), _SYMBOLS_AT_ONCE):
-            some = {light.symbolId: light for light in missing[start : start + _SYMBOLS_AT_ONCE]}
-            answer = await self.request(oa.ProtoOASymbolByIdReq(symbolId=list(some)))
-            for full in answer.symbol:
-                symbol = Symbol.from_wire(some[full.symbolId], full)
-                self._symbols[symbol.name] = symbol
+        return await self.book.named(names)
 
     async def symbol_by_id(self, symbol_id: int) -> Symbol:
         """A symbol by its id at this broker.
@@ -163,17 +135,11 @@ class Account:
         Raises:
             Refused: the account has no such symbol.
         """
-        for light in (await self._lights()).values():
-            if light.symbolId == symbol_id:
-                return await self.symbol(light.symbolName)
-        raise Refused(f"account {self.id} of {self.environment.value} has no symbol with the id {symbol_id}")
+        return await self.book.by_id(symbol_id)
 
     def name_of(self, symbol_id: int) -> str:
         """The name for a symbol id, or the number itself where it is not known yet."""
-        for light in (self._light or {}).values():
-            if light.symbolId == symbol_id:
-                return light.symbolName
-        return str(symbol_id)
+        return self.book.name_of(symbol_id)
 
     # Quotes
 
@@ -273,9 +239,7 @@ class Account:
             self.quoted((payload,))
             return
         if isinstance(payload, oa.ProtoOASymbolChangedEvent):
-            changed = set(payload.symbolId)
-            self._symbols = {name: symbol for name, symbol in self._symbols.items() if symbol.id not in changed}
-            self._light = None
+            self.book.changed(payload.symbolId)
         if self._keeper is not None:
             self._keeper.heard(message)
         for stream in self._events:

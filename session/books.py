@@ -183,6 +183,7 @@ class Books:
         await self._inherit()
         under_way = set(self.orders.open)
         listed = await self.reconcile()
+        await self._account.book.know(self.positions.symbol_ids)  # a close shall not have to wait for them
         await self._catch_up()
         if await self._resolve(self._untold(under_way, {order.orderId for order in listed.order})):
             # A fill that no event told of: its position may be younger than the first list, and its levels too.
@@ -214,17 +215,14 @@ class Books:
             self._gate.note("difference", {"account_id": self._account.id, "reason": str(difference)})
         self._doubts -= doubts
         # One that has ended while the list was on its way still works by that list, which is older.
-        rows = [row for row in answer.order if not self._is_ended(row, but=ended)]
+        ours = [self.orders.find(row) for row in answer.order]
+        rows = [row for row, own in zip(answer.order, ours, strict=True) if not (own and own.is_final) or own in ended]
         changes = self.orders.settle(rows, positions=answer.position, at_ms=clock.utc_ms())
         for change in changes:
             if change.moved and change.before is OrderState.UNKNOWN:
                 self._gate.note("resolved", change.record.described())
         self.changed(changes)
         return answer
-
-    def _is_ended(self, row: oa.ProtoOAOrder, *, but: set[OrderRecord]) -> bool:
-        record = self.orders.find(row)
-        return record is not None and record.is_final and record not in but
 
     def _untold(self, under_way: set[OrderRecord], working: set[int]) -> list[OrderRecord]:
         """The orders that the server must be asked about.

@@ -102,6 +102,11 @@ class PositionBook:
         return tuple(self._orders.held.values())
 
     @property
+    def symbol_ids(self) -> set[int]:
+        """What is open, or waits for its price, is of these symbols."""
+        return {each.symbol_id for each in self.positions} | {each.symbol_id for each in self.pending_orders}
+
+    @property
     def pending_orders(self) -> tuple[PendingOrder, ...]:
         """The limit, stop and stop-limit orders that would open or add."""
         return tuple(order for order in self.orders if order.is_opening and order.is_waiting)

@@ -1,0 +1,112 @@
+"""The symbols of one account: asked of the server once, many at a time, and remembered until it changes them."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from ..wire import messages as oa
+from .errors import Refused, ServerError
+from .symbols import Symbol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+__all__ = ["SymbolBook"]
+
+_AT_ONCE = 100  # ids of one SymbolByIdReq that a server is known to take (docs/protocol.md section 1)
+
+
+class SymbolBook:
+    """Reads and keeps them.
+
+    Args:
+        ask: a request of the account, and the payload of its answer.
+        owner: whose they are, for people.
+    """
+
+    def __init__(self, ask: Callable[[Any], Awaitable[Any]], *, owner: str) -> None:
+        self._ask = ask
+        self._owner = owner
+        self._light: dict[str, oa.ProtoOALightSymbol] | None = None
+        self._known: dict[str, Symbol] = {}
+        self._loading = anyio.Lock()
+
+    async def names(self) -> list[str]:
+        """The names of all that are enabled, as the broker writes them."""
+        return [name for name, light in (await self._lights()).items() if light.enabled]
+
+    async def named(self, names: Iterable[str]) -> list[Symbol]:
+        """Symbols by their names, in that order.
+
+        Raises:
+            Refused: there is no such symbol; the text gives the nearest names.
+        """
+        wanted = list(names)
+        async with self._loading:
+            if any(name not in self._known for name in wanted):
+                await self._load(name for name in wanted if name not in self._known)
+        return [self._known[name] for name in wanted]
+
+    async def by_id(self, symbol_id: int) -> Symbol:
+        """A symbol by its id at this broker.
+
+        Raises:
+            Refused: there is no such symbol.
+        """
+        for light in (await self._lights()).values():
+            if light.symbolId == symbol_id:
+                return (await self.named([light.symbolName]))[0]
+        raise Refused(f"{self._owner} has no symbol with the id {symbol_id}")
+
+    async def know(self, symbol_ids: Iterable[int]) -> None:
+        """Reads those of these ids that are not known yet, so that nobody has to wait for them later.
+
+        What the server does not have, or does not give now, is asked for again by whoever needs it.
+
+        Raises:
+            NotSent, OutcomeUnknown: the server was not asked, or did not answer.
+        """
+        missing = set(symbol_ids) - {symbol.id for symbol in self._known.values()}
+        if not missing:
+            return
+        try:
+            await self.named([name for name, light in (await self._lights()).items() if light.symbolId in missing])
+        except ServerError:
+            pass
+
+    def name_of(self, symbol_id: int) -> str:
+        """The name for a symbol id, or the number itself where it is not known yet."""
+        for light in (self._light or {}).values():
+            if light.symbolId == symbol_id:
+                return light.symbolName
+        return str(symbol_id)
+
+    def changed(self, symbol_ids: Iterable[int]) -> None:
+        """The server has changed them (`ProtoOASymbolChangedEvent`): they are read again when they are needed."""
+        changed = set(symbol_ids)
+        self._known = {name: symbol for name, symbol in self._known.items() if symbol.id not in changed}
+        self._light = None
+
+    async def _lights(self) -> dict[str, oa.ProtoOALightSymbol]:
+        if self._light is None:
+            answer = await self._ask(oa.ProtoOASymbolsListReq())
+            self._light = {light.symbolName: light for light in answer.symbol}
+        return self._light
+
+    async def _load(self, names: Iterable[str]) -> None:
+        lights = await self._lights()
+        missing: list[oa.ProtoOALightSymbol] = []
+        for name in names:
+            if name not in lights:
+                near = difflib.get_close_matches(name, lights, n=3, cutoff=0.5)
+                hint = f"; nearest: {', '.join(near)}" if near else ""
+                raise Refused(f"{self._owner} has no symbol {name!r}{hint}")
+            missing.append(lights[name])
+        for start in range(0, len(missing), _AT_ONCE):
+            some = {light.symbolId: light for light in missing[start : start + _AT_ONCE]}
+            for full in (await self._ask(oa.ProtoOASymbolByIdReq(symbolId=list(some)))).symbol:
+                symbol = Symbol.from_wire(some[full.symbolId], full)
+                self._known[symbol.name] = symbol
