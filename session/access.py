@@ -13,7 +13,6 @@ import anyio
 
 from . import auth, clock
 from .errors import AuthenticationFailed, ConnectFailed, NotSent, RequestFailed
-from .token_store import TokenPair
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from .link import Link
     from .secret import Secret
     from .settings import Credentials, Timings
+    from .token_store import TokenPair
     from .tokens import TokenVault
 
 __all__ = ["Access"]
@@ -79,7 +79,7 @@ class Access:
         self._note = note
         self._known: deque[Credentials] = deque([credentials], maxlen=_REMEMBERED)
         self._another = anyio.Event()  # set when other credentials count
-        self._given: TokenPair | None = None  # by somebody who has acted; not in the store yet
+        self._given: Credentials | None = None  # by somebody who has acted; the vault does not know of them yet
         self._unsaid: Credentials | None = None  # whose these are was asked, and not said: not once a link
         self._asked: tuple[Link, TokenPair] | None = None  # where a new pair was asked for last, and with which
 
@@ -93,7 +93,7 @@ class Access:
         """Somebody has given others."""
         self._use(credentials)
         self.was_ready = False
-        self._given = TokenPair(access_token=credentials.access_token, refresh_token=credentials.refresh_token)
+        self._given = credentials
 
     async def open(self) -> None:
         """Before each link: the newest pair of the store, which wins over that of the settings.

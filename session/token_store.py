@@ -7,6 +7,7 @@ written whole beside the old one, synced, and takes its place in one step.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import sys
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from .environments import Environment
 
-__all__ = ["StoredPair", "TokenPair", "TokenStore", "TokensUnreadable"]
+__all__ = ["StoredPair", "TokenPair", "TokenStore", "TokensUnreadable", "origin_of"]
 
 _VERSION = 1
 
@@ -60,25 +61,39 @@ class StoredPair:
         user_id: `ProtoOACtidProfile.userId`, or None while it is not known.
         account_ids: the accounts that it covers, as far as they are known.
         pair: the newest pair.
+        origin: `origin_of` the pair that somebody gave us and that this one came from by refreshes; None of a login.
     """
 
     client_id: str
     user_id: int | None
     account_ids: tuple[int, ...]
     pair: TokenPair
+    origin: str | None = None
 
-    def covers(self, client_id: str, account_id: int | None) -> bool:
-        """Whether it is what this application needs for this account; for None, for any account."""
-        return self.client_id == client_id and (account_id is None or account_id in self.account_ids)
+    def serves(self, client_id: str, account_id: int | None, origin: str | None) -> bool:
+        """Whether it is what this application needs for this account; for None, whether it came from that pair."""
+        if self.client_id != client_id:
+            return False
+        if account_id is None:
+            return origin is not None and self.origin == origin
+        return account_id in self.account_ids
 
     def is_of(self, other: StoredPair) -> bool:
-        """Whether both are of one user and one application. While a user is not known, a common account tells."""
+        """Whether both are of one user and one application.
+
+        While a user is not known, a common account tells, or that both came from one pair.
+        """
         if self.client_id != other.client_id:
             return False
         if self.user_id is not None and other.user_id is not None:
             return self.user_id == other.user_id
-        mine, theirs = set(self.account_ids), set(other.account_ids)
-        return bool(mine & theirs) or not (mine and theirs)
+        same_origin = self.origin is not None and self.origin == other.origin
+        return same_origin or not set(self.account_ids).isdisjoint(other.account_ids)
+
+
+def origin_of(access_token: Secret) -> str:
+    """What a pair is known by once it has been replaced: a hash of its access token, which tells nothing of it."""
+    return hashlib.sha256(access_token.reveal().encode()).hexdigest()
 
 
 class TokenStore:
@@ -119,13 +134,26 @@ class TokenStore:
             )
         return pairs
 
-    def find(self, client_id: str, account_id: int | None) -> StoredPair | None:
+    def find(self, client_id: str, account_id: int | None, *, origin: str | None = None) -> StoredPair | None:
         """The newest pair for this application and account, or None.
+
+        Args:
+            client_id: the application.
+            account_id: the account; None where only the pair tells whose it is.
+            origin: `origin_of` the pair that was given for it, or None.
 
         Raises:
             TokensUnreadable, OSError: see `read`.
         """
-        return next((stored for stored in self.read() if stored.covers(client_id, account_id)), None)
+        return next((stored for stored in self.read() if stored.serves(client_id, account_id, origin)), None)
+
+    def probe(self) -> None:
+        """Sees that a pair could be stored now. Hold the lock.
+
+        Raises:
+            TokensUnreadable, OSError: see `save`.
+        """
+        self._write(self.read())
 
     def save(self, stored: StoredPair) -> None:
         """Puts a pair in place of the older one of the same user, on the disk when this returns. Hold the lock.
@@ -134,8 +162,10 @@ class TokenStore:
             TokensUnreadable: the file that is there is not one of ours. Nothing was changed.
             OSError: it could not be written. What was there is there still.
         """
-        kept = [other for other in self.read() if not other.is_of(stored)]
-        text = _text_of([stored, *kept], self.environment)
+        self._write([stored, *(other for other in self.read() if not other.is_of(stored))])
+
+    def _write(self, pairs: Iterable[StoredPair]) -> None:
+        text = _text_of(pairs, self.environment)
         folder = self.path.parent
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = folder / f".{self.path.name}.{os.getpid()}"
@@ -197,6 +227,7 @@ def _text_of(pairs: Iterable[StoredPair], environment: Environment) -> bytes:
             "refresh_token": stored.pair.refresh_token.reveal() if stored.pair.refresh_token is not None else None,
             "issued_at_ms": stored.pair.issued_at_ms,
             "expires_at_ms": stored.pair.expires_at_ms,
+            "origin": stored.origin,
         }
         for stored in pairs
     ]
@@ -227,6 +258,7 @@ def _pair_of(row: Any) -> StoredPair | None:
             "refresh_token": str() | None as refresh_token,
             "issued_at_ms": int() | None as issued_at_ms,
             "expires_at_ms": int() | None as expires_at_ms,
+            "origin": str() | None as origin,
         } if access_token and all(isinstance(id_, int) for id_ in account_ids):
             return StoredPair(
                 client_id=client_id,
@@ -238,5 +270,6 @@ def _pair_of(row: Any) -> StoredPair | None:
                     issued_at_ms=issued_at_ms,
                     expires_at_ms=expires_at_ms,
                 ),
+                origin=origin,
             )
     return None

@@ -17,7 +17,7 @@ import anyio.to_thread
 
 from . import clock
 from .errors import ConnectFailed
-from .token_store import StoredPair, TokenPair, TokenStore, TokensUnreadable
+from .token_store import StoredPair, TokenPair, TokenStore, TokensUnreadable, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -51,16 +51,25 @@ class TokenVault:
     """
 
     def __init__(self, store: TokenStore, seed: Credentials, *, note: Callable[..., None]) -> None:
-        self.pair = TokenPair(access_token=seed.access_token, refresh_token=seed.refresh_token)
-        self.user_id: int | None = None
+        self.pair: TokenPair
+        self.user_id: int | None
         self._store = store
-        self._client_id = seed.client_id
-        self._account_id = seed.account_id
-        self._account_ids: tuple[int, ...] = (seed.account_id,) if seed.account_id is not None else ()
+        self._given = False  # the pair was given by somebody; whose it is is not known, and it is not stored yet
+        self._passed_over: Secret | None = None  # what was stored then: older than what was given, or another's
+        self._take(seed)
         self._note = note
         self._opened = False
         self._rotating = anyio.Lock()
         self._limiter = anyio.CapacityLimiter(1)  # its own: a disk that hangs here holds up no other work in threads
+
+    def _take(self, credentials: Credentials) -> None:
+        """Nothing of an earlier pair holds for this one: neither its application, nor its user, nor its accounts."""
+        self.pair = TokenPair(access_token=credentials.access_token, refresh_token=credentials.refresh_token)
+        self.user_id = None
+        self._seed = origin_of(credentials.access_token)
+        self._origin: str | None = self._seed
+        self._client_id, self._account_id = credentials.client_id, credentials.account_id
+        self._account_ids: tuple[int, ...] = () if credentials.account_id is None else (credentials.account_id,)
 
     async def open(self) -> None:
         """Takes the stored pair; where there is none, stores the seed. Once; later it reads again.
@@ -72,7 +81,7 @@ class TokenVault:
             await self.reread()
             return
         async with self._locked():
-            stored = await self._in_thread(lambda: self._store.find(self._client_id, self._account_id))
+            stored = await self._find()
             if stored is None:
                 await self._in_thread(lambda: self._store.save(self._stored()))
                 self._note("tokens", source="settings", file=self._store.path)
@@ -94,8 +103,8 @@ class TokenVault:
         Raises:
             ConnectFailed: the store cannot be read.
         """
-        stored = await self._in_thread(lambda: self._store.find(self._client_id, self._account_id))
-        if stored is None or stored.pair.access_token == self.pair.access_token:
+        stored = await self._find()
+        if stored is None or stored.pair.access_token in (self.pair.access_token, self._passed_over):
             return False
         self._adopt(stored)
         self._note("tokens", source="store", why="another process has stored a newer pair")
@@ -108,24 +117,24 @@ class TokenVault:
             ConnectFailed: it could not be stored.
         """
         ids = tuple(sorted(account_ids))
-        if ids == self._account_ids and (user_id is None or user_id == self.user_id):
+        if not self._given and ids == self._account_ids and (user_id is None or user_id == self.user_id):
             return
         async with self._locked():
             await self.reread()  # what another process has stored meanwhile must not be undone
             self._account_ids, self.user_id = ids, user_id if user_id is not None else self.user_id
             await self._in_thread(lambda: self._store.save(self._stored()))
+            self._given = False
 
-    async def replace(self, pair: TokenPair) -> None:
-        """Somebody has given a new pair: it takes the place of the stored one.
+    async def replace(self, credentials: Credentials) -> None:
+        """Somebody has given a new pair, maybe of another application or user.
 
-        Raises:
-            ConnectFailed: it could not be stored.
+        It is stored once the server has said whose it is (`belongs_to`), or when it is refreshed before.
         """
-        async with self._rotating, self._locked():
-            stored = replace(self._stored(), pair=pair)
-            await self._in_thread(lambda: self._store.save(stored))
-            self._adopt(stored)
-        self._opened = True
+        async with self._rotating:
+            self._take(credentials)
+            self._given = self._opened = True
+            stored = await self._find()
+            self._passed_over = stored.pair.access_token if stored is not None else None
 
     async def refresh(self, ask: Callable[[Secret], Awaitable[TokenPair]], *, used: TokenPair) -> bool:
         """Gets a newer pair than the one that was used: the store's if it has one, or else the server's.
@@ -207,11 +216,21 @@ class TokenVault:
 
     def _adopt(self, stored: StoredPair) -> None:
         self.pair, self.user_id, self._account_ids = stored.pair, stored.user_id, stored.account_ids
+        self._origin, self._given = stored.origin, False
 
     def _stored(self) -> StoredPair:
         return StoredPair(
-            client_id=self._client_id, user_id=self.user_id, account_ids=self._account_ids, pair=self.pair
+            client_id=self._client_id,
+            user_id=self.user_id,
+            account_ids=self._account_ids,
+            pair=self.pair,
+            origin=self._origin,
         )
+
+    async def _find(self) -> StoredPair | None:
+        """The stored pair for what the session was opened with, or given since."""
+        client_id, account_id, seed = self._client_id, self._account_id, self._seed
+        return await self._in_thread(lambda: self._store.find(client_id, account_id, origin=seed))
 
     @asynccontextmanager
     async def _locked(self) -> AsyncIterator[None]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from anyctrader.session import Environment, Secret
 from anyctrader.session.disk import Disk
-from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore, TokensUnreadable
+from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore, TokensUnreadable, origin_of
 
 DEMO, LIVE = Environment.DEMO, Environment.LIVE
 
@@ -32,10 +33,39 @@ def test_what_was_stored_is_found_by_application_and_account(tmp_path: Path) -> 
     assert store.find("app", 1) is None
     store.save(a_pair("first"))
     assert store.find("app", 2) == a_pair("first")
-    assert store.find("app", None) == a_pair("first")
+    assert store.find("app", None) is None, "whose pair it is must be told by something"
     assert store.find("app", 3) is None
     assert store.find("other", 1) is None
     assert TokenStore(tmp_path / "made", LIVE).find("app", 1) is None
+
+
+def test_a_pair_without_an_account_is_found_by_the_pair_that_it_came_from(tmp_path: Path) -> None:
+    store = TokenStore(tmp_path, DEMO)
+    origin = origin_of(Secret("given"))
+    rotated = replace(a_pair("rotated", user_id=None, accounts=()), origin=origin)
+    store.save(a_pair("somebody else's"))
+    store.save(rotated)
+    assert store.find("app", None, origin=origin) == rotated
+    assert store.find("app", None, origin=origin_of(Secret("another"))) is None
+    assert store.find("other", None, origin=origin) is None
+    known = replace(rotated, user_id=9, account_ids=(9,))
+    store.save(known)
+    assert store.read() == (known, a_pair("somebody else's"))
+    assert b"given" not in store.path.read_bytes()
+
+
+def test_a_probe_finds_out_whether_a_pair_could_be_stored_and_changes_nothing(tmp_path: Path) -> None:
+    store = TokenStore(tmp_path, DEMO)
+    store.probe()
+    assert store.read() == ()
+    store.save(a_pair("first"))
+    store.probe()
+    assert store.read() == (a_pair("first"),)
+    with pytest.raises(OSError, match="denied"):
+        TokenStore(tmp_path, DEMO, disk=_Failing("rename")).probe()
+    store.path.write_text("damaged")
+    with pytest.raises(TokensUnreadable):
+        store.probe()
 
 
 def test_a_newer_pair_takes_the_place_of_its_users_older_one_and_of_no_other(tmp_path: Path) -> None:
