@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from ..wire import AccountState
+from ..wire import AccountState, LocalProtocolError, Message, Permission
 from ..wire import messages as oa
-from ..wire.catalog import account_of
+from ..wire.catalog import account_of, permission_of
 from ..wire.events import AccountChanged, ErrorReceived, EventReceived, SpotsReceived, UndecodedReceived
 from ..wire.messages import name_of
 from .errors import ConnectFailed, CTraderError
@@ -165,6 +165,24 @@ class Roster:
             self._restoring.pop(account_id).cancel()
         self._note("account", account=account_id, state="lost", why=why)
         self._mending.set()
+
+    # From the writer
+
+    def release(self, message: Message) -> None:
+        """The last question before its bytes are made: the gate's, and whether its account may speak.
+
+        A renewal goes ahead of what waits in the queue, and may end the accounts' sessions: what was let in before
+        must not leave after it. The wire knows of an end only once the server has told it.
+
+        Raises:
+            Refused: see `Gate.release`.
+            LocalProtocolError: its account is being authorised anew.
+        """
+        account_id = account_of(message.payload)
+        away = account_id in self.accounts and account_id not in self.usable
+        if away and permission_of(message.payload_type) is not Permission.SESSION:
+            raise LocalProtocolError(f"{message.name}: account {account_id} is being authorised anew")
+        self._gate.release(message)
 
     # From the reader
 

@@ -305,7 +305,7 @@ class Supervisor:
             timings=self.timings,
             rates=self._rates,
             listener=self._roster,
-            release=self._gate.release,
+            release=self._roster.release,
             mask=self._access.masked,
         )
         with anyio.CancelScope() as self._life:

@@ -18,15 +18,18 @@ import pytest
 
 from anyctrader.fake import AnswerVariants, FakeServer, TokenPolicy, faults
 from anyctrader.fake.choices import RefreshEffect, RefreshOrder
-from anyctrader.fake.tokens import OldAccess
+from anyctrader.fake.tokens import OldAccess, TokenScope
 from anyctrader.session import (
     AuthenticationFailed,
     ConnectFailed,
+    Credentials,
     Desk,
     Environment,
+    Rates,
     Secret,
     Session,
     SessionState,
+    Timings,
     clock,
     open_desk,
 )
@@ -35,7 +38,7 @@ from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore
 from anyctrader.session.tokens import TokenVault
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, QUICK, a_server, connected, credentials_of, desk_settings, heard, side_of
+from .rig import EURUSD, QUICK, a_server, connected, credentials_of, desk_settings, heard, ready_again, side_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
 
@@ -124,6 +127,24 @@ async def test_a_pair_is_renewed_ahead_of_its_end_and_stored_before_it_is_used(t
         assert server.seen.names().count("connected") == 1
 
 
+async def test_a_renewal_that_goes_ahead_of_waiting_reads_costs_none_of_them_its_answer(tmp_path: Path) -> None:
+    async with a_server(tokens=TokenPolicy(old_access=OldAccess.DEAD)) as server:
+        store_of(tmp_path).save(stored(server, left_s=Timings().refresh_ahead_s + 0.5))
+        async with a_session(server, tmp_path, rates=Rates(ordinary_per_s=8)) as session:
+            account = await session.authorize(server.account_id)
+            answers: list[int] = []
+
+            async def ask() -> None:
+                answers.append((await account.request(TRADER, timeout_s=60)).trader.traderLogin)
+
+            async with anyio.create_task_group() as tasks:
+                for _ in range(20):
+                    tasks.start_soon(ask)
+                await server.wait_for("ProtoOARefreshTokenReq")
+                assert len(answers) < 20  # the rest waits in the queue
+            assert answers == [account.trader_login] * 20
+
+
 @pytest.mark.parametrize("order", RefreshOrder)
 @pytest.mark.parametrize("effect", RefreshEffect)
 async def test_whatever_a_renewal_does_to_running_accounts_they_go_on_with_the_new_token(
@@ -208,6 +229,53 @@ async def test_new_credentials_take_the_place_of_the_stored_pair(tmp_path: Path)
         session.resume(credentials_of(server, refresh_token=server.refresh_token))
         await session.wait_for(SessionState.READY)
         assert store_of(tmp_path).read()[0].pair.access_token == Secret(server.access_token)
+
+
+@pytest.mark.parametrize("whose", ["another application", "another user"])
+async def test_a_pair_of_somebody_else_is_filed_as_theirs_and_takes_nobodys_place(tmp_path: Path, whose: str) -> None:
+    async with a_server() as server:
+        given = credentials_of(server, refresh_token=server.refresh_token)
+        client_id, client_secret, user_id = server.client_id, server.client_secret, 777
+        if whose == "another application":
+            application = server.directory.add_application()
+            client_id, client_secret, user_id = application.client_id, application.client_secret, 1
+        consent = server.directory.consent(
+            client_id, user_id, account_ids=(server.account_id,), scope=TokenScope.TRADE, now_ms=server.now_ms
+        )
+        theirs = Credentials(
+            DEMO,
+            client_id=client_id,
+            client_secret=client_secret,
+            access_token=consent.access_token,
+            refresh_token=consent.refresh_token,
+            account_id=server.account_id,
+        )
+        async with a_session(server, tmp_path, credentials=given) as session:
+            session.resume(theirs)
+            await ready_again(session, links=server.drop_clients)
+        kept = {(each.client_id, each.pair.access_token.reveal()) for each in store_of(tmp_path).read()}
+        assert kept == {(server.client_id, given.access_token.reveal()), (client_id, consent.access_token)}
+
+
+async def test_a_pair_without_an_account_is_nobody_elses_and_is_found_again_after_its_rotation(tmp_path: Path) -> None:
+    async with a_server() as server:
+        anothers = replace(stored(server), user_id=1, pair=TokenPair(access_token=Secret("another's")))
+        store_of(tmp_path).save(anothers)
+        given = credentials_of(server, access_token="ended", refresh_token=server.refresh_token, account_id=None)
+        for _ in range(2):  # the second time it begins with a pair that is used up
+            async with a_session(server, tmp_path, credentials=given) as session:
+                assert len(await session.accounts()) == len(server.accounts)
+        assert refreshes(server) == 1
+
+
+async def test_a_login_counts_where_what_was_given_before_it_was_refused(tmp_path: Path) -> None:
+    async with a_server() as server, a_session(server, tmp_path) as session:
+        session.resume(credentials_of(server, access_token="of-nobody", refresh_token="of-nobody-too"))
+        server.drop_clients()
+        await session.wait_for(SessionState.REFUSED)
+        server.grant()
+        store_of(tmp_path).save(stored(server))
+        await session.wait_for(SessionState.READY)
 
 
 async def test_two_sessions_that_share_a_pair_share_its_rotation(tmp_path: Path) -> None:
