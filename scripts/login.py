@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import sys
 import webbrowser
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -28,15 +29,20 @@ from anyctrader.scripts.terminal import escaped, is_terminal, print_json, print_
 from anyctrader.session import ConnectFailed, Credentials, Environment, OutcomeUnknown, ServerError, connect
 from anyctrader.session.registration import Registration, load_registration
 from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore, TokensUnreadable
+from anyctrader.session.transport import open_stream
 from anyctrader.wire import messages as oa
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 __all__ = ["login"]
 
 _LOCK_LOOK_S = 0.1
 _LOCK_S = 60.0
+_REACH_S = 15.0  # a person waits for the browser meanwhile
+
+T = TypeVar("T")
 
 
 def login(
@@ -92,6 +98,7 @@ async def _login(
     output: Format,
 ) -> ExitCode:
     registration = settings()
+    await _check_before(registration)
     pair = await service.exchange(
         registration, await _code(registration, service, may_trade=may_trade, browser=browser, wait_s=wait_s)
     )
@@ -125,6 +132,21 @@ async def _login(
             f"The tokens of {environment.value} are in {path}. Its account id is one of: {', '.join(map(str, ours))}"
         )
     return ExitCode.DONE
+
+
+async def _check_before(registration: Registration) -> None:
+    """Sees that the server answers and that tokens can be stored, while no consent was given and no code used up.
+
+    Raises:
+        ConnectFailed: no verified connection, or another process holds the lock.
+        LoginFailed: the folder takes no tokens.
+    """
+    stream = await open_stream(registration.endpoint, deadline_s=_REACH_S)
+    with anyio.move_on_after(_REACH_S, shield=True):
+        await stream.aclose()
+    store = TokenStore(registration.token_folder, registration.environment)
+    async with _locked(store):
+        await _in_thread(store, store.probe)
 
 
 async def _code(
@@ -177,20 +199,33 @@ async def _accounts(registration: Registration, pair: TokenPair) -> tuple[int | 
 
 async def _store(folder: Path, environment: Environment, stored: StoredPair) -> Path:
     store = TokenStore(folder, environment)
+    async with _locked(store):
+        with anyio.CancelScope(shield=True):  # the code is used up: what it gave must not be lost now
+            await _in_thread(store, partial(store.save, stored))
+    return store.path
+
+
+@asynccontextmanager
+async def _locked(store: TokenStore) -> AsyncIterator[None]:
     try:
         with anyio.fail_after(_LOCK_S):
-            while (descriptor := await anyio.to_thread.run_sync(store.lock)) is None:  # noqa: ASYNC110 - another process's
+            while (descriptor := await _in_thread(store, store.lock)) is None:  # noqa: ASYNC110 - another process's
                 await anyio.sleep(_LOCK_LOOK_S)
-        try:
-            with anyio.CancelScope(shield=True):  # the code is used up: what it gave must not be lost now
-                await anyio.to_thread.run_sync(store.save, stored)
-        finally:
-            store.unlock(descriptor)
     except TimeoutError:
         raise ConnectFailed(f"another process holds the lock of {store.path}") from None
+    try:
+        yield
+    finally:
+        store.unlock(descriptor)
+
+
+async def _in_thread(store: TokenStore, work: Callable[[], T]) -> T:
+    try:
+        return await anyio.to_thread.run_sync(work)
     except TokensUnreadable as error:
         raise LoginFailed(str(error)) from None
-    return store.path
+    except OSError as error:
+        raise LoginFailed(f"{store.path}: tokens cannot be stored there ({error.strerror or error})") from None
 
 
 if __name__ == "__main__":

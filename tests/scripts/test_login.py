@@ -346,3 +346,51 @@ def test_a_registration_is_read_with_neither_token_nor_account(tmp_path: Path) -
     assert registration.token_folder == Path("tokens/ctrader")
     assert registration.endpoint == Endpoint.published(DEMO, "protobuf")
     assert "hush" not in repr(registration)
+
+
+async def refused_before_the_browser(registration: Registration, server: FakeServer) -> BaseException:
+    """What a login ends with that must not come as far as the browser."""
+    assert server.oauth_url is not None
+    with pytest.raises((ConnectFailed, LoginFailed)) as caught:
+        await _login(
+            partial(lambda: registration),
+            OAuthService.at(server.oauth_url),
+            may_trade=True,
+            browser=False,
+            ask=False,
+            wait_s=1.0,
+            output=Format.TEXT,
+        )
+    return caught.value
+
+
+async def test_a_folder_that_takes_no_tokens_is_told_before_anybody_allows_anything(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("a file, and no folder")
+    async with a_server() as server:
+        failure = await refused_before_the_browser(registration_of(server, tmp_path / "taken" / "tokens"), server)
+    assert isinstance(failure, LoginFailed)
+    assert str(tmp_path / "taken") in str(failure)
+    assert "Allow access" not in capsys.readouterr().err
+
+
+async def test_tokens_that_somebody_else_has_written_are_told_before_anybody_allows_anything(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    TokenStore(tmp_path, DEMO).path.write_text("not ours")
+    async with a_server() as server:
+        assert isinstance(await refused_before_the_browser(registration_of(server, tmp_path), server), LoginFailed)
+    assert TokenStore(tmp_path, DEMO).path.read_text() == "not ours"
+    assert "Allow access" not in capsys.readouterr().err
+
+
+async def test_a_server_that_cannot_be_reached_is_told_before_anybody_allows_anything(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_server() as server:
+        away = Endpoint(server.host, free_port(), server.ca_file)
+        failure = await refused_before_the_browser(registration_of(server, tmp_path, endpoint=away), server)
+    assert isinstance(failure, ConnectFailed)
+    assert not TokenStore(tmp_path, DEMO).path.exists()
+    assert "Allow access" not in capsys.readouterr().err
