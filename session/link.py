@@ -93,6 +93,7 @@ class Link:
         self._outbox: Outbox[Request] = Outbox(self.throttle)
         self._waiting: dict[str, Request] = {}
         self._news = anyio.Event()  # something new is in the outbox
+        self._event = type(self._news)  # of the backend that runs: each anyio.Event() looks for it again
         self.lost = False
         self._over: str | None = None
         # Other connections to the same account hear our ids and we hear theirs (docs/protocol.md section 2):
@@ -127,9 +128,8 @@ class Link:
         """
         self._count += 1
         message = Message(payload, f"{self._prefix}-{self._count}")
-        request = Request(
-            message, now_s=clock.now_s(), timeout_s=timeout_s, leave_within_s=leave_within_s, on_sent=on_sent
-        )
+        request = Request(message, self._event(), now_s=clock.now_s(), timeout_s=timeout_s, on_sent=on_sent)
+        request.leave_by_s = min(request.leave_by_s, clock.now_s() + leave_within_s)
         if self._over is not None:
             raise NotSent(f"{message.name} did not leave: {self._over}")
         self._outbox.add(request)

@@ -30,7 +30,9 @@ class Request:
         message: what is asked, with its id.
         timeout_s: how long its answer is waited for.
         by_s: when that is over.
+        leave_by_s: after this it must not leave any more.
         sent_ms: when it left, UTC milliseconds, or None while no byte of it has.
+        done: set once it has ended.
         answer: the server's message, once it is here.
         error: why there is none, once that is known.
     """
@@ -54,10 +56,10 @@ class Request:
     def __init__(
         self,
         message: Message,
+        done: anyio.Event,
         *,
         now_s: float,
         timeout_s: float,
-        leave_within_s: float = math.inf,
         on_sent: Callable[[int, str], None] | None = None,
     ) -> None:
         if math.isnan(timeout_s):
@@ -67,13 +69,13 @@ class Request:
         self.by_s = now_s + timeout_s
         self.payload_type = message.payload_type
         self.urgency, self.budget = _LANES.get(self.payload_type, _ANY_LANE)
-        self.leave_by_s = now_s + min(leave_within_s, timeout_s)
+        self.leave_by_s = self.by_s
         self.on_sent = on_sent
         self.place: Place | None = None
         self.sent_ms: int | None = None
         self.answer: Message | None = None
         self.error: Exception | None = None
-        self.done = anyio.Event()
+        self.done = done
 
     def fail(self, error: Exception) -> None:
         """It ends without an answer, unless it has ended."""

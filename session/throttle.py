@@ -82,6 +82,13 @@ class _Window:
             return now_s + _LOOK_S
         return by_s
 
+    def next_s(self, now_s: float) -> float:
+        """When one more may leave; what is free again is in here no more."""
+        places = self.places
+        while places and self.free_s(places[0], now_s) <= now_s:
+            places.popleft()
+        return self.free_s(places[len(places) - self.most], now_s) if len(places) >= self.most else now_s
+
 
 class Throttle:
     """What one connection has sent lately, against what it may.
@@ -101,12 +108,9 @@ class Throttle:
     def free_at_s(self, budget: Budget, *, now_s: float) -> float:
         """When the next request of this budget may leave: `now_s` or earlier means at once."""
         window = self._windows[budget]
-        places = window.places
-        while places and window.free_s(places[0], now_s) <= now_s:
-            places.popleft()
-        if len(places) < window.most:
+        if len(window.places) < window.most:
             return now_s
-        return window.free_s(places[len(places) - window.most], now_s)
+        return window.next_s(now_s)
 
     def sent(self, budget: Budget, *, now_s: float, awaited: bool = False) -> Place:
         """One has left. Also for what never waits: it counts.
@@ -117,7 +121,10 @@ class Throttle:
             awaited: an answer will tell when it arrived: see `answered`.
         """
         place = Place(budget, sent_s=now_s, awaited=awaited)
-        self._windows[budget].places.append(place)
+        window = self._windows[budget]
+        if len(window.places) >= window.most:
+            window.next_s(now_s)  # heartbeats alone never ask when they may
+        window.places.append(place)
         return place
 
     def answered(self, place: Place, *, now_s: float) -> None:

@@ -5,13 +5,13 @@ One table, by payload type. What is not in it is unknown to us, and whoever guar
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..proto.schema import MESSAGES
 from . import messages as oa
+from .words import Word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-class Kind(enum.Enum):
+class Kind(Word):
     """The part that a message plays."""
 
     REQUEST = "request"
@@ -41,14 +41,14 @@ class Kind(enum.Enum):
     HEARTBEAT = "heartbeat"
 
 
-class Budget(enum.Enum):
+class Budget(Word):
     """Which of the server's two rate limits a request counts against (docs/protocol.md section 5)."""
 
     ORDINARY = "ordinary"
     HISTORICAL = "historical"
 
 
-class Permission(enum.Enum):
+class Permission(Word):
     """What a request does to the world: what a guard judges it by."""
 
     SESSION = "session"

@@ -171,7 +171,7 @@ class ProtobufCodec:
             # The last two: protobuf's Python runtime, see read_envelope.
             problem = f"no {cls.__name__}: {error}"
         else:
-            if not _is_complete(payload, len(body)):
+            if not (payload.IsInitialized() if len(body) < _LARGE else _is_complete(payload)):
                 problem, missing = _missing(payload)
             elif payload.payloadType != payload_type:
                 problem = f"the {cls.__name__} in it says that its payload type is {payload.payloadType}"
@@ -324,21 +324,18 @@ def _are_unknown(extras: bytes) -> bool:
 _LARGE = 4096  # bytes
 
 
-def _is_complete(payload: Any, size: int) -> bool:
-    """Whether no required field is missing, at any depth.
+def _is_complete(payload: Any) -> bool:
+    """Whether no required field of a large message is missing, at any depth.
 
-    Of a large message protobuf tells that in half the time by writing it: that looks in C, and the question itself
+    Of such a one protobuf tells that in half the time by writing it: that looks in C, and the question itself
     through the descriptors.
     """
-    if size >= _LARGE:
-        try:
-            payload.SerializeToString()
-        except EncodeError:
-            pass
-        else:
-            return True
-    complete: bool = payload.IsInitialized()
-    return complete
+    try:
+        payload.SerializeToString()
+    except EncodeError:
+        complete: bool = payload.IsInitialized()
+        return complete
+    return True
 
 
 _LARGEST_TYPE = 2**32 - 1  # ProtoMessage.payloadType is a uint32

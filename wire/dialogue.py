@@ -5,7 +5,8 @@ It has no bytes and takes no side: both ends of a connection move it by the same
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import Any
 
 from . import messages as oa
 from .catalog import CATALOG, Kind, account_of
@@ -18,9 +19,6 @@ from .states import (
     ConnectionInput,
     ConnectionState,
 )
-
-if TYPE_CHECKING:
-    from .catalog import Entry
 
 __all__ = ["CLIENT_DISCONNECT", "MOVING", "ORDER_ERROR", "Dialogue"]
 
@@ -47,6 +45,19 @@ MOVING = _ERRORS | {
 
 # Section 7: before application auth only these are taken, next to the auth itself.
 _EARLY = frozenset({oa.payload_type_of(oa.ProtoOAVersionReq), oa.payload_type_of(oa.ProtoOARefreshTokenReq)})
+# What a client says is to the table a request, but for these.
+_INPUTS = MappingProxyType(
+    dict.fromkeys(_EARLY, ConnectionInput.EARLY_REQUEST)
+    | {
+        payload_type: ConnectionInput.HEARTBEAT
+        for payload_type, entry in CATALOG.items()
+        if entry.kind is Kind.HEARTBEAT
+    }
+    | {_APP_AUTH: ConnectionInput.APP_AUTH}
+)
+_WITH_ACCOUNT = frozenset(payload_type for payload_type, entry in CATALOG.items() if entry.account_field is not None)
+_NEEDING_ACCOUNT = _WITH_ACCOUNT - {_ACCOUNT_AUTH} - _EARLY
+"""What may be said of an account that is authorised, and of no other."""
 # Section 14: the session that was asked for is there.
 _APP_ALREADY = ("CH_CLIENT_ALREADY_AUTHENTICATED", "ALREADY_LOGGED_IN")
 _ACCOUNT_ALREADY = ("ALREADY_LOGGED_IN",)
@@ -74,22 +85,15 @@ class Dialogue:
 
     def too_early(self, payload_type: int, payload: Any) -> str | None:
         """Why a request may not be said now, or None: the tables have the say."""
-        entry = CATALOG.get(payload_type)
-        name = oa.name_of(payload_type)
-        asked = _input_of(payload_type, entry)
+        asked = _INPUTS.get(payload_type, ConnectionInput.REQUEST)
         if (self.state, asked) not in CONNECTION_TABLE:
-            return f"{name} may not be said while the application is {self.state.value}"
-        if (
-            asked is not ConnectionInput.REQUEST
-            or payload_type == _ACCOUNT_AUTH
-            or not entry
-            or not entry.account_field
-        ):
+            return f"{oa.name_of(payload_type)} may not be said while the application is {self.state.value}"
+        if payload_type not in _NEEDING_ACCOUNT:
             return None
-        account = getattr(payload, entry.account_field, 0)
+        account = getattr(payload, "ctidTraderAccountId", 0)
         state = self.accounts.get(account, AccountState.LOGGED_OUT)
         if (state, AccountInput.REQUEST) not in ACCOUNT_TABLE:
-            return f"{name} needs account {account} authorised; it is {state.value}"
+            return f"{oa.name_of(payload_type)} needs account {account} authorised; it is {state.value}"
         return None
 
     def ask(self, payload_type: int, payload: Any, client_msg_id: str | None) -> list[AccountChanged]:
@@ -97,8 +101,7 @@ class Dialogue:
         if client_msg_id:
             if len(self.open) >= _MOST_OPEN:
                 del self.open[next(iter(self.open))]
-            entry = CATALOG.get(payload_type)
-            named = entry is not None and entry.account_field is not None
+            named = payload_type in _WITH_ACCOUNT
             self.open[client_msg_id] = (payload_type, payload.ctidTraderAccountId if named else None)
         if payload_type == _APP_AUTH:
             self._move(ConnectionInput.APP_AUTH)
@@ -143,7 +146,7 @@ class Dialogue:
         Args:
             settled: the open id that it answers, or nothing. It is closed afterwards.
         """
-        changes = self._hear(payload_type, payload, client_msg_id, settled)
+        changes = self._hear(payload_type, payload, client_msg_id, settled) if payload_type in MOVING else []
         if settled:
             del self.open[settled]
         return changes
@@ -213,17 +216,6 @@ class Dialogue:
             before = AccountState.LOGGED_OUT
         after = self.accounts[account] = ACCOUNT_TABLE[before, moved_by]
         return [AccountChanged(account, after)] if after is not before else []
-
-
-def _input_of(payload_type: int, entry: Entry | None) -> ConnectionInput:
-    """What a request, or a heartbeat, is to the table."""
-    if payload_type == _APP_AUTH:
-        return ConnectionInput.APP_AUTH
-    if payload_type in _EARLY:
-        return ConnectionInput.EARLY_REQUEST
-    if entry is not None and entry.kind is Kind.HEARTBEAT:
-        return ConnectionInput.HEARTBEAT
-    return ConnectionInput.REQUEST
 
 
 def _says_not_authorised(code: str, description: str) -> bool:

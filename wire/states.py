@@ -7,9 +7,10 @@ moment without effect is listed as such.
 
 from __future__ import annotations
 
-import enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from .words import Word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 
-class ConnectionState(enum.Enum):
+class ConnectionState(Word):
     """How far the application is."""
 
     OPEN = "open"
@@ -33,7 +34,7 @@ class ConnectionState(enum.Enum):
     CLOSED = "closed"
 
 
-class ConnectionInput(enum.Enum):
+class ConnectionInput(Word):
     """What moves, or is allowed by, a connection's state."""
 
     APP_AUTH = "application auth requested"
@@ -46,7 +47,7 @@ class ConnectionInput(enum.Enum):
     ENDED = "end of the stream, disconnect event, broken framing, close"
 
 
-class AccountState(enum.Enum):
+class AccountState(Word):
     """How far one account is on this connection."""
 
     LOGGED_OUT = "logged out"
@@ -54,7 +55,7 @@ class AccountState(enum.Enum):
     AUTHENTICATED = "authenticated"
 
 
-class AccountInput(enum.Enum):
+class AccountInput(Word):
     """What moves, or is allowed by, an account's state."""
 
     AUTH = "account auth requested"
