@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 
 from . import auth, clock
-from .errors import AuthenticationFailed, ConnectFailed, NotSent, RequestFailed
+from .errors import AuthenticationFailed, ConnectFailed, NotSent, RateLimited, RequestFailed
+from .patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -82,6 +83,7 @@ class Access:
         self._given: Credentials | None = None  # by somebody who has acted; the vault does not know of them yet
         self._unsaid: Credentials | None = None  # whose these are was asked, and not said: not once a link
         self._asked: tuple[Link, TokenPair] | None = None  # where a new pair was asked for last, and with which
+        self._patience = Patience()  # with renewals that are refused for their rate; it outlives the link
 
     def masked(self, text: str) -> str:
         """A text of somebody else's with every secret of ours in it covered, those of late included."""
@@ -89,8 +91,18 @@ class Access:
             text = credentials.masked(text)
         return text
 
+    @property
+    def renews(self) -> bool:
+        """Whether the pair is renewed here, and by nobody else."""
+        return self._vault is not None
+
+    async def replaced(self) -> None:
+        """Returns when somebody has given others than the present link was opened with."""
+        while self._given is None:
+            await self._another.wait()
+
     def replace(self, credentials: Credentials) -> None:
-        """Somebody has given others."""
+        """Somebody has given others: they count from the next link on."""
         self._use(credentials)
         self.was_ready = False
         self._given = credentials
@@ -101,11 +113,11 @@ class Access:
         Raises:
             ConnectFailed: the store cannot be used.
         """
+        given, self._given = self._given, None
         if self._vault is None:
             return
-        if self._given is not None:
-            await self._vault.replace(self._given)
-            self._given = None
+        if given is not None:
+            await self._vault.replace(given)
         await self._vault.open()
         self._take_pair()
 
@@ -125,6 +137,8 @@ class Access:
             ConnectFailed: the store cannot be used.
             RequestFailed: the server could not just now.
         """
+        if self._given is not None:
+            await self.open()
         timeout_s = self._timings.connect_s
         tries = _AUTH_TRIES if self.was_ready else 1
         for left in reversed(range(tries)):
@@ -244,10 +258,18 @@ class Access:
         environment, timeout_s = self.credentials.environment, self._timings.request_s
 
         async def ask(refresh_token: Secret) -> TokenPair:
+            if left_s := self._patience.left_s(now_s=clock.now_s()):
+                text = f"a new pair of tokens is not asked for before another {left_s:.0f} s have gone"
+                raise RateLimited("REQUEST_FREQUENCY_EXCEEDED", text, retry_after_s=left_s)
             # The sessions on the old token end with this (section 7): what is asked from here on waits for the new one.
             self._renewed()
-            with self._held():  # an answer that is lost because we leave would be a pair that is lost
-                pair = await auth.refresh_tokens(link, refresh_token, environment=environment, timeout_s=timeout_s)
+            try:
+                with self._held():  # an answer that is lost because we leave would be a pair that is lost
+                    pair = await auth.refresh_tokens(link, refresh_token, environment=environment, timeout_s=timeout_s)
+            except RateLimited as error:
+                self._patience.refused(retry_after_s=error.retry_after_s, now_s=clock.now_s())
+                raise
+            self._patience.accepted()
             self._known.append(self.credentials.with_tokens(pair))  # from here on a text may quote it
             return pair
 

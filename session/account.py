@@ -35,7 +35,7 @@ class _Asking(Protocol):
     def environment(self) -> Environment:
         """Which one."""
 
-    async def request(self, payload: Any, *, timeout_s: float | None = None) -> Any:
+    async def request(self, payload: Any, *, timeout_s: float | None = None, ahead: bool = False) -> Any:
         """Asks, and gives the payload of the answer."""
 
 
@@ -74,19 +74,20 @@ class Account:
         self.raw = RawSubscriptions()
         self._session = session
         self._keeper: Keeper | None = None
-        self.book = SymbolBook(self.request, owner=f"account {self.id} of {self.environment.value}")
+        self.book = SymbolBook(self.ask, owner=f"account {self.id} of {self.environment.value}")
         self._subscribing = anyio.Lock()
         self._events: list[EventStream[Message]] = []
 
     def __repr__(self) -> str:
         return f"<Account {self.id} of {self.environment.value}>"
 
-    async def request(self, payload: Any, *, timeout_s: float | None = None) -> Any:
+    async def request(self, payload: Any, *, timeout_s: float | None = None, ahead: bool = False) -> Any:
         """Asks for this account; `ctidTraderAccountId` is filled in.
 
         Args:
             payload: the request's message; it is not changed.
             timeout_s: seconds for the answer, None for the session's own.
+            ahead: a read that goes ahead of other queries; for what orders and books have to wait for.
 
         Returns:
             The payload of the answer, such as a `ProtoOATraderRes`.
@@ -109,7 +110,11 @@ class Account:
             raise WrongEnvironment(
                 f"{type(payload).__name__} names account {payload.ctidTraderAccountId}; this is account {self.id}"
             )
-        return await self._session.request(payload, timeout_s=timeout_s)
+        return await self._session.request(payload, timeout_s=timeout_s, ahead=ahead)
+
+    async def ask(self, payload: Any) -> Any:
+        """A read of the session's own: callers' queries wait for it. See `request`."""
+        return await self.request(payload, ahead=True)
 
     # Symbols
 
@@ -178,7 +183,7 @@ class Account:
         if not symbol_ids:
             return
         try:
-            await self.request(oa.ProtoOASubscribeSpotsReq(symbolId=symbol_ids, subscribeToSpotTimestamp=True))
+            await self.ask(oa.ProtoOASubscribeSpotsReq(symbolId=symbol_ids, subscribeToSpotTimestamp=True))
             self.raw.disown(symbol_ids)
         except ServerError as error:
             if not _already_subscribed(error):
@@ -256,20 +261,25 @@ class Account:
         if self._keeper is not None:
             self._keeper.lost()
 
-    async def restore(self) -> list[str]:
-        """It is authorised again: first the books, then the quotes, then what callers have subscribed to themselves.
-
-        Returns:
-            which of the last the server refuses now, a sentence each. They are not asked for again.
-        """
+    async def restore(self) -> None:
+        """It is authorised again: the books are set right."""
         if self._keeper is not None:
             await self._keeper.restore()
-        async with self._subscribing:
-            await self._subscribe(list(self.board.wanted))
-        lost = []
+
+    async def resubscribe(self) -> list[str]:
+        """Asks again for the quotes that somebody hears, then for what callers have subscribed to themselves.
+
+        Returns:
+            what the server refuses now, a sentence each. It is not asked for again; streams of such quotes end with
+            the server's error.
+
+        Raises:
+            RateLimited, NotSent: the server takes no such requests just now. To be called again.
+        """
+        lost = await self._resubscribe_quotes()
         for request in self.raw.requests():
             try:
-                await self.request(request)
+                await self.ask(request)
             except ServerError as error:
                 if isinstance(error, RateLimited):
                     raise
@@ -277,6 +287,27 @@ class Account:
                     self.raw.gone(request)
                     lost.append(f"{type(request).__name__} of symbol {_symbol_of(request)}: {error}")
         return lost
+
+    async def _resubscribe_quotes(self) -> list[str]:
+        async with self._subscribing:
+            try:
+                await self._subscribe(list(self.board.wanted))
+            except RateLimited:
+                raise
+            except ServerError:
+                pass  # which of them it is about is not said
+            else:
+                return []
+            lost = []
+            for symbol_id in self.board.wanted:
+                try:
+                    await self._subscribe([symbol_id])
+                except RateLimited:
+                    raise
+                except ServerError as error:
+                    lost.append(f"quotes of {self.name_of(symbol_id)}: {error}")
+                    self.board.drop(symbol_id, error)
+            return lost
 
     async def review(self) -> None:
         """A request was never answered: what is believed is held against the server's word."""

@@ -209,7 +209,7 @@ class Books:
         ended = {record for record in self.orders if record.is_final}
         mark, doubts = self.positions.mark(), set(self._doubts)
         request = oa.ProtoOAReconcileReq(returnProtectionOrders=True)
-        answer: oa.ProtoOAReconcileRes = await self._account.request(request)
+        answer: oa.ProtoOAReconcileRes = await self._account.ask(request)
         for difference in self.positions.reconcile(answer, since=mark):
             self._warn("difference", reason=str(difference))
             self._gate.note("difference", {"account_id": self._account.id, "reason": str(difference)})

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 
 from ..wire import LocalProtocolError, Message, Permission
+from ..wire import messages as oa
 from ..wire.catalog import account_of, permission_of
 from . import clock
 from .account import Account
-from .allowance import Allowance
+from .allowance import Allowance, watch_losses
 from .arguments import check_kind, check_payload, check_word
 from .audit import Audit
 from .books import Books
@@ -23,15 +24,15 @@ from .errors import (
     NotSent,
     OutcomeUnknown,
     RateLimited,
+    Refused,
     RequestFailed,
     ServerError,
-    SessionClosed,
     WrongEnvironment,
 )
 from .gate import READING, Gate
 from .raw_subscriptions import SUBSCRIPTIONS
 from .raw_trading import RawTrading
-from .settings import Credentials, Limits, NoLimit, Rates, Timings
+from .settings import Credentials, Limits, Rates, Timings
 from .states import SessionState, StateChange
 from .supervisor import Supervisor
 from .tasks import background
@@ -151,7 +152,7 @@ class Session:
 
     # Asking
 
-    async def request(self, payload: Any, *, timeout_s: float | None = None) -> Any:
+    async def request(self, payload: Any, *, timeout_s: float | None = None, ahead: bool = False) -> Any:
         """Asks the server.
 
         While the session is not ready a trading request fails at once; any other waits, up to its own deadline. A
@@ -161,9 +162,10 @@ class Session:
         Args:
             payload: the request's message.
             timeout_s: seconds for all of it, the time in the queue included; None for the settings' own.
+            ahead: a read that goes ahead of other queries; for what orders and books have to wait for.
 
         Returns:
-            The payload of the answer.
+            the payload of the answer.
 
         Raises:
             NotSent: no byte of it left.
@@ -176,6 +178,10 @@ class Session:
         timeout_s = self.timings.request_s if timeout_s is None else timeout_s
         check_payload(payload)
         message = Message(payload)
+        if self._supervisor.renews and type(payload) is oa.ProtoOARefreshTokenReq:
+            raise Refused(
+                f"{message.name} is refused: this session renews and stores its pair itself, which this kills"
+            )
         self._gate.judge(message)
         permission = permission_of(message.payload_type)
         if permission not in READING:
@@ -185,7 +191,7 @@ class Session:
         while True:
             link = await self._supervisor.usable_link(message.name, account_id, by_s=by_s)
             try:
-                answer = await link.request(payload, timeout_s=max(0.0, by_s - clock.now_s()))
+                answer = await link.request(payload, timeout_s=max(0.0, by_s - clock.now_s()), ahead=ahead)
                 if message.payload_type in SUBSCRIPTIONS and account_id in self._supervisor.accounts:
                     self._supervisor.accounts[account_id].raw.answered(payload)
                 return answer.payload
@@ -301,9 +307,8 @@ class Session:
             account.keep(books)
             self.books[account.id] = books
             self._gate.books[account.id] = books.positions
-            self.allowances[account.id] = Allowance(
-                account, books=books, gate=self._gate, bounds=self._limits, log=self._log
-            )
+            limits, gate = self._limits, self._gate
+            self.allowances[account.id] = Allowance(account, books=books, gate=gate, bounds=limits, log=self._log)
         return account
 
     # Living
@@ -311,8 +316,7 @@ class Session:
     async def serve(self) -> None:
         """Holds the session up until it is cancelled."""
         async with background() as tasks:
-            if not isinstance(self._limits.loss_of_day, NoLimit):
-                tasks.start_soon(_watch_loss, self, self._limits.loss_check_s)
+            tasks.start_soon(watch_losses, self, self._limits)
             await self._supervisor.serve()
 
     def resume(self, credentials: Credentials | None = None) -> None:
@@ -325,18 +329,6 @@ class Session:
         if credentials is not None and credentials.environment is not self.environment:
             raise WrongEnvironment(f"these credentials belong to {credentials.environment.value}")
         self._supervisor.resume(credentials)
-
-
-async def _watch_loss(session: Session, every_s: float) -> None:
-    """Looks at the loss of the day while the session is ready, until it is left."""
-    try:
-        while True:
-            await session.wait_for(SessionState.READY)
-            for allowance in tuple(session.allowances.values()):
-                await allowance.watch_loss()
-            await anyio.sleep(every_s)
-    except SessionClosed:
-        return
 
 
 @asynccontextmanager

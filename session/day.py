@@ -110,13 +110,13 @@ class Day:
 
         Of an account that was empty then, what was paid in since: it began its day with that.
         """
-        flow = await self._account.request(
+        flow = await self._account.ask(
             oa.ProtoOACashFlowHistoryListReq(fromTimestamp=start_ms, toTimestamp=now_ms + _LOOK_AHEAD_MS)
         )
         paid_in = sum(
             (_paid_in(row) for row in flow.depositWithdraw if row.changeBalanceTimestamp >= start_ms), Decimal(0)
         )
-        trader = (await self._account.request(oa.ProtoOATraderReq())).trader
+        trader = (await self._account.ask(oa.ProtoOATraderReq())).trader
         # No event can come between this answer and the sum: both are of the same moment.
         balance = _money(trader.balance, trader) - self._books.ledger.booked_since(start_ms) - paid_in
         return balance if balance > 0 else paid_in
@@ -124,7 +124,7 @@ class Day:
     async def _unrealised(self) -> Decimal:
         if not self._books.positions.positions:
             return Decimal(0)
-        answer = await self._account.request(oa.ProtoOAGetPositionUnrealizedPnLReq())
+        answer = await self._account.ask(oa.ProtoOAGetPositionUnrealizedPnLReq())
         return sum((_money(row.netUnrealizedPnL, answer) for row in answer.positionUnrealizedPnL), Decimal(0))
 
 

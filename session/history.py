@@ -30,7 +30,7 @@ async def orders_between(account: Account, since_ms: int, until_ms: int) -> list
     found: list[Any] = []
     for start_ms, end_ms in _weeks(since_ms, until_ms):
         request = oa.ProtoOAOrderListReq(fromTimestamp=start_ms, toTimestamp=end_ms)
-        found += (await account.request(request)).order
+        found += (await account.ask(request)).order
     return found
 
 
@@ -48,7 +48,7 @@ async def deals_between(account: Account, since_ms: int, until_ms: int) -> list[
     found: dict[int, Any] = {}
     for start_ms, end_ms in _weeks(since_ms, until_ms):
         while True:  # newest first, `hasMore` tells of older ones
-            answer = await account.request(oa.ProtoOADealListReq(fromTimestamp=start_ms, toTimestamp=end_ms))
+            answer = await account.ask(oa.ProtoOADealListReq(fromTimestamp=start_ms, toTimestamp=end_ms))
             new = {deal.dealId: deal for deal in answer.deal if deal.dealId not in found}
             found |= new
             if not (answer.hasMore and new):

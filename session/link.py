@@ -109,6 +109,7 @@ class Link:
         *,
         timeout_s: float,
         leave_within_s: float = math.inf,
+        ahead: bool = False,
         on_sent: Callable[[int, str], None] | None = None,
     ) -> Message:
         """Asks, and waits for the answer.
@@ -117,6 +118,7 @@ class Link:
             payload: the request's message.
             timeout_s: seconds for all of it, the time in the queue included.
             leave_within_s: seconds that it may wait in the queue.
+            ahead: a read of the session's own, which callers' queries wait for.
             on_sent: told, just before the bytes are written, the UTC milliseconds and the client message id.
 
         Raises:
@@ -130,6 +132,8 @@ class Link:
         message = Message(payload, f"{self._prefix}-{self._count}")
         request = Request(message, self._event(), now_s=clock.now_s(), timeout_s=timeout_s, on_sent=on_sent)
         request.leave_by_s = min(request.leave_by_s, clock.now_s() + leave_within_s)
+        if ahead:
+            request.goes_ahead()
         if self._over is not None:
             raise NotSent(f"{message.name} did not leave: {self._over}")
         self._outbox.add(request)
@@ -232,8 +236,8 @@ class Link:
         while True:
             news = self._news
             taken = self._outbox.take(now_s=clock.now_s())
-            for request in taken.overdue:
-                request.fail(NotSent(f"{request.message.name} waited in the queue too long and did not leave"))
+            for request, why in taken.overdue:
+                request.fail(NotSent(f"{request.message.name} {why} and did not leave"))
             data = [body for request in taken.ready if (body := self._encode(request)) is not None]
             now_s = clock.now_s()
             if not data and now_s >= self.heartbeat.due_s:

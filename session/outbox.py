@@ -1,6 +1,7 @@
 """Requests that have not left yet, and which of them goes next. Pure: told the time.
 
-What closes goes ahead of what opens, that ahead of queries, those ahead of history. Nothing in here outlives its link.
+What closes goes ahead of what the session itself must know, that ahead of what opens, that ahead of callers' queries,
+those ahead of history. Nothing in here outlives its link.
 """
 
 from __future__ import annotations
@@ -27,11 +28,15 @@ class Urgency(enum.IntEnum):
     """Authentication and its like: nothing else works without."""
     CLOSE = 1
     """Closes and cancels: what makes risk smaller."""
-    OPEN = 2
+    BOOKS = 2
+    """What the session reads of its own accord: without it an account is not restored, and no order can be made."""
+    OPEN = 3
     """What opens or changes."""
-    QUERY = 3
+    QUERY = 4
     """Anything else that is not history."""
-    HISTORY = 4
+    BOOKS_HISTORY = 5
+    """As `BOOKS`, counted against the smaller budget."""
+    HISTORY = 6
     """What counts against the smaller budget."""
 
 
@@ -61,7 +66,7 @@ class Taken(Generic[W]):
 
     Attributes:
         ready: may leave now, in this order; they are counted as sent.
-        overdue: were not let out in time; they are in the outbox no more.
+        overdue: were not let out in time, or will not be, and why, for people; they are in the outbox no more.
         look_again_s: when another look is worth it; infinity where only something new can change the picture.
     """
 
@@ -69,7 +74,7 @@ class Taken(Generic[W]):
 
     def __init__(self) -> None:
         self.ready: list[W] = []
-        self.overdue: list[W] = []
+        self.overdue: list[tuple[W, str]] = []
         self.look_again_s = math.inf
 
 
@@ -119,9 +124,12 @@ class Outbox(Generic[W]):
         while lane:
             request = lane.popleft()
             if request.leave_by_s <= now_s:
-                taken.overdue.append(request)
+                taken.overdue.append((request, "waited in the queue too long"))
                 continue
             free_s = throttle.blocked_until_s(request.payload_type, now_s=now_s)
+            if free_s is not None and free_s >= request.leave_by_s:
+                taken.overdue.append((request, f"is held back by the server for another {free_s - now_s:.0f} s"))
+                continue
             if free_s is None:
                 free_s = throttle.free_at_s(request.budget, now_s=now_s)
                 if free_s <= now_s:

@@ -90,6 +90,10 @@ class Request:
         assert self.answer is not None
         return self.answer
 
+    def goes_ahead(self) -> None:
+        """It is the session's own: callers' queries wait for it."""
+        self.urgency = Urgency.BOOKS_HISTORY if self.budget is Budget.HISTORICAL else Urgency.BOOKS
+
 
 def _lane(entry: Entry) -> tuple[Urgency, Budget]:
     budget = entry.budget or Budget.ORDINARY

@@ -6,6 +6,7 @@ authorised again on the same link, and what was missed is set right, before anyt
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import anyio
@@ -15,7 +16,8 @@ from ..wire import messages as oa
 from ..wire.catalog import account_of, permission_of
 from ..wire.events import AccountChanged, ErrorReceived, EventReceived, SpotsReceived, UndecodedReceived
 from ..wire.messages import name_of
-from .errors import ConnectFailed, CTraderError
+from . import clock
+from .errors import ConnectFailed, CTraderError, NotSent, RateLimited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Roster"]
 
+_AGAIN_S = 5.0  # what failed on a link that stays is tried again after so long; a server in trouble is spared
 _MOST_TRIES = 5  # an account that is lost again while it is restored, so often: better another link, after a wait
 
 
@@ -54,7 +57,9 @@ class Roster:
         self._note = note
         self._restoring: dict[int, anyio.CancelScope] = {}
         self._doubted: set[int] = set()  # whose books are to be held against the server's word again
+        self._silent: set[int] = set()  # whose subscriptions the server does not take just now
         self._mending = anyio.Event()
+        self._again_s = math.inf  # when to look after them without being told
 
     # Coming back
 
@@ -94,8 +99,8 @@ class Roster:
         with anyio.CancelScope() as scope:
             self._restoring[account.id] = scope
             try:
-                for refused in await account.restore():
-                    self._note("subscription_lost", account=account.id, reason=refused)
+                await account.restore()
+                await self._resubscribe(account)
             finally:
                 if self._restoring.get(account.id) is scope:
                     del self._restoring[account.id]
@@ -113,14 +118,17 @@ class Roster:
             See `bring_back`.
         """
         while True:
-            await self._mending.wait()
-            self._mending = anyio.Event()
+            with anyio.move_on_after(self._again_s - clock.now_s()):
+                await self._mending.wait()
+            self._mending, self._again_s = anyio.Event(), math.inf
             if not self.restored.issuperset(self.accounts):
                 await access.look_again()
                 await self.bring_back(link, access, self.accounts.values())
             for account in list(self.accounts.values()):
                 if account.id in self._doubted and account.id in self.restored:
                     await self._review(account)
+                if account.id in self._silent and account.id in self.restored:
+                    await self._resubscribe(account)
 
     def mend_soon(self) -> None:
         """Somebody is lost, or was left half restored."""
@@ -133,11 +141,29 @@ class Roster:
             self._mending.set()
 
     async def _review(self, account: Account) -> None:
-        self._doubted.discard(account.id)
+        self._doubted.discard(account.id)  # ahead of the look: what is doubted meanwhile needs another
         try:
             await account.review()
-        except CTraderError as error:  # what is in doubt stays so until the account is restored
+        except CTraderError as error:
+            self._doubted.add(account.id)
             self._note("review_failed", account=account.id, reason=str(error))
+            self._look_again(_AGAIN_S)
+
+    async def _resubscribe(self, account: Account) -> None:
+        """Quotes that the server does not give now keep no account away, whatever its reason."""
+        self._silent.discard(account.id)
+        try:
+            lost = await account.resubscribe()
+        except (RateLimited, NotSent) as error:
+            self._silent.add(account.id)
+            self._note("subscriptions_wait", account=account.id, reason=str(error))
+            self._look_again(max(_AGAIN_S, (error.retry_after_s or 0.0) if isinstance(error, RateLimited) else 0.0))
+            return
+        for refused in lost:
+            self._note("subscription_lost", account=account.id, reason=refused)
+
+    def _look_again(self, after_s: float) -> None:
+        self._again_s = min(self._again_s, clock.now_s() + after_s)
 
     # Going
 

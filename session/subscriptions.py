@@ -281,6 +281,12 @@ class SpotBoard:
         del self._quoted[symbol_id]
         return True
 
+    def drop(self, symbol_id: int, error: Exception) -> None:
+        """The server gives no quotes of this symbol any more: who hears them is told, and hears nothing more."""
+        quoted = self._quoted.pop(symbol_id, None)
+        for stream in quoted.streams if quoted is not None else ():
+            stream.end(error)
+
     def forget(self) -> None:
         """Prices are not known any more."""
         for quoted in self._quoted.values():

@@ -173,6 +173,11 @@ class Supervisor:
             raise NotSent(f"{name} did not leave: account {account_id} is not restored just now")
         return self.link
 
+    @property
+    def renews(self) -> bool:
+        """Whether the token pair is stored and renewed here."""
+        return self._access.renews
+
     def keeps(self, account_id: int | None) -> bool:
         """Whether an account is kept authorised: where it is not just now, it will be."""
         return account_id in self._roster.accounts
@@ -229,10 +234,11 @@ class Supervisor:
 
     def resume(self, credentials: Credentials | None) -> None:
         """Lets a session that was refused try again."""
-        if credentials is not None:
+        others = credentials is not None and credentials != self._access.credentials
+        if credentials is not None and others:
             self._access.replace(credentials)
         # Otherwise there is nothing to resume, and the next refusal must not find that somebody has acted on it.
-        if credentials is not None or self.state in (SessionState.WAITING, SessionState.REFUSED):
+        if others or self.state in (SessionState.WAITING, SessionState.REFUSED):
             self._resumed.set()
 
     # The life
@@ -358,7 +364,15 @@ class Supervisor:
         self._move(SessionInput.RESTORED, "ready")
         async with background() as tasks:
             tasks.start_soon(self._access.keep_fresh, link)
-            await self._roster.mend(link, self._access)
+            with anyio.CancelScope() as serving:
+                tasks.start_soon(self._until_replaced, serving)
+                await self._roster.mend(link, self._access)
+        # They may be another application's, which takes a link of its own.
+        raise ConnectFailed("other credentials were given: the link was left for one that is opened with them")
+
+    async def _until_replaced(self, serving: anyio.CancelScope) -> None:
+        await self._access.replaced()
+        serving.cancel()
 
     async def _authenticate(self, link: Link) -> None:
         self._take_list(await self._access.authenticate(link))

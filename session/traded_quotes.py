@@ -57,7 +57,7 @@ class TradedQuotes:
     async def _watch(self, symbol: Symbol) -> None:
         try:
             stream = await self._watched.enter_async_context(self._account.spots(symbol.name, policy=LATEST))
+            async for _ in stream:
+                break
         except CTraderError:
             return  # no quotes, no slippage figure; the order itself may still be right
-        async for _ in stream:
-            break

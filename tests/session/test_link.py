@@ -9,12 +9,13 @@ from typing import Any
 import anyio
 import pytest
 
+from anyctrader.session import clock
 from anyctrader.session.errors import NotSent, OutcomeUnknown, RateLimited, Refused, ServerError, UnderMaintenance
 from anyctrader.session.link import Link
 from anyctrader.session.settings import Rates, Timings
 from anyctrader.session.tasks import background
 from anyctrader.session.transport import open_stream
-from anyctrader.wire import LocalProtocolError, Message, ProtobufCodec
+from anyctrader.wire import Budget, LocalProtocolError, Message, ProtobufCodec
 from anyctrader.wire import messages as oa
 from anyctrader.wire.events import ErrorReceived, Event, EventReceived, LinkClosed, SpotsReceived, UndecodedReceived
 
@@ -168,22 +169,48 @@ async def test_the_late_answer_of_a_request_that_gave_up_is_nobodys(tmp_path: Pa
 
 async def test_a_cancelled_request_that_has_not_left_never_leaves(tmp_path: Path) -> None:
     async with linked(tmp_path) as running:
-        running.link.throttle.block(2104, until_s=math.inf)
+        running.link.throttle.block(2104, until_s=clock.now_s() + 60)
         running.peer.heard.clear()
         with anyio.move_on_after(0.02):
-            await running.link.request(VERSION, timeout_s=5)
+            await running.link.request(VERSION, timeout_s=120)
         assert running.link.queued == 0
         assert running.peer.heard == []
 
 
 async def test_a_request_that_waits_too_long_in_the_queue_was_not_sent(tmp_path: Path) -> None:
     async with linked(tmp_path) as running:
-        running.link.throttle.block(2104, until_s=math.inf)
+        for _ in range(50):
+            running.link.throttle.sent(Budget.ORDINARY, now_s=clock.now_s())
         with pytest.raises(NotSent, match="waited in the queue too long"):
             await running.link.request(VERSION, timeout_s=5, leave_within_s=0.05)
         with pytest.raises(NotSent, match="did not leave"):
             await running.link.request(VERSION, timeout_s=0.05)
         assert "ProtoOAVersionReq" not in running.peer.names()
+
+
+async def test_a_request_that_cannot_leave_in_its_time_is_told_at_once(tmp_path: Path) -> None:
+    async with linked(tmp_path) as running:
+        running.link.throttle.block(2104, until_s=clock.now_s() + 600)
+        with anyio.fail_after(5), pytest.raises(NotSent, match="held back by the server for another 600 s"):
+            await running.link.request(VERSION, timeout_s=60)
+        assert "ProtoOAVersionReq" not in running.peer.names()
+
+
+async def test_a_read_of_the_sessions_own_goes_ahead_of_callers_queries(tmp_path: Path) -> None:
+    async with linked(tmp_path) as running:
+        link, answered = running.link, []
+        for _ in range(50):
+            link.throttle.sent(Budget.ORDINARY, now_s=clock.now_s())
+
+        async def ask(name: str, ahead: bool) -> None:
+            await link.request(VERSION, timeout_s=10, ahead=ahead)
+            answered.append(name)
+
+        async with anyio.create_task_group() as tasks:
+            for name, ahead in (("query", False), ("another query", False), ("own", True)):
+                tasks.start_soon(ask, name, ahead)
+                await anyio.wait_all_tasks_blocked()
+        assert answered == ["own", "query", "another query"]
 
 
 async def test_what_is_not_released_does_not_leave(tmp_path: Path) -> None:

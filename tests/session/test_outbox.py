@@ -88,7 +88,7 @@ def test_what_waited_too_long_does_not_leave() -> None:
     box.add(late)
     assert box.take(now_s=0.0).look_again_s == 0.5
     taken = box.take(now_s=2.0)
-    assert taken.overdue == [late]
+    assert [request for request, _ in taken.overdue] == [late]
     assert taken.ready == []
 
 

@@ -25,7 +25,9 @@ from anyctrader.session import (
     Credentials,
     Desk,
     Environment,
+    RateLimited,
     Rates,
+    Refused,
     Secret,
     Session,
     SessionState,
@@ -276,6 +278,75 @@ async def test_a_login_counts_where_what_was_given_before_it_was_refused(tmp_pat
         server.grant()
         store_of(tmp_path).save(stored(server))
         await session.wait_for(SessionState.READY)
+
+
+async def test_credentials_that_are_given_while_all_is_well_count_at_once_and_are_stored(tmp_path: Path) -> None:
+    async with a_server() as server, a_session(server, tmp_path) as session:
+        account = await session.authorize(server.account_id)
+        old = server.access_token
+        server.grant()
+        given = credentials_of(server, refresh_token=server.refresh_token)
+        await ready_again(session, links=lambda: session.resume(given))
+        assert (await account.request(TRADER)).trader.traderLogin == account.trader_login
+        assert heard(server, oa.ProtoOAAccountAuthReq)[-1].accessToken == server.access_token != old
+        (kept,) = store_of(tmp_path).read()
+        assert kept.pair.access_token == Secret(server.access_token)
+        session.resume(given)  # it has them: nothing to do
+        assert (await account.request(TRADER)).trader.traderLogin == account.trader_login
+        assert server.seen.names().count("connected") == 2
+
+
+async def test_a_pair_that_is_given_while_the_old_one_is_renewed_is_the_one_that_counts(tmp_path: Path) -> None:
+    async with a_server() as server:
+        store_of(tmp_path).save(stored(server, left_s=60))
+        old = server.access_token
+        with server.faults.inject(faults.Late(0.3, which="ProtoOARefreshTokenRes")):
+            async with a_session(server, tmp_path) as session:
+                await server.wait_for("ProtoOARefreshTokenReq")
+                consent = server.directory.consent(
+                    server.client_id,
+                    777,
+                    account_ids=(server.account_id,),
+                    scope=TokenScope.TRADE,
+                    now_ms=server.now_ms,
+                )
+                given = credentials_of(server, access_token=consent.access_token, refresh_token=consent.refresh_token)
+                await ready_again(session, links=lambda: session.resume(given))
+                await session.authorize(server.account_id)
+        assert heard(server, oa.ProtoOAAccountAuthReq)[-1].accessToken == consent.access_token
+        kept = {each.pair.access_token.reveal() for each in store_of(tmp_path).read()}
+        assert len(kept) == 2  # the old user's renewed one is not lost either
+        assert consent.access_token in kept
+        assert old not in kept
+
+
+async def test_a_renewal_that_is_refused_for_its_rate_is_not_repeated_on_the_next_links_either(tmp_path: Path) -> None:
+    async with a_server() as server:
+        pair = stored(server)
+        store_of(tmp_path).save(replace(pair, pair=replace(pair.pair, access_token=Secret("ended"))))
+        with server.faults.inject(faults.Blocked(oa.ProtoOARefreshTokenReq, retry_after_s=30)):
+            with pytest.raises(ConnectFailed, match="BLOCKED_PAYLOAD_TYPE"):
+                async with a_session(server, tmp_path):
+                    pass
+            settings = replace(desk_settings(tmp_path / "logs", side_of(server)), token_folder=tmp_path)
+            async with open_desk(settings) as desk:
+                session = desk.session(DEMO)
+                for links in (2, 3, 4):
+                    await server.wait_for("connected", count=links)
+                    await session.wait_for(SessionState.WAITING)
+                    session.resume()  # somebody who knows better cuts the wait short
+                assert isinstance(session.failure, RateLimited)
+        assert refreshes(server) == 2  # each of the two sessions asked once
+
+
+async def test_a_renewal_past_the_session_is_refused_since_it_would_kill_the_stored_pair(tmp_path: Path) -> None:
+    async with a_server() as server, a_session(server, tmp_path) as session:
+        with pytest.raises(Refused, match="renews and stores"):
+            await session.request(oa.ProtoOARefreshTokenReq(refreshToken=server.refresh_token))
+        assert refreshes(server) == 0
+    async with a_server() as server, connected(server) as session:  # without a store it is the caller's own affair
+        answer = await session.request(oa.ProtoOARefreshTokenReq(refreshToken=server.refresh_token))
+        assert answer.accessToken == server.access_token
 
 
 async def test_two_sessions_that_share_a_pair_share_its_rotation(tmp_path: Path) -> None:
