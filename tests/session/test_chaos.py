@@ -22,6 +22,8 @@ import anyio
 import pytest
 
 from anyctrader.fake import FakeServer, Host, faults
+from anyctrader.fake.injection import Fault
+from anyctrader.fake.refused import Refused as Denied
 from anyctrader.session import (
     EVERY,
     LATEST,
@@ -57,6 +59,10 @@ pytestmark = [pytest.mark.anyio, pytest.mark.uvloop, pytest.mark.timeout(DURATIO
 TIMINGS = replace(QUICK, heartbeat_s=0.4, watchdog_s=1.2, connect_s=5.0, request_s=2.0, order_queue_s=0.5)
 SYMBOLS = ("EURUSD", "GBPUSD", "USDJPY")
 HISTORY_S = 3_600
+FLOOD = 60
+SESSION = "anyctrader.session"
+MOST_LEFT = 500  # objects
+PER_ORDER = 10  # objects
 
 
 @dataclass
@@ -170,6 +176,16 @@ def pending(desk: Desk, environment: Environment) -> Any:
         return ()
 
 
+async def flooding(side: Ground, desk: Desk) -> None:
+    """More reads at once than may leave within a second, each of which has an end of its own."""
+    account = desk.account(side.environment)
+    while True:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(FLOOD):
+                tasks.start_soon(side.counted, "flood", partial(account.request, oa.ProtoOATraderReq()))
+        await anyio.sleep(side.chance.uniform(0, 1.0))
+
+
 async def listening(side: Ground, desk: Desk) -> None:
     """Comes and goes: subscriptions are begun and left while all else happens."""
     while True:
@@ -189,6 +205,14 @@ async def listening(side: Ground, desk: Desk) -> None:
 
 
 # What goes wrong
+
+
+class RefuseSpots(Fault):
+    """The server gives nobody quotes, and blames him."""
+
+    def admit(self, payload_type: int) -> None:
+        if payload_type == oa.payload_type_of(oa.ProtoOASubscribeSpotsReq):
+            raise Denied("SYMBOL_NOT_FOUND", "Symbol is disabled")
 
 
 @contextmanager
@@ -253,6 +277,14 @@ async def once(side: Ground, kind: str) -> None:
         case "rate refusal":
             with injected(side, faults.Blocked(retry_after_s=1, times=chance.randint(1, 4))):
                 await anyio.sleep(short_s)
+        case "quotes refused":
+            with injected(side, RefuseSpots()):
+                server.drop_clients()
+                await anyio.sleep(short_s)
+        case "quotes blocked":
+            with injected(side, faults.Blocked(oa.ProtoOASubscribeSpotsReq, retry_after_s=1)):
+                server.drop_clients()
+                await anyio.sleep(short_s)
         case "TLS refused":
             with injected(side, faults.RefuseTls()):
                 server.drop_clients()
@@ -276,6 +308,8 @@ KINDS = (
     "reorder",
     "maintenance",
     "rate refusal",
+    "quotes refused",
+    "quotes blocked",
     "TLS refused",
 )
 
@@ -360,7 +394,7 @@ async def test_after_a_bad_day_everything_adds_up(tmp_path: Path) -> None:
             async with anyio.create_task_group() as tasks:
                 for side in sides:
                     await desk.session(side.environment).wait_for(SessionState.READY)
-                    for work in (reading, reading, looking_back, trading, listening):
+                    for work in (reading, reading, looking_back, trading, flooding, listening):
                         tasks.start_soon(work, side, desk)
                     tasks.start_soon(breaking, side)
                 await anyio.sleep(DURATION_S)
@@ -380,6 +414,11 @@ async def test_after_a_bad_day_everything_adds_up(tmp_path: Path) -> None:
         await blocked()
         assert {task.id for task in anyio.get_running_tasks()} == served
         gc.collect()
+        # What is still there are the orders, which were the caller's to keep, and nothing that grew with the day.
+        ours = Counter(
+            type(each).__name__ for each in gc.get_objects() if str(type(each).__module__).startswith(SESSION)
+        )
+        assert sum(ours.values()) < MOST_LEFT + PER_ORDER * sum(side.begun["market"] for side in sides), ours
         assert open_sockets() <= sockets
         assert [each for each in gc.get_objects() if isinstance(each, Link)] == []
     await blocked()
@@ -388,9 +427,10 @@ async def test_after_a_bad_day_everything_adds_up(tmp_path: Path) -> None:
 
 async def all_adds_up(side: Ground, desk: Desk) -> None:
     environment, server = side.environment, side.server
-    # Every request has one outcome; those that were under way when the day ended were cancelled, one a worker at most.
+    # Every request has one outcome; those that were under way when the day ended were cancelled, one a worker at most,
+    # and a whole flood.
     open_ = sum(side.begun.values()) - sum(side.ended.values())
-    assert 0 <= open_ <= 5
+    assert 0 <= open_ <= 5 + FLOOD
     assert sum(count for (_, outcome), count in side.ended.items() if outcome == "answered") > 0
     async with desk.account(environment).spots("EURUSD", policy=EVERY) as spots:
         await ready_and_quiet(side, desk)
@@ -409,14 +449,23 @@ async def all_adds_up(side: Ground, desk: Desk) -> None:
         for id_, order in desk.orders.items():
             if order.environment is not environment:
                 continue
+            if order.record.is_close and order.order_id is None:
+                # Its request was refused, or never seen: the server has no order of it (below).
+                assert order.state in (OrderState.NOT_SENT, OrderState.REJECTED, OrderState.UNKNOWN), order
+                continue
             if order.record.is_close:
-                assert order.state in (OrderState.FILLED, OrderState.NOT_SENT, OrderState.REJECTED, OrderState.UNKNOWN)
+                assert order.state.value == STATES[exchange.all_orders[order.order_id].status], order
                 continue
             if id_ not in theirs:
                 # Nothing concludes that it never arrived; and what was refused was never an order.
                 assert order.state in (OrderState.NOT_SENT, OrderState.REJECTED, OrderState.UNKNOWN), order
                 continue
             assert order.state.value == STATES[theirs[id_].status], (order, theirs[id_])
+        # No close of ours is one that we say was never sent.
+        known = {order.order_id for order in desk.orders.values()}
+        closes = [order for order in exchange.all_orders.values() if order.closing and order.order_id not in known]
+        unknown = [o for o in desk.orders.values() if o.record.is_close and o.state is OrderState.UNKNOWN]
+        assert len(closes) <= len(unknown), closes
         assert {position.id: position.volume_cents for position in desk.positions(environment)} == {
             position.position_id: position.volume for position in exchange.positions.values() if position.volume
         }
@@ -427,8 +476,8 @@ async def all_adds_up(side: Ground, desk: Desk) -> None:
         link = session.link
         assert link is not None
         assert (link.queued, link._waiting, link.connection.open_ids) == (0, {}, frozenset())
-    # What is asked in the moment in which a session is lost is refused, and a farewell may come twice; nothing else is.
-    expected = ("not authorized", "subscri", "token is invalid")
+    # What is asked as a session is lost is refused, a farewell may come twice, quotes were refused; nothing else was.
+    expected = ("not authorized", "subscri", "token is invalid", "symbol is disabled")
     assert [each for each in server.violations if not any(word in each.lower() for word in expected)] == []
 
 

@@ -69,3 +69,10 @@ async def test_the_symbols_of_what_is_open_are_read_before_anybody_needs_them_an
             await ready_again(desk.session(DEMO), links=server.drop_clients)
         read = [id_ for request in heard(server, oa.ProtoOASymbolByIdReq)[before:] for id_ in request.symbolId]
         assert len(read) == len(set(read)) == 2
+
+
+async def test_the_first_order_of_a_symbol_goes_ahead_of_the_queries_that_wait(tmp_path: Path) -> None:
+    async with a_server() as server, open_desk(desk_settings(tmp_path, side_of(server))) as desk:
+        async with flooded(server, desk):
+            await (await desk.place(DEMO, MarketOrder("GBPUSD", Side.BUY, lots="0.01"))).filled()
+            assert len(heard(server, oa.ProtoOATraderReq)) < 200
