@@ -36,7 +36,7 @@ class LargestOrder(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
-    """How long things may take, in seconds.
+    """How long things may take, in seconds, and how often one looks before nothing found means nothing there.
 
     Raises:
         SettingsError: a field breaks its rule, or the watchdog would bark before a heartbeat is due.
@@ -105,9 +105,17 @@ class Timings:
         default=30.0,
         metadata=described(
             seconds(most=3_600),
-            "shortest time over which three looks at the server's lists must find nothing of an order whose outcome is "
+            "shortest time over which looks at the server's lists must find nothing of a request whose outcome is "
             "unknown, before it counts as never arrived",
             reason="the server's history lags (docs/protocol.md section 12), by how much is not known",
+        ),
+    )
+    absent_looks: int = field(
+        default=3,
+        metadata=described(
+            whole(2, 1_000),
+            "how many of these looks there must be, the first and the last included",
+            reason="one look proves nothing, and a second may meet the same lag; each costs two historical requests",
         ),
     )
     write_s: float = field(

@@ -25,7 +25,6 @@ from .errors import (
     RateLimited,
     RequestFailed,
     ServerError,
-    SessionClosed,
     WrongEnvironment,
 )
 from .gate import READING, Gate
@@ -36,6 +35,7 @@ from .states import SessionState, StateChange
 from .supervisor import Supervisor
 from .tasks import background
 from .token_store import TokenStore
+from .watches import watch_loss, watch_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from .environments import CodecName, DelimitingName
     from .errors import CTraderError
     from .gate import Intent
-    from .leftovers import Leftover
+    from .leftovers import Leftovers
     from .link import Link
     from .subscriptions import EventStream
 
@@ -75,7 +75,7 @@ class Session:
         gate: Gate,
         log: ConnectionLog | None = None,
         accounts: Iterable[int] = (),
-        left: Iterable[Leftover] = (),
+        left: Leftovers | None = None,
         tokens: TokenStore | None = None,
     ) -> None:
         self.environment = credentials.environment
@@ -84,7 +84,7 @@ class Session:
         self._gate = gate
         self.allowances: dict[int, Allowance] = {}
         self._limits = limits
-        self._left = tuple(left)
+        self._left = left
         self._raw = RawTrading(self, gate=gate)
         self._log = log
         self._supervisor = Supervisor(
@@ -297,7 +297,7 @@ class Session:
     def _make_account(self, listed: Any) -> Account:
         account = Account(self, listed)
         if self._gate.audit is not None:
-            books = Books(account, gate=self._gate, log=self._log, left=self._left, absent_s=self.timings.absent_s)
+            books = Books(account, gate=self._gate, log=self._log, left=self._left, timings=self.timings)
             account.keep(books)
             self.books[account.id] = books
             self._gate.books[account.id] = books.positions
@@ -312,7 +312,8 @@ class Session:
         """Holds the session up until it is cancelled."""
         async with background() as tasks:
             if not isinstance(self._limits.loss_of_day, NoLimit):
-                tasks.start_soon(_watch_loss, self, self._limits.loss_check_s)
+                tasks.start_soon(watch_loss, self, self._limits.loss_check_s)
+            tasks.start_soon(watch_outcomes, self)
             await self._supervisor.serve()
 
     def resume(self, credentials: Credentials | None = None) -> None:
@@ -325,18 +326,6 @@ class Session:
         if credentials is not None and credentials.environment is not self.environment:
             raise WrongEnvironment(f"these credentials belong to {credentials.environment.value}")
         self._supervisor.resume(credentials)
-
-
-async def _watch_loss(session: Session, every_s: float) -> None:
-    """Looks at the loss of the day while the session is ready, until it is left."""
-    try:
-        while True:
-            await session.wait_for(SessionState.READY)
-            for allowance in tuple(session.allowances.values()):
-                await allowance.watch_loss()
-            await anyio.sleep(every_s)
-    except SessionClosed:
-        return
 
 
 @asynccontextmanager

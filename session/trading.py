@@ -10,7 +10,6 @@ import anyio
 from ..wire import LocalProtocolError, Message
 from ..wire import messages as oa
 from . import clock
-from .absences import LOOKS
 from .amendments import OrderAmendment, PositionAmendment
 from .changes import Cancel, Close
 from .environments import Mode
@@ -20,6 +19,7 @@ from .order import Order
 from .order_states import OrderState
 from .orders import OrderRecord
 from .protection_watch import ProtectionWatch
+from .request_record import RequestRecord
 from .tickets import ImmediateTicket
 from .traded_quotes import TradedQuotes
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..wire.units import ExactNumber
     from .account import Account
     from .allowance import Allowance
-    from .books import Books, Target
+    from .books import Books
     from .client import Session
     from .connection_log import ConnectionLog
     from .gate import Gate
@@ -129,22 +129,19 @@ class Trading:
         """Takes back a pending order. See `Desk.cancel`."""
         cancel = Cancel(order_id)
         request = cancel.to_request(account_id=self._account.id)
-        facts = {"request": "cancel", **cancel.described()}
-        await self._change(("order", order_id), request, facts, essential=True)
+        await self._change(self._record("cancel", request), essential=True)
 
     async def amend(self, change: OrderAmendment | PositionAmendment) -> None:
         """Changes a pending order or the levels of a position. See `Desk.amend`."""
         request: Any
         of_position = isinstance(change, PositionAmendment)
         self._check_open(oa.ProtoOAAmendPositionSLTPReq if of_position else oa.ProtoOAAmendOrderReq, Mode.OFF)
-        facts = {"request": "amend", **change.described()}
         if isinstance(change, PositionAmendment):
             position = self._position(change.position_id)
             symbol = await self._figures("ProtoOAAmendPositionSLTPReq", position.symbol_id)
             request = change.to_request(position, symbol, account_id=self._account.id)
-            await self._change(("position", change.position_id), request, facts)
+            await self._change(self._record("amend", request, change))
         else:
-            target: Target = ("order", change.order_id)
             order = self._books.positions.order(change.order_id)
             if order is None:
                 raise Refused(f"order {change.order_id} is not known to be working in account {self._account.id}")
@@ -156,24 +153,17 @@ class Trading:
                 request, symbol, await self._session.prepared("ProtoOAAmendOrderReq", reading)
             )
             claim = self._allowance.claim(request, symbol)
+            record = self._record("amend", request, change)
             try:
-                await self._change(target, request, facts)
+                await self._change(record)
             finally:
-                self._allowance.settle(claim, in_doubt=self._books.in_doubt(target), target=target)
+                self._allowance.settle(claim, in_doubt=record if record in self._books.doubts else None)
 
     async def serve(self) -> None:
         """Sees after the fills of its orders until it is cancelled."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._fills.serve)
-            tasks.start_soon(self._look_for_unknown)
             await self._protection.serve()
-
-    async def _look_for_unknown(self) -> None:
-        """Has the server asked about orders of unknown outcome, as often as it takes to know that one never arrived."""
-        while True:
-            await anyio.sleep(self._session.timings.absent_s / (LOOKS - 1))
-            if self._books.orders.unknown:
-                self._session.review(self._account.id)
 
     async def aclose(self) -> None:
         """Lets go of the quotes that it watched."""
@@ -196,7 +186,7 @@ class Trading:
             self._protection.add(order)
         try:
             self._gate.judge(Message(request))
-            intent = await self._gate.intend(request, {**record.described(), **facts}, essential=essential)
+            intent = await self._gate.intend(request, {**facts, **record.described()}, essential=essential)
             await self._session.trade(intent, on_sent=lambda at_ms, id_: self._sent(order, at_ms, id_))
         except ServerError as error:
             self._books.changed([record.refuse(error.code, error.description, at_ms=clock.utc_ms())])
@@ -235,45 +225,51 @@ class Trading:
             raise refusal
         return order
 
-    async def _change(self, target: Target, request: Any, facts: dict[str, Any], *, essential: bool = False) -> None:
-        """A cancel or an amend: on record, sent, answered."""
-        self._books.check_settled(target)
-        facts = {"account_id": self._account.id, "intent_id": uuid.uuid4().hex, **facts}
-        self._gate.judge(Message(request))
-        intent = await self._gate.intend(request, facts, essential=essential)
-        left = False
+    def _record(
+        self, name: str, request: Any, change: OrderAmendment | PositionAmendment | None = None
+    ) -> RequestRecord:
+        said = {} if change is None else {"changes": ", ".join(list(change.described())[1:])}
+        return RequestRecord(
+            intent_id=uuid.uuid4().hex, name=name, payload=request, intent_at_ms=clock.utc_ms(), said=said
+        )
 
-        def sent(at_ms: int, _: str) -> None:
-            nonlocal left
-            left = True
-            self._gate.note("sent", {**facts, "sent_at_ms": at_ms})
+    async def _change(self, record: RequestRecord, *, essential: bool = False) -> None:
+        """A cancel or an amend: on record, sent, answered."""
+        assert record.target is not None
+        self._books.check_settled(record.target)
+        self._gate.judge(Message(record.payload))
+        intent = await self._gate.intend(record.payload, record.facts, essential=essential)
+
+        def sent(at_ms: int, client_msg_id: str) -> None:
+            record.sent(at_ms, client_msg_id)
+            self._gate.note("sent", {**record.ids, "sent_at_ms": at_ms})
 
         try:
             answer = await self._session.trade(intent, on_sent=sent)
         except ServerError as error:
-            self._gate.note("change_refused", {**facts, "error_code": error.code})
+            self._gate.note("change_refused", {**record.ids, "error_code": error.code})
             raise
         except OutcomeUnknown as error:
-            self._books.doubt(target)
-            self._gate.note("outcome_unknown", {**facts, "reason": str(error)})
+            self._books.doubts.add(record)
+            self._gate.note("outcome_unknown", {**record.ids, "reason": str(error)})
             raise
         except (RequestFailed, LocalProtocolError) as error:
-            self._gate.note("not_sent", {**facts, "reason": str(error)})
+            self._gate.note("not_sent", {**record.ids, "reason": str(error)})
             raise
         except BaseException:
             # Our caller was cancelled: what has left may be done or not, and nothing more leaves for it until we know.
-            if left:
-                self._books.doubt(target)
+            if record.has_left:
+                self._books.doubts.add(record)
                 self._session.review(self._account.id)
             reason = "the caller was cancelled"
-            self._gate.note("outcome_unknown" if left else "not_sent", {**facts, "reason": reason})
+            self._gate.note("outcome_unknown" if record.has_left else "not_sent", {**record.ids, "reason": reason})
             raise
         rejected = oa.ProtoOAExecutionType.ORDER_CANCEL_REJECTED
         if answer.errorCode or answer.executionType == rejected:
             refusal = ServerError(self._gate.mask(answer.errorCode) or rejected.name)
-            self._gate.note("change_refused", {**facts, "error_code": refusal.code})
+            self._gate.note("change_refused", {**record.ids, "error_code": refusal.code})
             raise refusal
-        self._gate.note("change_done", facts)
+        self._gate.note("change_done", record.ids)
 
     def _sent(self, order: Order, at_ms: int, client_msg_id: str) -> None:
         record = order.record
