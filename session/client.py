@@ -35,7 +35,7 @@ from .states import SessionState, StateChange
 from .supervisor import Supervisor
 from .tasks import background
 from .token_store import TokenStore
-from .watches import watch_loss, watch_outcomes
+from .watches import watch_loss, watch_outcomes, write_snapshots
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -313,7 +313,9 @@ class Session:
         async with background() as tasks:
             if not isinstance(self._limits.loss_of_day, NoLimit):
                 tasks.start_soon(watch_loss, self, self._limits.loss_check_s)
-            tasks.start_soon(watch_outcomes, self)
+            if self._gate.audit is not None:
+                tasks.start_soon(watch_outcomes, self)
+                tasks.start_soon(write_snapshots, self)
             await self._supervisor.serve()
 
     def resume(self, credentials: Credentials | None = None) -> None:

@@ -60,6 +60,17 @@ _NAMES: Final = MappingProxyType(
     }
 )
 
+# On the wire they are plain numbers: a newer server may know more of them.
+_WORDS: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "orderType": oa.ProtoOAOrderType,
+        "tradeSide": oa.ProtoOATradeSide,
+        "timeInForce": oa.ProtoOATimeInForce,
+        "stopTriggerMethod": oa.ProtoOAOrderTriggerMethod,
+        "stopLossTriggerMethod": oa.ProtoOAOrderTriggerMethod,
+    }
+)
+
 
 def facts_of(payload: Any) -> dict[str, Any]:
     """What a request asks for, under the names of audit lines; nothing of what is no trading request."""
@@ -91,9 +102,8 @@ def request_of(name: str, facts: Mapping[str, Any]) -> Any:
 
 
 def _plain(field: Any, value: Any) -> Any:
-    if field.enum_type is not None:
-        known = field.enum_type.values_by_number.get(value)
-        return known.name if known is not None else str(value)
+    if (words := _WORDS.get(field.name)) is not None:
+        return words(value).name if value in words.__members__.values() else str(value)
     if field.type == field.TYPE_DOUBLE:
         price = price_or_none(value)
         return f"{price:f}" if price is not None else repr(value)
@@ -101,7 +111,6 @@ def _plain(field: Any, value: Any) -> Any:
 
 
 def _wired(field: Any, value: Any) -> Any:
-    if field.enum_type is not None:
-        known = field.enum_type.values_by_name.get(value)
-        return known.number if known is not None else int(value)
+    if (words := _WORDS.get(field.name)) is not None:
+        return words[value].value if value in words.__members__ else int(value)
     return float(value) if field.type == field.TYPE_DOUBLE else value

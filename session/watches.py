@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from . import clock
 from .errors import SessionClosed
 from .states import SessionState
 
 if TYPE_CHECKING:
+    from datetime import time
+
     from .client import Session
 
-__all__ = ["watch_loss", "watch_outcomes"]
+__all__ = ["next_daily_ms", "watch_loss", "watch_outcomes", "write_snapshots"]
+
+_LOOK_S: Final = 60.0  # a machine that slept, or whose clock was set, is late by no more than that
 
 
 async def watch_loss(session: Session, every_s: float) -> None:
@@ -35,3 +41,28 @@ async def watch_outcomes(session: Session) -> None:
         for account_id, books in tuple(session.books.items()):
             if books.has_unknown:
                 session.review(account_id)
+
+
+async def write_snapshots(session: Session) -> None:
+    """Writes what is open into the position snapshots, each day at the time that is set."""
+    due_ms = next_daily_ms(clock.utc_ms(), session.timings.snapshot_at)
+    while True:
+        while (left_ms := due_ms - clock.utc_ms()) > 0:  # noqa: ASYNC110 - what is waited for is the clock
+            await anyio.sleep(min(_LOOK_S, left_ms / 1000))
+        for books in tuple(session.books.values()):
+            if books.positions.reconciled:
+                books.snapshot("daily")
+        due_ms = next_daily_ms(clock.utc_ms(), session.timings.snapshot_at)
+
+
+def next_daily_ms(after_ms: int, at: time) -> int:
+    """The next moment with that time of the day, UTC; milliseconds since the epoch.
+
+    Args:
+        after_ms: it is later than that.
+        at: without a zone.
+    """
+    now = datetime.fromtimestamp(after_ms / 1000, UTC)
+    today = datetime.combine(now.date(), at, UTC)
+    due_ms = round(today.timestamp() * 1000)
+    return due_ms if due_ms > after_ms else round((today + timedelta(days=1)).timestamp() * 1000)
