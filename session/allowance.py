@@ -6,17 +6,14 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import anyio
-
 from ..wire import Message
 from ..wire import messages as oa
 from . import clock, limits
 from .bounds import AllowedSymbols, LargestOrder, NoLimit
 from .day import Day
 from .environments import Mode
-from .errors import LimitExceeded, RequestFailed, SessionClosed
+from .errors import LimitExceeded, RequestFailed
 from .holdings import price_or_none
-from .states import SessionState
 from .terms import Side
 
 if TYPE_CHECKING:
@@ -24,15 +21,15 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from .account import Account
-    from .books import Books, Target
+    from .books import Books
     from .bounds import Limits
-    from .client import Session
     from .connection_log import ConnectionLog
     from .gate import Gate
     from .orders import OrderRecord
+    from .request_record import RequestRecord
     from .symbols import Symbol
 
-__all__ = ["Allowance", "Claim", "watch_losses"]
+__all__ = ["Allowance", "Claim"]
 
 _MINUTE_S: Final = 60.0
 _PRICES: Final = ("limitPrice", "stopPrice", "baseSlippagePrice")
@@ -74,7 +71,7 @@ class Allowance:
         self._gate = gate
         self._bounds = bounds
         self._log = log
-        self._claims: dict[Claim, Target | None] = {}  # in doubt for as long as that order is; None: for good
+        self._claims: dict[Claim, RequestRecord | None] = {}  # for as long as that is in doubt; None: under way
         self._let_through: deque[float] = deque()
         self._tripped = False
         self._day = Day(account, books=books, start_hour=bounds.day_start_hour, fresh_s=bounds.loss_check_s)
@@ -166,19 +163,18 @@ class Allowance:
         self._claims[claim] = None
         return claim
 
-    def settle(self, claim: Claim, *, in_doubt: bool, target: Target | None) -> None:
+    def settle(self, claim: Claim, *, in_doubt: RequestRecord | None) -> None:
         """A request has ended.
 
         Args:
             claim: of it.
-            in_doubt: its outcome is unknown. Otherwise it did not leave, was refused, or is in the books by now.
-            target: the order that it changes, whose doubts end when the server is asked; a new order has none, and
-                counts as filled for as long as the session lasts.
+            in_doubt: the request, where its outcome is unknown: it counts until that is known. Otherwise it did not
+                leave, was refused, or is in the books by now.
         """
-        if not in_doubt:
+        if in_doubt is None:
             del self._claims[claim]
-        elif target is not None:
-            self._claims[claim] = target
+        else:
+            self._claims[claim] = in_doubt
 
     async def watch_loss(self) -> None:
         """Looks at the loss of the day. Where its limit is reached, the environment may only be reduced."""
@@ -307,12 +303,22 @@ class Allowance:
         return len(ids) + sum(claim.opens_position for claim in self._claimed())
 
     def _claimed(self) -> tuple[Claim, ...]:
-        over = [
-            claim for claim, target in self._claims.items() if target is not None and not self._books.in_doubt(target)
-        ]
-        for claim in over:
+        doubts = self._books.doubts
+        for claim in [claim for claim, record in self._claims.items() if record is not None and record not in doubts]:
             del self._claims[claim]
-        return tuple(self._claims)
+        # What an earlier process left has no claim of this one's.
+        inherited = [self._inherited(record) for record in doubts if record not in self._claims.values()]
+        return (*self._claims, *(claim for claim in inherited if claim is not None))
+
+    def _inherited(self, record: RequestRecord) -> Claim | None:
+        request = record.payload
+        if isinstance(request, oa.ProtoOANewOrderReq):
+            opens = self._books.positions.position(request.positionId) is None
+            return Claim(request.symbolId, Side(request.tradeSide), request.volume, opens)
+        order = self._books.positions.order(request.orderId) if isinstance(request, oa.ProtoOAAmendOrderReq) else None
+        if order is None:
+            return None
+        return Claim(order.symbol_id, order.side, max(0, request.volume - order.volume_cents), False)
 
     def _count_orders(self) -> int:
         now_s = clock.now_s()
@@ -323,17 +329,3 @@ class Allowance:
 
 def _not_known(request: Any) -> str:
     return f"no limit can be applied to order {request.orderId}, which is not known to be working"
-
-
-async def watch_losses(session: Session, limits: Limits) -> None:
-    """Looks at the loss of the day of each account while the session is ready, until it is left."""
-    if isinstance(limits.loss_of_day, NoLimit):
-        return
-    try:
-        while True:
-            await session.wait_for(SessionState.READY)
-            for allowance in tuple(session.allowances.values()):
-                await allowance.watch_loss()
-            await anyio.sleep(limits.loss_check_s)
-    except SessionClosed:
-        return

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from datetime import time
 from decimal import Decimal
 
 from .environments import Environment
 from .errors import SettingsError
-from .rules import Percent, amount, check_fields, described, loss, lots, names, seconds, whole, whole_or
+from .rules import Percent, amount, check_fields, described, loss, lots, names, seconds, time_of_day, whole, whole_or
 
 __all__ = ["AllowedSymbols", "LargestOrder", "Limits", "NoLimit", "Percent", "Rates", "Timings"]
 
@@ -36,7 +37,7 @@ class LargestOrder(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
-    """How long things may take, in seconds.
+    """How long things may take, in seconds; how often one looks, and when.
 
     Raises:
         SettingsError: a field breaks its rule, or the watchdog would bark before a heartbeat is due.
@@ -105,9 +106,26 @@ class Timings:
         default=30.0,
         metadata=described(
             seconds(most=3_600),
-            "shortest time over which three looks at the server's lists must find nothing of an order whose outcome is "
+            "shortest time over which looks at the server's lists must find nothing of a request whose outcome is "
             "unknown, before it counts as never arrived",
             reason="the server's history lags (docs/protocol.md section 12), by how much is not known",
+        ),
+    )
+    absent_looks: int = field(
+        default=3,
+        metadata=described(
+            whole(2, 1_000),
+            "how many of these looks there must be, the first and the last included",
+            reason="one look proves nothing, and a second may meet the same lag; each costs two historical requests",
+        ),
+    )
+    snapshot_at: time = field(
+        default=time(0, 0),
+        metadata=described(
+            time_of_day(),
+            "when, each day, what is open is written into `position_snapshot.jsonl`, UTC",
+            default="`00:00`",
+            reason="with the day's files; set it to the broker's rollover to count as its statements do",
         ),
     )
     write_s: float = field(

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import anyio
+from typing import TYPE_CHECKING, Any
 
 from ..wire import LocalProtocolError, Message, Permission
 from ..wire import messages as oa
 from ..wire.catalog import account_of, permission_of
 from . import clock
 from .account import Account
-from .allowance import Allowance, watch_losses
+from .allowance import Allowance
 from .arguments import check_kind, check_payload, check_word
 from .audit import Audit
 from .books import Books
@@ -26,32 +24,30 @@ from .errors import (
     RateLimited,
     Refused,
     RequestFailed,
-    ServerError,
     WrongEnvironment,
 )
 from .gate import READING, Gate
 from .raw_subscriptions import SUBSCRIPTIONS
 from .raw_trading import RawTrading
-from .settings import Credentials, Limits, Rates, Timings
+from .settings import Credentials, Limits, NoLimit, Rates, Timings
 from .states import SessionState, StateChange
 from .supervisor import Supervisor
 from .tasks import background
 from .token_store import TokenStore
+from .watches import watch_loss, watch_outcomes, write_snapshots
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
     from contextlib import AbstractAsyncContextManager
 
     from .environments import CodecName, DelimitingName
     from .errors import CTraderError
     from .gate import Intent
-    from .leftovers import Leftover
+    from .leftovers import Leftovers
     from .link import Link
     from .subscriptions import EventStream
 
 __all__ = ["Session", "StateChange", "connect"]
-
-T = TypeVar("T")
 
 
 class Session:
@@ -76,7 +72,7 @@ class Session:
         gate: Gate,
         log: ConnectionLog | None = None,
         accounts: Iterable[int] = (),
-        left: Iterable[Leftover] = (),
+        left: Leftovers | None = None,
         tokens: TokenStore | None = None,
     ) -> None:
         self.environment = credentials.environment
@@ -85,7 +81,7 @@ class Session:
         self._gate = gate
         self.allowances: dict[int, Allowance] = {}
         self._limits = limits
-        self._left = tuple(left)
+        self._left = left
         self._raw = RawTrading(self, gate=gate)
         self._log = log
         self._supervisor = Supervisor(
@@ -242,6 +238,10 @@ class Session:
             self._gate.withdraw(intent)
         return answer.payload
 
+    def renew_link(self, why: str) -> None:
+        """Leaves the present link for a new one."""
+        self._supervisor.renew_link(why)
+
     def review(self, account_id: int | None) -> None:
         """Has the books of an account held against the server's word, soon: something was never answered."""
         self._supervisor.review(account_id)
@@ -253,26 +253,6 @@ class Session:
             NotSent: the session is not ready, or the account is not restored.
         """
         self._supervisor.trading_link(name, account_id)
-
-    async def prepared(self, name: str, reading: Awaitable[T]) -> T:
-        """What a trading request must know before it can be made, read in the time that it may wait.
-
-        Args:
-            name: of the request.
-            reading: asks the server for it.
-
-        Raises:
-            NotSent: it could not be read. Nothing of the trading request has left, which the reading's own error
-                would not say.
-        """
-        try:
-            with anyio.fail_after(self.timings.order_queue_s):
-                return await reading
-        except TimeoutError:
-            why = f"what it needs to know did not come within {self.timings.order_queue_s:g} s"
-            raise NotSent(f"{name} did not leave: {why}") from None
-        except (ServerError, OutcomeUnknown) as error:
-            raise NotSent(f"{name} did not leave: what it needs to know could not be read ({error})") from error
 
     # Accounts
 
@@ -303,7 +283,7 @@ class Session:
     def _make_account(self, listed: Any) -> Account:
         account = Account(self, listed)
         if self._gate.audit is not None:
-            books = Books(account, gate=self._gate, log=self._log, left=self._left, absent_s=self.timings.absent_s)
+            books = Books(account, gate=self._gate, log=self._log, left=self._left, timings=self.timings)
             account.keep(books)
             self.books[account.id] = books
             self._gate.books[account.id] = books.positions
@@ -316,7 +296,11 @@ class Session:
     async def serve(self) -> None:
         """Holds the session up until it is cancelled."""
         async with background() as tasks:
-            tasks.start_soon(watch_losses, self, self._limits)
+            if not isinstance(self._limits.loss_of_day, NoLimit):
+                tasks.start_soon(watch_loss, self, self._limits.loss_check_s)
+            if self._gate.audit is not None:
+                tasks.start_soon(watch_outcomes, self)
+                tasks.start_soon(write_snapshots, self)
             await self._supervisor.serve()
 
     def resume(self, credentials: Credentials | None = None) -> None:

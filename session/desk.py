@@ -18,7 +18,7 @@ from .connection_log import open_connection_log
 from .environments import Environment, Mode
 from .errors import AuditUnavailable, LiveTradingDisabled, NotSent, Refused
 from .gate import Gate
-from .leftovers import leftovers_of
+from .leftovers import Leftovers, leftovers_of
 from .settings import Settings
 from .states import SessionState
 from .tasks import background
@@ -27,7 +27,7 @@ from .token_store import TokenStore
 from .trading import Trading
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     from ..wire.units import ExactNumber
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from .audit import Audit
     from .connection_log import ConnectionLog
     from .holdings import PendingOrder, Position
-    from .leftovers import Leftover
     from .order import Order
     from .settings import EnvironmentSettings
 
@@ -52,7 +51,7 @@ class _Side:
         audit: Audit,
         log: ConnectionLog,
         folder: Path,
-        left: Iterable[Leftover] = (),
+        left: Leftovers | None = None,
         token_folder: Path | None = None,
     ) -> None:
         environment = settings.environment
@@ -365,7 +364,7 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
             for warning in settings.warnings:
                 log.write("settings", warning=warning)
             # A sandbox's servers are gone with their process, and the next ones use the same ids again.
-            left = [] if sandbox else await _left_behind(settings.log_folder, environment, log)
+            left = None if sandbox else await _left_behind(settings.log_folder, environment, log)
             sides[environment] = _Side(
                 part,
                 audit=audit,
@@ -388,16 +387,16 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
                     side.snapshot("shutdown")
 
 
-async def _left_behind(folder: Path, environment: Environment, log: ConnectionLog) -> list[Leftover]:
-    """The orders of earlier processes that have no end on record."""
+async def _left_behind(folder: Path, environment: Environment, log: ConnectionLog) -> Leftovers:
+    """What earlier processes asked for that has no end on record."""
     try:
-        left, problems = await anyio.to_thread.run_sync(leftovers_of, folder, environment)
+        left = await anyio.to_thread.run_sync(leftovers_of, folder, environment)
     except OSError as error:
         raise AuditUnavailable(
             f"the audit in {folder} cannot be read ({error.strerror or error}), and orders of an earlier process may "
             "be under way"
         ) from error
-    for problem in problems:
+    for problem in left.problems:
         log.write("not_followed", reason=problem)
     return left
 

@@ -10,6 +10,7 @@ import enum
 from dataclasses import fields as dataclass_fields
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..wire import units
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .symbols import Symbol
 
 __all__ = [
+    "RECORDED",
     "above_zero",
     "described",
     "expiry_ms",
@@ -48,6 +50,10 @@ _INT32 = 2**31
 _INT64 = 2**63
 _FARTHEST = 10**13  # as a relative level (in 1/100000) just within 64 bits
 _SHOWN = 60  # characters of a value in an error: enough to recognise it
+
+RECORDED = MappingProxyType({"slippage_points": "range_points", "expires_at": "expires_at_ms"})
+"""Fields that records name otherwise: there, each name means one thing and has one type."""
+_WHOLE = frozenset({"volume_cents", "order_id", "position_id", "slippage_points", "expires_at"})
 
 
 def invalid(field: str, value: object, allowed: str) -> InvalidOrder:
@@ -240,15 +246,19 @@ def described(intent: DataclassInstance) -> dict[str, str | int | bool]:
             continue
         if value is None:  # the default is to keep it
             value = "remove"
-        if isinstance(value, enum.Enum):
-            found[field.name] = value.name
-        elif isinstance(value, datetime):
-            found[field.name] = value.isoformat()
-        elif isinstance(value, str) or (isinstance(value, int) and abs(value) < _INT64):
-            found[field.name] = value
-        else:
-            found[field.name] = str(value)
+        found[RECORDED.get(field.name, field.name)] = _plain(field.name, value)
     return found
+
+
+def _plain(name: str, value: object) -> str | int | bool:
+    """One name, one type, on all lines: amounts and prices are text, ids are numbers, a moment is milliseconds."""
+    if isinstance(value, enum.Enum):
+        return str(value.name)
+    if name == "expires_at" and isinstance(value, datetime):
+        return units.ms_from_utc(value)
+    if name in _WHOLE and isinstance(value, int) and abs(value) < _INT64:
+        return value
+    return value if isinstance(value, bool) else str(value)
 
 
 def _allowed_sizes(field: str, symbol: Symbol, most_cents: int | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..wire import Permission
@@ -12,6 +11,7 @@ from . import halt
 from .environments import Environment, Mode
 from .errors import AuditUnavailable, Refused
 from .guard import Guard, Standing, strictest
+from .request_facts import facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,22 +21,10 @@ if TYPE_CHECKING:
     from .audit import Audit
     from .guard import Book
 
-__all__ = ["READING", "Gate", "Intent", "facts_of"]
+__all__ = ["READING", "Gate", "Intent"]
 
 READING = frozenset({Permission.SESSION, Permission.READ})
 """What changes nothing: it needs no mode, no audit and no intent."""
-
-# Fields of trading requests that an audit line carries, and their names there.
-_FIELDS = MappingProxyType(
-    {
-        "ctidTraderAccountId": "account_id",
-        "clientOrderId": "client_order_id",
-        "symbolId": "symbol_id",
-        "orderId": "order_id",
-        "positionId": "position_id",
-        "volume": "volume_cents",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,13 +190,3 @@ class Gate:
     def _covered(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """The same with every secret in its texts covered: a server may say back whatever it was told."""
         return {name: self.mask(value) if isinstance(value, str) else value for name, value in fields.items()}
-
-
-def facts_of(payload: Any) -> dict[str, Any]:
-    """The ids and sizes of a trading request, under the names that audit lines use."""
-    facts: dict[str, Any] = {}
-    for field, name in _FIELDS.items():
-        value = getattr(payload, field, None)
-        if value:
-            facts[name] = value
-    return facts

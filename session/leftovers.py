@@ -1,8 +1,8 @@
-"""What an earlier process left behind: orders whose intent is on record and whose end is not. Blocking."""
+"""What an earlier process left behind: requests whose intent is on record and whose end is not. Blocking."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .changes import Close
 from .errors import InvalidOrder
+from .fields import RECORDED
 from .order_record import OrderRecord
+from .request_facts import request_of
+from .request_record import RequestRecord
 from .stories import lines_of
 from .terms import Side, TimeInForce, TriggerMethod
 from .tickets import LimitOrder, MarketOrder, MarketRangeOrder, StopLimitOrder, StopOrder, Ticket
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from .environments import Environment
     from .symbols import Symbol
 
-__all__ = ["Leftover", "leftovers_of"]
+__all__ = ["Leftover", "Leftovers", "leftovers_of"]
 
 _TICKETS: Final = MappingProxyType(
     {
@@ -33,6 +36,9 @@ _ENUMS: Final = MappingProxyType({"time_in_force": TimeInForce, "stop_trigger_me
 # The record has these by itself, and in one unit.
 _OWN: Final = frozenset({"symbol", "side", "lots", "units", "volume_cents"})
 _ENDS: Final = frozenset({"not_sent", "finished"})
+_ENDS_OF_REQUESTS: Final = frozenset(
+    {"not_sent", "change_done", "change_refused", "answered", "server_error", "resolved"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,40 +91,67 @@ class Leftover:
         return record
 
 
-def leftovers_of(folder: Path, environment: Environment) -> tuple[list[Leftover], list[str]]:
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """All that an earlier process left.
+
+    Attributes:
+        orders: those of ours that have no end on record, oldest first.
+        requests: cancels, amends and raw requests, likewise.
+        problems: what of them cannot be understood, for people.
+    """
+
+    orders: list[Leftover] = field(default_factory=list)
+    requests: list[RequestRecord] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def of_account(self, account_id: int) -> Leftovers:
+        """Those of one account; a list of its own."""
+        return Leftovers(
+            [each for each in self.orders if each.account_id == account_id],
+            [each for each in self.requests if each.payload.ctidTraderAccountId == account_id],
+        )
+
+
+def leftovers_of(folder: Path, environment: Environment) -> Leftovers:
     """Reads the order audit of a folder.
 
     Args:
         folder: where the audit's files are; there may be none yet.
         environment: whose orders are wanted.
 
-    Returns:
-        the orders that have no end on record, oldest first, and what of them cannot be understood, for people.
-
     Raises:
         OSError: a file could not be read.
     """
-    open_: dict[str, dict[str, Any]] = {}
+    orders: dict[str, dict[str, Any]] = {}
+    requests: dict[str, dict[str, Any]] = {}
     try:
         for line in lines_of(folder):
-            if line.get("environment") == environment.value:
-                _follow(open_, line)
+            if line.get("environment") != environment.value:
+                continue
+            if isinstance(line.get("intent_id"), str):
+                _follow_request(requests, line)
+            elif isinstance(line.get("client_order_id"), str):
+                _follow_order(orders, line)
     except FileNotFoundError:  # the first process of this folder
-        return [], []
-    found, problems = [], []
-    for client_order_id, facts in open_.items():
+        return Leftovers()
+    left = Leftovers()
+    for client_order_id, facts in orders.items():
         try:
-            found.append(_leftover(client_order_id, facts, environment))
+            left.orders.append(_leftover(client_order_id, facts, environment))
         except (InvalidOrder, KeyError, TypeError, ValueError) as error:
-            problems.append(f"order {client_order_id} of an earlier process cannot be followed: {error!r}")
-    return found, problems
+            left.problems.append(f"order {client_order_id} of an earlier process cannot be followed: {error!r}")
+    for intent_id, facts in requests.items():
+        try:
+            left.requests.append(_request(intent_id, facts))
+        except (KeyError, TypeError, ValueError) as error:
+            left.problems.append(f"request {intent_id} of an earlier process cannot be followed: {error!r}")
+    return left
 
 
-def _follow(open_: dict[str, dict[str, Any]], line: dict[str, Any]) -> None:
-    client_order_id, fact = line.get("client_order_id"), line.get("fact")
-    if not isinstance(client_order_id, str):
-        return
-    if fact == "intent" and line.get("request") in ("place", "close"):
+def _follow_order(open_: dict[str, dict[str, Any]], line: dict[str, Any]) -> None:
+    client_order_id, fact = line["client_order_id"], line.get("fact")
+    if fact == "intent":
         open_[client_order_id] = dict(line)
     elif client_order_id in open_:
         if fact in _ENDS:
@@ -129,8 +162,33 @@ def _follow(open_: dict[str, dict[str, Any]], line: dict[str, Any]) -> None:
                 open_[client_order_id][name] = line[name]
 
 
+def _follow_request(open_: dict[str, dict[str, Any]], line: dict[str, Any]) -> None:
+    intent_id, fact = line["intent_id"], line.get("fact")
+    if fact == "intent":
+        open_[intent_id] = dict(line)
+    elif intent_id in open_:
+        if fact in _ENDS_OF_REQUESTS:
+            del open_[intent_id]
+        elif "sent_at_ms" in line:
+            open_[intent_id]["sent_at_ms"] = line["sent_at_ms"]
+
+
+def _request(intent_id: str, facts: dict[str, Any]) -> RequestRecord:
+    return RequestRecord(
+        intent_id=intent_id,
+        name=facts["request"],
+        payload=request_of(facts["message"], facts),
+        intent_at_ms=_ms_of(facts["at"]),
+        sent_at_ms=int(facts["sent_at_ms"]) if "sent_at_ms" in facts else None,
+    )
+
+
+def _ms_of(at: str) -> int:
+    return int(datetime.fromisoformat(at).timestamp() * 1000)
+
+
 def _leftover(client_order_id: str, facts: dict[str, Any], environment: Environment) -> Leftover:
-    at_ms = int(datetime.fromisoformat(facts["at"]).timestamp() * 1000)
+    at_ms = _ms_of(facts["at"])
     volume_cents = int(facts["volume_cents"])
     intent: Ticket | Close
     if facts["request"] == "close":
@@ -138,9 +196,9 @@ def _leftover(client_order_id: str, facts: dict[str, Any], environment: Environm
     else:
         ticket = _TICKETS[facts["type"]]
         said: dict[str, Any] = {
-            field.name: _said(field.name, facts[field.name])
-            for field in fields(ticket)
-            if field.name in facts and field.name not in _OWN
+            each.name: _said(each.name, facts[recorded])
+            for each in fields(ticket)
+            if (recorded := RECORDED.get(each.name, each.name)) in facts and each.name not in _OWN
         }
         intent = ticket(symbol=facts["symbol"], side=Side[facts["side"]], volume_cents=volume_cents, **said)
     quoted = facts.get("quoted_price")
@@ -163,6 +221,4 @@ def _said(name: str, value: Any) -> Any:
     """A field of a ticket from what `described` made of it."""
     if name in _ENUMS:
         return _ENUMS[name][value]
-    if name == "expires_at" and isinstance(value, str):
-        return datetime.fromisoformat(value)
     return value

@@ -1,20 +1,23 @@
-"""Trading requests that a caller writes himself: nobody keeps books of them, and they get around nothing."""
+"""Trading requests that a caller writes himself: they get around nothing, and their end is found out like any other."""
 
 from __future__ import annotations
 
 import copy
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from ..wire import LocalProtocolError, Message, Permission
 from ..wire.catalog import permission_of
+from . import clock
 from .errors import OutcomeUnknown, RequestFailed, ServerError
-from .gate import facts_of
+from .preparing import prepared
+from .request_record import RequestRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .allowance import Allowance
-    from .books import Books, Target
+    from .books import Books
     from .client import Session
     from .gate import Gate
 
@@ -39,52 +42,52 @@ class RawTrading:
         account_id = getattr(payload, "ctidTraderAccountId", 0)
         self._session.check_ready(message.name, account_id or None)
         books = self._session.books.get(account_id)
-        target = _target(payload)
-        if books is not None and target is not None:
-            books.check_settled(target)
+        record = RequestRecord(
+            intent_id=uuid.uuid4().hex, name=message.name, payload=payload, intent_at_ms=clock.utc_ms()
+        )
+        if books is not None and record.target is not None:
+            books.check_settled(record.target)
         # The last question is asked and answered without waiting: what is let through counts at once.
         settle = await self._within_limits(message.name, payload, self._session.allowances.get(account_id))
-        facts = {"request": message.name, **facts_of(payload)}
         essential = permission_of(message.payload_type) in (Permission.CLOSE, Permission.CANCEL)
-        left = doubtful = False
 
         def sent(at_ms: int, client_msg_id: str) -> None:
-            nonlocal left
-            left = True
-            self._gate.note("sent", {**facts, "request_id": client_msg_id, "sent_at_ms": at_ms})
+            record.sent(at_ms, client_msg_id)
+            self._gate.note("sent", {**record.ids, "request_id": client_msg_id, "sent_at_ms": at_ms})
 
         try:
-            intent = await self._gate.intend(payload, facts, essential=essential)
+            intent = await self._gate.intend(payload, record.facts, essential=essential)
         except BaseException:
-            settle(False)
+            settle(None)
             raise
         try:
-            return await self._session.trade(intent, timeout_s=timeout_s, on_sent=sent)
+            answer = await self._session.trade(intent, timeout_s=timeout_s, on_sent=sent)
         except ServerError as error:
-            self._gate.note("server_error", {**facts, "error_code": error.code})
+            self._gate.note("server_error", {**record.ids, "error_code": error.code})
             raise
         except (RequestFailed, LocalProtocolError) as error:
-            doubtful = isinstance(error, OutcomeUnknown)
-            self._unanswered(facts, str(error), left=doubtful, books=books, target=target)
+            self._unanswered(record, str(error), left=isinstance(error, OutcomeUnknown), books=books)
             raise
         except BaseException:
-            doubtful = left
-            self._unanswered(facts, "the caller was cancelled", left=left, books=books, target=target)
+            self._unanswered(record, "the caller was cancelled", left=record.has_left, books=books)
             self._session.review(account_id or None)
             raise
+        else:
+            self._gate.note("answered", {**record.ids, **_answer_facts(answer)})
+            return answer
         finally:
-            settle(doubtful)
+            settle(record if books is not None and record in books.doubts else None)
 
-    def _unanswered(
-        self, facts: dict[str, Any], reason: str, *, left: bool, books: Books | None, target: Target | None
-    ) -> None:
-        """How it ended, on record; what has left puts its order or position in doubt."""
-        self._gate.note("outcome_unknown" if left else "not_sent", {**facts, "reason": reason})
-        if left and books is not None and target is not None:
-            books.doubt(target)
+    def _unanswered(self, record: RequestRecord, reason: str, *, left: bool, books: Books | None) -> None:
+        """How it ended, on record; what has left is in doubt."""
+        self._gate.note("outcome_unknown" if left else "not_sent", {**record.ids, "reason": reason})
+        if left and books is not None:
+            books.doubts.add(record)
 
-    async def _within_limits(self, name: str, payload: Any, allowance: Allowance | None) -> Callable[[bool], None]:
-        """Returns what ends its claim on the limits, told whether its outcome is unknown.
+    async def _within_limits(
+        self, name: str, payload: Any, allowance: Allowance | None
+    ) -> Callable[[RequestRecord | None], None]:
+        """Returns what ends its claim on the limits, told the request where its outcome is unknown.
 
         Raises:
             LimitExceeded: it does not. It is on record.
@@ -93,22 +96,30 @@ class RawTrading:
         symbol_id = allowance.symbol_id_of(payload) if allowance is not None else None
         if allowance is None or symbol_id is None:
             return _nothing
+        within_s = self._session.timings.order_queue_s
         account = self._session.authorized[payload.ctidTraderAccountId]
-        symbol = await self._session.prepared(name, account.symbol_by_id(symbol_id))
+        symbol = await prepared(name, account.symbol_by_id(symbol_id), within_s=within_s)
         allowance.check_order(payload, symbol)
-        allowance.check_account(payload, symbol, await self._session.prepared(name, allowance.result(payload)))
+        result = await prepared(name, allowance.result(payload), within_s=within_s)
+        allowance.check_account(payload, symbol, result)
         claim = allowance.claim(payload, symbol)
-        return lambda in_doubt: allowance.settle(claim, in_doubt=in_doubt, target=_target(payload))
+        return lambda in_doubt: allowance.settle(claim, in_doubt=in_doubt)
 
 
-def _nothing(in_doubt: bool) -> None:
+def _nothing(in_doubt: RequestRecord | None) -> None:
     """There is no claim to settle."""
 
 
-def _target(payload: Any) -> Target | None:
-    """The order or position that a raw request is about, or None."""
-    if order_id := getattr(payload, "orderId", 0):
-        return ("order", order_id)
-    if position_id := getattr(payload, "positionId", 0):
-        return ("position", position_id)
-    return None
+def _answer_facts(answer: Any) -> dict[str, Any]:
+    """What of an answer tells how the request ended."""
+    facts: dict[str, Any] = {}
+    for holder, field, name in (
+        ("order", "orderId", "order_id"),
+        ("position", "positionId", "position_id"),
+        ("deal", "dealId", "deal_id"),
+    ):
+        if id_ := getattr(getattr(answer, holder, None), field, 0):
+            facts[name] = id_
+    if code := getattr(answer, "errorCode", ""):
+        facts["error_code"] = code
+    return facts

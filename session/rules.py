@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import Field, dataclass, fields
+from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -50,6 +51,7 @@ __all__ = [
 
 # Digits only: float(), int() and Decimal() also take "1_000", "1e3", "infinity" and digits of other scripts,
 # which in a settings file are mistakes. The lengths keep every number far inside what each type holds.
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _WHOLE = re.compile(r"[0-9]{1,19}")
 _LONGEST_PART = 15
 # ASCII only: Python's resolver folds look-alikes of other scripts into the ASCII name after our check saw them.
@@ -211,6 +213,19 @@ def _is_amount(value: object) -> bool:
 
 def _is_decimal(text: str) -> bool:
     return is_plain_number(text) and max(map(len, text.split("."))) <= _LONGEST_PART
+
+
+def time_of_day() -> Rule:
+    """A time of the day, UTC: a `time` without a zone, in a text as HH:MM."""
+
+    def convert(text: str) -> object:
+        return time.fromisoformat(text) if _TIME_OF_DAY.fullmatch(text) else None
+
+    return Rule(
+        "must be a time of the day such as 21:30 (in code a time without a zone)",
+        lambda value: isinstance(value, time) and value.tzinfo is None,
+        convert,
+    )
 
 
 def choice(*words: str) -> Rule:

@@ -111,6 +111,8 @@ class Supervisor:
         self._watchers: list[EventStream[StateChange]] = []
         self._authorizing = anyio.Lock()
         self._life = anyio.CancelScope()  # of the present link
+        self._serving = anyio.CancelScope()  # of what a session that is ready does on it
+        self._why_left = ""
         self._ready_s: float | None = None
         self._backoff = Backoff(
             first_s=timings.reconnect_first_s, most_s=timings.reconnect_most_s, steady_s=timings.reconnect_steady_s
@@ -231,6 +233,11 @@ class Supervisor:
     def review(self, account_id: int | None) -> None:
         """The books of an account are in doubt: the server is asked again, soon."""
         self._roster.doubt(account_id)
+
+    def renew_link(self, why: str) -> None:
+        """Leaves the present link, if the session is ready on it, for a new one."""
+        self._why_left = why
+        self._serving.cancel()
 
     def resume(self, credentials: Credentials | None) -> None:
         """Lets a session that was refused try again."""
@@ -364,15 +371,15 @@ class Supervisor:
         self._move(SessionInput.RESTORED, "ready")
         async with background() as tasks:
             tasks.start_soon(self._access.keep_fresh, link)
-            with anyio.CancelScope() as serving:
-                tasks.start_soon(self._until_replaced, serving)
+            with anyio.CancelScope() as self._serving:
+                tasks.start_soon(self._until_replaced)
                 await self._roster.mend(link, self._access)
-        # They may be another application's, which takes a link of its own.
-        raise ConnectFailed("other credentials were given: the link was left for one that is opened with them")
+        raise ConnectFailed(self._why_left)
 
-    async def _until_replaced(self, serving: anyio.CancelScope) -> None:
+    async def _until_replaced(self) -> None:
+        """Other credentials may be another application's, which takes a link of its own."""
         await self._access.replaced()
-        serving.cancel()
+        self.renew_link("other credentials were given: the link was left for one that is opened with them")
 
     async def _authenticate(self, link: Link) -> None:
         self._take_list(await self._access.authenticate(link))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
 from ..wire import LocalProtocolError, Message
 from ..wire import messages as oa
 from . import clock
-from .absences import LOOKS
 from .amendments import OrderAmendment, PositionAmendment
 from .changes import Cancel, Close
 from .environments import Mode
@@ -19,15 +18,19 @@ from .fill_watch import FillWatch
 from .order import Order
 from .order_states import OrderState
 from .orders import OrderRecord
+from .preparing import prepared
 from .protection_watch import ProtectionWatch
+from .request_record import RequestRecord
 from .tickets import ImmediateTicket
 from .traded_quotes import TradedQuotes
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from ..wire.units import ExactNumber
     from .account import Account
     from .allowance import Allowance
-    from .books import Books, Target
+    from .books import Books
     from .client import Session
     from .connection_log import ConnectionLog
     from .gate import Gate
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from .tickets import Ticket
 
 __all__ = ["Trading"]
+
+T = TypeVar("T")
 
 
 class Trading:
@@ -80,7 +85,7 @@ class Trading:
         quote = await self._quotes.awaited(symbol, ticket.side)
         if quote is not None and ticket.requested_price is None:
             ticket.check_reach(symbol, quote)
-        result = await self._session.prepared("ProtoOANewOrderReq", self._allowance.result(request))
+        result = await self._prepared("ProtoOANewOrderReq", self._allowance.result(request))
         self._allowance.check_account(request, symbol, result)
         record = OrderRecord(
             ticket,
@@ -129,51 +134,39 @@ class Trading:
         """Takes back a pending order. See `Desk.cancel`."""
         cancel = Cancel(order_id)
         request = cancel.to_request(account_id=self._account.id)
-        facts = {"request": "cancel", **cancel.described()}
-        await self._change(("order", order_id), request, facts, essential=True)
+        await self._change(self._record("cancel", request), essential=True)
 
     async def amend(self, change: OrderAmendment | PositionAmendment) -> None:
         """Changes a pending order or the levels of a position. See `Desk.amend`."""
         request: Any
         of_position = isinstance(change, PositionAmendment)
         self._check_open(oa.ProtoOAAmendPositionSLTPReq if of_position else oa.ProtoOAAmendOrderReq, Mode.OFF)
-        facts = {"request": "amend", **change.described()}
         if isinstance(change, PositionAmendment):
             position = self._position(change.position_id)
             symbol = await self._figures("ProtoOAAmendPositionSLTPReq", position.symbol_id)
             request = change.to_request(position, symbol, account_id=self._account.id)
-            await self._change(("position", change.position_id), request, facts)
+            await self._change(self._record("amend", request, change))
         else:
-            target: Target = ("order", change.order_id)
             order = self._books.positions.order(change.order_id)
             if order is None:
                 raise Refused(f"order {change.order_id} is not known to be working in account {self._account.id}")
             symbol = await self._figures("ProtoOAAmendOrderReq", order.symbol_id)
             request = change.to_request(order, symbol, account_id=self._account.id, now_ms=clock.utc_ms())
             self._allowance.check_order(request, symbol)
-            reading = self._allowance.result(request)
-            self._allowance.check_account(
-                request, symbol, await self._session.prepared("ProtoOAAmendOrderReq", reading)
-            )
+            result = await self._prepared("ProtoOAAmendOrderReq", self._allowance.result(request))
+            self._allowance.check_account(request, symbol, result)
             claim = self._allowance.claim(request, symbol)
+            record = self._record("amend", request, change)
             try:
-                await self._change(target, request, facts)
+                await self._change(record)
             finally:
-                self._allowance.settle(claim, in_doubt=self._books.in_doubt(target), target=target)
+                self._allowance.settle(claim, in_doubt=record if record in self._books.doubts else None)
 
     async def serve(self) -> None:
         """Sees after the fills of its orders until it is cancelled."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._fills.serve)
-            tasks.start_soon(self._look_for_unknown)
             await self._protection.serve()
-
-    async def _look_for_unknown(self) -> None:
-        """Has the server asked about orders of unknown outcome, as often as it takes to know that one never arrived."""
-        while True:
-            await anyio.sleep(self._session.timings.absent_s / (LOOKS - 1))
-            if self._books.orders.unknown:
-                self._session.review(self._account.id)
 
     async def aclose(self) -> None:
         """Lets go of the quotes that it watched."""
@@ -196,7 +189,7 @@ class Trading:
             self._protection.add(order)
         try:
             self._gate.judge(Message(request))
-            intent = await self._gate.intend(request, {**record.described(), **facts}, essential=essential)
+            intent = await self._gate.intend(request, {**facts, **record.described()}, essential=essential)
             await self._session.trade(intent, on_sent=lambda at_ms, id_: self._sent(order, at_ms, id_))
         except ServerError as error:
             self._books.changed([record.refuse(error.code, error.description, at_ms=clock.utc_ms())])
@@ -235,45 +228,51 @@ class Trading:
             raise refusal
         return order
 
-    async def _change(self, target: Target, request: Any, facts: dict[str, Any], *, essential: bool = False) -> None:
-        """A cancel or an amend: on record, sent, answered."""
-        self._books.check_settled(target)
-        facts = {"account_id": self._account.id, "intent_id": uuid.uuid4().hex, **facts}
-        self._gate.judge(Message(request))
-        intent = await self._gate.intend(request, facts, essential=essential)
-        left = False
+    def _record(
+        self, name: str, request: Any, change: OrderAmendment | PositionAmendment | None = None
+    ) -> RequestRecord:
+        said = {} if change is None else {"changes": ", ".join(list(change.described())[1:])}
+        return RequestRecord(
+            intent_id=uuid.uuid4().hex, name=name, payload=request, intent_at_ms=clock.utc_ms(), said=said
+        )
 
-        def sent(at_ms: int, _: str) -> None:
-            nonlocal left
-            left = True
-            self._gate.note("sent", {**facts, "sent_at_ms": at_ms})
+    async def _change(self, record: RequestRecord, *, essential: bool = False) -> None:
+        """A cancel or an amend: on record, sent, answered."""
+        assert record.target is not None
+        self._books.check_settled(record.target)
+        self._gate.judge(Message(record.payload))
+        intent = await self._gate.intend(record.payload, record.facts, essential=essential)
+
+        def sent(at_ms: int, client_msg_id: str) -> None:
+            record.sent(at_ms, client_msg_id)
+            self._gate.note("sent", {**record.ids, "sent_at_ms": at_ms})
 
         try:
             answer = await self._session.trade(intent, on_sent=sent)
         except ServerError as error:
-            self._gate.note("change_refused", {**facts, "error_code": error.code})
+            self._gate.note("change_refused", {**record.ids, "error_code": error.code})
             raise
         except OutcomeUnknown as error:
-            self._books.doubt(target)
-            self._gate.note("outcome_unknown", {**facts, "reason": str(error)})
+            self._books.doubts.add(record)
+            self._gate.note("outcome_unknown", {**record.ids, "reason": str(error)})
             raise
         except (RequestFailed, LocalProtocolError) as error:
-            self._gate.note("not_sent", {**facts, "reason": str(error)})
+            self._gate.note("not_sent", {**record.ids, "reason": str(error)})
             raise
         except BaseException:
             # Our caller was cancelled: what has left may be done or not, and nothing more leaves for it until we know.
-            if left:
-                self._books.doubt(target)
+            if record.has_left:
+                self._books.doubts.add(record)
                 self._session.review(self._account.id)
             reason = "the caller was cancelled"
-            self._gate.note("outcome_unknown" if left else "not_sent", {**facts, "reason": reason})
+            self._gate.note("outcome_unknown" if record.has_left else "not_sent", {**record.ids, "reason": reason})
             raise
         rejected = oa.ProtoOAExecutionType.ORDER_CANCEL_REJECTED
         if answer.errorCode or answer.executionType == rejected:
             refusal = ServerError(self._gate.mask(answer.errorCode) or rejected.name)
-            self._gate.note("change_refused", {**facts, "error_code": refusal.code})
+            self._gate.note("change_refused", {**record.ids, "error_code": refusal.code})
             raise refusal
-        self._gate.note("change_done", facts)
+        self._gate.note("change_done", record.ids)
 
     def _sent(self, order: Order, at_ms: int, client_msg_id: str) -> None:
         record = order.record
@@ -303,4 +302,7 @@ class Trading:
         self._session.check_ready(name, self._account.id)
         account = self._account
         reading = account.symbol(symbol) if isinstance(symbol, str) else account.symbol_by_id(symbol)
-        return await self._session.prepared(name, reading)
+        return await self._prepared(name, reading)
+
+    async def _prepared(self, name: str, reading: Awaitable[T]) -> T:
+        return await prepared(name, reading, within_s=self._session.timings.order_queue_s)

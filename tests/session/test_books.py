@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import anyio
 import orjson
 import pytest
 
@@ -28,12 +31,14 @@ from anyctrader.session import (
     open_audit,
     open_desk,
 )
+from anyctrader.session.watches import next_daily_ms
 from anyctrader.wire import messages as oa
 
 from .rig import (
     EURUSD,
     FILLED,
     LOT_CENTS,
+    QUICK,
     a_desk,
     a_server,
     audit_of,
@@ -130,6 +135,34 @@ async def test_snapshots_are_written_when_restored_when_asked_and_at_the_end(tmp
     assert [line.get("open_positions") for line in lines] == [0, 1, None, 1, None]
     assert {(line["environment"], line["account_id"]) for line in lines} == {("demo", 1_000_001)}
     assert (lines[2]["symbol"], lines[2]["id"], lines[2]["volume_cents"]) == ("EURUSD", order.position_id, LOT_CENTS)
+
+
+async def test_a_snapshot_is_written_each_day_at_the_time_that_is_set(tmp_path: Path) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=1.5)).time()
+    async with a_desk(tmp_path, timings=replace(QUICK, snapshot_at=soon)) as (_, desk):
+        order = await desk.place(DEMO, BUY)
+        await order.filled()
+        with anyio.fail_after(20):
+            while "daily" not in [line["why"] for line in snapshots_of(tmp_path)]:  # noqa: ASYNC110
+                await anyio.sleep(0.05)  # the file is all that tells of it
+    daily = [line for line in snapshots_of(tmp_path) if line["why"] == "daily"]
+    assert [line.get("open_positions") for line in daily][:2] == [1, None]
+    assert daily[1]["id"] == order.position_id
+
+
+@pytest.mark.parametrize(
+    ("now", "at", "due"),
+    [
+        ("2026-11-22T10:00:00", "21:30", "2026-11-22T21:30:00"),
+        ("2026-11-22T21:30:00", "21:30", "2026-11-23T21:30:00"),
+        ("2026-12-31T23:59:59", "00:00", "2027-01-01T00:00:00"),
+    ],
+)
+def test_the_next_daily_moment_is_later_than_now_and_within_a_day(now: str, at: str, due: str) -> None:
+    def ms(text: str) -> int:
+        return int(datetime.fromisoformat(f"{text}+00:00").timestamp() * 1000)
+
+    assert next_daily_ms(ms(now), time.fromisoformat(at)) == ms(due)
 
 
 async def test_an_event_that_contradicts_what_was_final_is_on_record_and_leaves_only_reducing(tmp_path: Path) -> None:

@@ -35,13 +35,20 @@ def test_timings_can_be_scaled_down_for_a_test() -> None:
     assert (timings.heartbeat_s, timings.watchdog_s, timings.connect_s) == (0.05, 0.2, 1)
 
 
-@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Timings)])
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Timings) if field.name.endswith("_s")])
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "8", None, True, Decimal(8)])
 def test_a_timing_is_a_finite_number_above_zero(field: str, value: Any) -> None:
     with pytest.raises(SettingsError) as caught:
         Timings(**{field: value})
     [problem] = caught.value.problems
     assert problem.startswith(f"{field} must be a number of seconds")
+
+
+@pytest.mark.parametrize("value", [0, 1, -3, 3.0, "3", None, True])
+def test_one_look_is_never_enough(value: Any) -> None:
+    assert Timings(absent_looks=2).absent_looks == 2
+    with pytest.raises(SettingsError, match="absent_looks must be a whole number"):
+        Timings(absent_looks=value)
 
 
 def test_a_heartbeat_comes_before_the_server_wants_one() -> None:

@@ -10,7 +10,8 @@ import pytest
 from anyctrader.session import AuditUnavailable, Environment, LiveTradingDisabled, Mode, Refused, WrongEnvironment
 from anyctrader.session import halt as halts
 from anyctrader.session.audit import Audit, open_audit
-from anyctrader.session.gate import Gate, facts_of
+from anyctrader.session.gate import Gate
+from anyctrader.session.request_facts import facts_of
 from anyctrader.wire import Message, UnknownPayload
 from anyctrader.wire import messages as oa
 

@@ -31,7 +31,7 @@ from anyctrader.session import (
     open_desk,
 )
 from anyctrader.session.changes import Close
-from anyctrader.session.leftovers import leftovers_of
+from anyctrader.session.leftovers import Leftovers, leftovers_of
 from anyctrader.session.terms import TimeInForce, TriggerMethod
 from anyctrader.session.verification import verify
 from anyctrader.wire import messages as oa
@@ -90,8 +90,9 @@ async def test_every_kind_of_order_is_read_back_as_it_was_meant(tmp_path: Path, 
             await impatient(desk).place(DEMO, ticket)
         (order,) = desk.orders.values()
         await desk.flush()
-        (left,), problems = leftovers_of(crashed(tmp_path / "a", tmp_path / "b"), DEMO)
-    assert problems == []
+        found = leftovers_of(crashed(tmp_path / "a", tmp_path / "b"), DEMO)
+    assert (found.requests, found.problems) == ([], [])
+    (left,) = found.orders
     assert (left.client_order_id, left.account_id) == (order.client_order_id, server.account_id)
     assert (left.symbol, left.side, left.volume_cents) == ("EURUSD", ticket.side, LOT_CENTS)
     assert left.sent_at_ms is not None
@@ -122,7 +123,7 @@ async def test_an_order_that_was_filled_unseen_is_found_at_the_next_start(tmp_pa
         "finished",
     ]
     assert verify(folder) == []
-    assert leftovers_of(folder, DEMO) == ([], [])
+    assert leftovers_of(folder, DEMO) == Leftovers()
 
 
 async def test_an_order_that_never_arrived_is_found_out_by_several_looks(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ async def test_an_order_that_never_arrived_is_found_out_by_several_looks(tmp_pat
     assert looks >= 3
     (line,) = [line for line in audit_of(folder) if line["fact"] == "resolved"]
     assert (line["state"], line["client_order_id"]) == (OrderState.NOT_SENT.value, order.client_order_id)
-    assert leftovers_of(folder, DEMO) == ([], [])
+    assert leftovers_of(folder, DEMO) == Leftovers()
 
 
 async def test_a_close_that_was_done_unseen_is_found_at_the_next_start(tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ async def test_a_close_that_was_done_unseen_is_found_at_the_next_start(tmp_path:
                 await impatient(desk).close(DEMO, opened.position_id)
             await desk.flush()
             folder = crashed(tmp_path / "a", tmp_path / "b")
-        (left,), _ = leftovers_of(folder, DEMO)
+        (left,) = leftovers_of(folder, DEMO).orders
         assert left.intent == Close(opened.position_id, volume_cents=LOT_CENTS)
         async with a_desk_at(server, folder) as desk:
             order = await left_behind(desk)
@@ -188,8 +189,9 @@ async def test_an_order_of_another_account_and_one_that_makes_no_sense_are_not_f
         (tmp_path / "b").mkdir()
         lines = [intent | {"account_id": 1}, intent | {"client_order_id": "odd", "side": "UP"}]
         (tmp_path / "b" / "order_audit.jsonl").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
-        left, (problem,) = leftovers_of(tmp_path / "b", DEMO)
-        assert len(left) == 1
+        left = leftovers_of(tmp_path / "b", DEMO)
+        assert len(left.orders) == 1
+        (problem,) = left.problems
         assert "order odd of an earlier process cannot be followed" in problem
         async with a_desk_at(server, tmp_path / "b") as desk:
             assert desk.orders == {}
@@ -197,9 +199,9 @@ async def test_an_order_of_another_account_and_one_that_makes_no_sense_are_not_f
 
 
 async def test_the_other_environment_has_nothing_of_it(tmp_path: Path) -> None:
-    assert leftovers_of(tmp_path, DEMO) == ([], [])
+    assert leftovers_of(tmp_path, DEMO) == Leftovers()
     async with a_server() as server, a_desk_at(server, tmp_path) as desk:
         await desk.place(DEMO, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="1.0"))
         await desk.flush()
-        assert len((await anyio.to_thread.run_sync(leftovers_of, tmp_path, DEMO))[0]) == 1
-        assert leftovers_of(tmp_path, Environment.LIVE) == ([], [])
+        assert len((await anyio.to_thread.run_sync(leftovers_of, tmp_path, DEMO)).orders) == 1
+        assert leftovers_of(tmp_path, Environment.LIVE) == Leftovers()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import traceback
+from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,6 +183,8 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         "FILL_S": "7",
         "PROTECTION_S": "3",
         "ABSENT_S": "45",
+        "ABSENT_LOOKS": "5",
+        "SNAPSHOT_AT": "21:30",
         "WRITE_S": "6",
         "RECONNECT_FIRST_S": "0.1",
         "RECONNECT_MOST_S": "20",
@@ -214,7 +217,8 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
     assert live.endpoint == Endpoint("localhost", 40_000, Path("ca.pem"), "newline")
     assert (live.timings.heartbeat_s, live.timings.watchdog_s, live.timings.connect_s) == (0.5, 3, 1.5)
     assert (live.timings.request_s, live.timings.order_queue_s, live.timings.write_s) == (4, 0.25, 6)
-    assert (live.timings.fill_s, live.timings.protection_s, live.timings.absent_s) == (7, 3, 45)
+    assert (live.timings.fill_s, live.timings.protection_s) == (7, 3)
+    assert (live.timings.absent_s, live.timings.absent_looks, live.timings.snapshot_at) == (45, 5, time(21, 30))
     assert (live.timings.reconnect_first_s, live.timings.reconnect_most_s) == (0.1, 20)
     assert (live.timings.reconnect_steady_s, live.timings.refresh_ahead_s) == (30, 7200)
     assert live.redirect_uri == "http://127.0.0.1:9000/back"

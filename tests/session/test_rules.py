@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field, fields
+from datetime import UTC, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -183,3 +184,12 @@ def test_a_field_without_a_description_has_none() -> None:
     assert rules.about(port) is not None
     assert rules.about(pause) is not None
     assert rules.about(other) is None
+
+
+@pytest.mark.parametrize("text", ["24:00", "9:30", "21:60", "21:30:00", "", "noon", "21.30"])
+def test_a_time_of_the_day_is_hours_and_minutes(text: str) -> None:
+    rule = rules.time_of_day()
+    assert rule.read("09:30") == time(9, 30)
+    with pytest.raises(ValueError, match="a time of the day"):
+        rule.read(text)
+    assert not rule.allows(time(9, 30, tzinfo=UTC))

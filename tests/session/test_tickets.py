@@ -185,8 +185,9 @@ def test_a_ticket_tells_what_was_said_for_the_record() -> None:
         "stop_loss_pips": "20.50",
         "trailing_stop": True,
         "time_in_force": "GOOD_TILL_DATE",
-        "expires_at": "2020-09-13T13:00:00+00:00",
+        "expires_at_ms": 1_600_002_000_000,
     }
+    assert buy(MarketRangeOrder, base_price=1, slippage_points=7).described()["range_points"] == 7
     assert MarketOrder("EURUSD", Side.BUY, lots=10**30).described()["lots"] == str(10**30)
 
 

@@ -1,0 +1,138 @@
+"""Asks the server what became of whatever has an unknown outcome, and takes over what it says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ..wire import messages as oa
+from . import clock
+from .errors import ServerError
+from .history import deals_between, orders_between
+from .verdicts import CLOCKS_APART_MS, Evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .absences import Absences
+    from .account import Account
+    from .books import Books
+    from .gate import Gate
+    from .orders import OrderRecord
+    from .request_record import RequestRecord
+
+__all__ = ["Inquiry"]
+
+# History lags (docs/protocol.md section 12), and the server's clock is not ours.
+_LOOK_BACK_MS: Final = 60_000
+_LOOK_AHEAD_MS: Final = 60_000
+
+
+class Inquiry:
+    """Of one account.
+
+    Args:
+        books: those that are set right.
+        account: whose they are.
+        gate: where facts go on record.
+        absences: counts the looks that found nothing.
+    """
+
+    def __init__(self, books: Books, *, account: Account, gate: Gate, absences: Absences) -> None:
+        self._books = books
+        self._account = account
+        self._gate = gate
+        self._absences = absences
+
+    async def ask(self, untold: list[OrderRecord], listed: oa.ProtoOAReconcileRes) -> bool:
+        """One look at the server's lists.
+
+        Args:
+            untold: the orders of ours to be asked about; the requests are those that are in doubt.
+            listed: what is open and works, as it was just told.
+
+        Returns:
+            whether it told of fills that were not known.
+        """
+        doubts = tuple(self._books.doubts)
+        if not untold and not doubts:
+            return False
+        left_ms = [_left_at_ms(record) for record in untold] + [record.left_at_ms for record in doubts]
+        since_ms, until_ms = min(left_ms) - _LOOK_BACK_MS, clock.utc_ms() + _LOOK_AHEAD_MS
+        try:
+            orders = await orders_between(self._account, since_ms, until_ms)
+            deals = await deals_between(self._account, since_ms, until_ms) if untold else []
+            details = await self._details(doubts)
+        except ServerError as error:
+            # What cannot be looked up must not keep the whole account away; it stays unknown.
+            self._books.warn("not_looked_up", orders=len(untold) + len(doubts), reason=str(error))
+            return False
+        told = self._settle(untold, orders, deals)
+        self._judge(doubts, [*orders, *listed.order], details)
+        return told
+
+    async def _details(self, doubts: Iterable[RequestRecord]) -> dict[int, Any]:
+        """The orders that doubts are about and that work no more: a list of a span need not have them."""
+        found: dict[int, Any] = {}
+        for record in doubts:
+            kind, id_ = record.target or ("", 0)
+            if kind != "order" or id_ in found or self._books.positions.order(id_) is not None:
+                continue
+            try:
+                found[id_] = (await self._account.ask(oa.ProtoOAOrderDetailsReq(orderId=id_))).order
+            except ServerError as error:
+                if error.code not in ("ORDER_NOT_FOUND", "ENTITY_NOT_FOUND"):
+                    raise
+        return found
+
+    def _settle(self, untold: list[OrderRecord], orders: list[Any], deals: list[Any]) -> bool:
+        table, at_ms = self._books.orders, clock.utc_ms()
+        # Only those: the lists lag, and of an order that an event has ended they may still say that it works.
+        changes = table.settle([row for row in orders if table.find(row) in untold], deals, at_ms=at_ms)
+        for record in table.unknown:
+            if record.is_close:
+                # Its own time, not the window's: another close of the same size may have come before it.
+                left_ms = _left_at_ms(record) - CLOCKS_APART_MS
+                change = table.settle_close(record, orders, deals, since_ms=left_ms, at_ms=at_ms)
+                changes += [change] if change is not None else []
+        for change in changes:
+            if change.moved:
+                self._gate.note("resolved", change.record.described())
+        self._books.changed(changes)
+        for record in table.unknown:
+            self._look_for(record, orders)
+        return any(change.fills for change in changes)
+
+    def _look_for(self, record: OrderRecord, orders: list[Any]) -> None:
+        """The lists have settled nothing of it: whether they have nothing of it at all, and often enough."""
+        since_ms = _left_at_ms(record) - CLOCKS_APART_MS
+        if record.is_close and self._books.orders.candidates(record, orders, since_ms=since_ms):
+            self._absences.found(record)  # one of several: that it arrived may well be
+        elif record.order_id is None and self._absences.missed(record, now_s=clock.now_s()):
+            change = record.never_arrived(at_ms=clock.utc_ms())
+            reason = f"{self._absences} found nothing of it, and its link is closed"
+            self._gate.note("resolved", {**record.described(), "reason": reason})
+            self._absences.over(record)
+            self._books.changed([change])
+            return
+        self._books.warn("outcome_unknown", order=record.client_order_id)
+
+    def _judge(self, doubts: Iterable[RequestRecord], orders: list[Any], details: dict[int, Any]) -> None:
+        table = self._books.orders
+        evidence = Evidence(
+            book=self._books.positions,
+            orders=orders,
+            details=details,
+            taken=lambda order: table.by_order_id(order.orderId) is not None,
+        )
+        for record in doubts:
+            if record not in self._books.doubts:
+                continue  # its answer came while the lists were on their way
+            verdict = self._books.doubts.looked(record, evidence, now_s=clock.now_s())
+            if verdict.outcome is not None:
+                self._books.settled(record, verdict)
+            else:
+                self._books.warn("outcome_unknown", request=record.name, intent=record.intent_id, reason=verdict.reason)
+
+
+def _left_at_ms(record: OrderRecord) -> int:
+    return record.sent_at_ms or record.intent_at_ms

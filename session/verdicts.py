@@ -1,0 +1,210 @@
+"""What became of a trading request that no order record follows, judged by the server's lists. Pure.
+
+Such a request carries no id that the server gives back, or none that it must. So its effect is looked for: a cancel by
+the status of its order, an amend by what is in force now, a close by the one order of that position and size, a new
+order by its ids, or else by symbol, side, type and size.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from ..wire import messages as oa
+from .holdings import PendingOrder, level_or_none
+from .order_inputs import is_protective
+from .terms import Side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from decimal import Decimal
+
+    from .holdings import Position
+    from .positions import PositionBook
+    from .request_record import RequestRecord
+
+__all__ = ["Evidence", "Outcome", "Verdict", "judged"]
+
+CLOCKS_APART_MS: Final = 5_000
+"""The server's clock is not ours: an order that it made so long before one of ours left may still be that one."""
+
+
+class Outcome(enum.Enum):
+    """How a request ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    OVERTAKEN = "overtaken"
+    """What it was for ended by itself."""
+    WITHOUT_EFFECT = "without_effect"
+    """Looks that are enough found nothing of it: it never arrived, or was refused unseen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one look says of a request.
+
+    Attributes:
+        outcome: how it ended, or None where that cannot be told.
+        reason: what was found, for people.
+        arrived: where there is no outcome: whether it may be at work, so that looks before this one prove nothing.
+        order_id: the order that came of it, or None.
+    """
+
+    outcome: Outcome | None
+    reason: str
+    arrived: bool = False
+    order_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the server says now.
+
+    Attributes:
+        book: what is open and what works.
+        orders: its list of orders since the request left.
+        details: orders that were asked for one by one, by id.
+        taken: whether an order is known to have come of something else.
+    """
+
+    book: PositionBook
+    orders: Collection[oa.ProtoOAOrder]
+    details: Mapping[int, oa.ProtoOAOrder] = field(default_factory=dict)
+    taken: Callable[[oa.ProtoOAOrder], bool] = lambda order: False
+
+
+def judged(record: RequestRecord, evidence: Evidence) -> Verdict:
+    """What became of a request that trades."""
+    payload = record.payload
+    if isinstance(payload, oa.ProtoOACancelOrderReq):
+        return _cancel(payload, evidence)
+    if isinstance(payload, oa.ProtoOAAmendOrderReq):
+        return _amended_order(payload, evidence)
+    if isinstance(payload, oa.ProtoOAAmendPositionSLTPReq):
+        return _amended_position(payload, evidence)
+    return _order_of(record, evidence)
+
+
+def _cancel(payload: oa.ProtoOACancelOrderReq, evidence: Evidence) -> Verdict:
+    working = evidence.book.order(payload.orderId)
+    if working is not None and working.is_working:
+        return Verdict(None, f"order {payload.orderId} still works")
+    ended = _ended(payload.orderId, evidence)
+    if ended is None:
+        return Verdict(None, f"the server says nothing of order {payload.orderId}")
+    if ended.orderStatus == oa.ProtoOAOrderStatus.ORDER_STATUS_CANCELLED:
+        return Verdict(Outcome.DONE, f"order {payload.orderId} is cancelled")
+    return Verdict(Outcome.OVERTAKEN, f"order {payload.orderId} is {_status(ended)}")
+
+
+def _amended_order(payload: oa.ProtoOAAmendOrderReq, evidence: Evidence) -> Verdict:
+    working = evidence.book.order(payload.orderId)
+    if working is None or not working.is_working:
+        ended = _ended(payload.orderId, evidence)
+        if ended is None:
+            return Verdict(None, f"the server says nothing of order {payload.orderId}")
+        return Verdict(Outcome.OVERTAKEN, f"order {payload.orderId} is {_status(ended)}")
+    if _has(payload, working):
+        return Verdict(Outcome.DONE, f"order {payload.orderId} is as it was to be")
+    return Verdict(None, f"order {payload.orderId} is not as it was to be")
+
+
+def _has(payload: Any, order: PendingOrder) -> bool:
+    """Whether an order is what an amendment makes of it. Levels that it leaves out are gone (section 10.3)."""
+    if payload.volume and payload.volume != order.volume_cents:
+        return False
+    for name, price in (("limitPrice", order.limit_price), ("stopPrice", order.stop_price)):
+        if payload.HasField(name) and level_or_none(getattr(payload, name)) != price:
+            return False
+    if (level_or_none(payload.stopLoss), level_or_none(payload.takeProfit)) != (order.stop_loss, order.take_profit):
+        return False
+    for asked, has in (
+        (payload.relativeStopLoss, order.relative_stop_loss),
+        (payload.relativeTakeProfit, order.relative_take_profit),
+        (payload.expirationTimestamp, order.expires_at_ms),
+    ):
+        if asked != (has or 0):
+            return False
+    return not payload.HasField("trailingStopLoss") or payload.trailingStopLoss == order.trailing_stop
+
+
+def _amended_position(payload: Any, evidence: Evidence) -> Verdict:
+    position = evidence.book.position(payload.positionId)
+    if position is None or not position.is_open:
+        return Verdict(Outcome.OVERTAKEN, f"position {payload.positionId} is closed")
+    stop_loss, take_profit = level_or_none(payload.stopLoss), level_or_none(payload.takeProfit)
+    same = _stands(position, stop_loss) and position.take_profit == take_profit
+    for name, has in (
+        ("trailingStopLoss", position.trailing_stop),
+        ("guaranteedStopLoss", position.guaranteed_stop_loss),
+        ("stopLossTriggerMethod", position.stop_trigger_method),
+    ):
+        same = same and (stop_loss is None or not payload.HasField(name) or getattr(payload, name) == has)
+    if same:
+        return Verdict(Outcome.DONE, f"position {payload.positionId} has the levels that were asked for")
+    return Verdict(None, f"position {payload.positionId} has other levels than were asked for")
+
+
+def _stands(position: Position, stop_loss: Decimal | None) -> bool:
+    """Whether a stop loss is in force. One that trails may have moved on since, with the price."""
+    if position.stop_loss is None or stop_loss is None or not position.trailing_stop:
+        return position.stop_loss == stop_loss
+    moved = position.stop_loss - stop_loss
+    return moved >= 0 if position.side is Side.BUY else moved <= 0
+
+
+def _order_of(record: RequestRecord, evidence: Evidence) -> Verdict:
+    """A close or a new order: which of the server's orders came of it."""
+    found = {order.orderId: order for order in evidence.orders if _may_be(record, order, evidence)}
+    if len(found) > 1:
+        return Verdict(None, f"any of the orders {', '.join(map(str, sorted(found)))} may be it", arrived=True)
+    for order_id, order in found.items():
+        if order.orderStatus == oa.ProtoOAOrderStatus.ORDER_STATUS_REJECTED:
+            return Verdict(Outcome.REFUSED, f"order {order_id} came of it, and was rejected", order_id=order_id)
+        working = order.orderStatus == oa.ProtoOAOrderStatus.ORDER_STATUS_ACCEPTED
+        if working and isinstance(record.payload, oa.ProtoOAClosePositionReq):
+            return Verdict(None, f"order {order_id} came of it, and is at work", arrived=True)
+        return Verdict(Outcome.DONE, f"order {order_id} came of it, and is {_status(order)}", order_id=order_id)
+    if isinstance(record.payload, oa.ProtoOANewOrderReq) and record.payload.label:
+        for position in evidence.book.positions:  # history lags: what is open may show it first
+            if position.label == record.payload.label and (position.opened_at_ms or 0) >= _since_ms(record):
+                return Verdict(Outcome.DONE, f"position {position.id} came of it")
+    return Verdict(None, "no order of the server's can be it")
+
+
+def _may_be(record: RequestRecord, order: oa.ProtoOAOrder, evidence: Evidence) -> bool:
+    payload: Any = record.payload
+    trade = order.tradeData
+    if is_protective(order) or trade.openTimestamp < _since_ms(record) or evidence.taken(order):
+        return False
+    if trade.volume != payload.volume:
+        return False
+    if isinstance(payload, oa.ProtoOAClosePositionReq):
+        return order.closingOrder and order.positionId == payload.positionId
+    if (trade.symbolId, trade.tradeSide, order.orderType) != (payload.symbolId, payload.tradeSide, payload.orderType):
+        return False
+    if payload.clientOrderId:
+        return bool(order.clientOrderId == payload.clientOrderId)
+    return not order.closingOrder and bool(trade.label == payload.label)
+
+
+def _since_ms(record: RequestRecord) -> int:
+    return record.left_at_ms - CLOCKS_APART_MS
+
+
+def _ended(order_id: int, evidence: Evidence) -> oa.ProtoOAOrder | None:
+    """An order that works no more, as the server last told of it."""
+    listed = [order for order in evidence.orders if order.orderId == order_id]
+    newest = max(listed, key=lambda order: order.utcLastUpdateTimestamp, default=None)
+    order = evidence.details.get(order_id, newest)
+    works = order is not None and order.orderStatus == oa.ProtoOAOrderStatus.ORDER_STATUS_ACCEPTED
+    return None if works else order
+
+
+def _status(order: oa.ProtoOAOrder) -> str:
+    try:
+        return oa.ProtoOAOrderStatus(order.orderStatus).name.removeprefix("ORDER_STATUS_").lower()
+    except ValueError:
+        return str(order.orderStatus)
