@@ -25,6 +25,7 @@ from .order import Order
 from .order_states import OrderState
 from .orders import OrderChange, OrderRecord, OrderTable
 from .positions import PositionBook
+from .server_clock import FAR_APART_MS, ServerClock
 
 if TYPE_CHECKING:
     from ..wire import Message
@@ -36,10 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Books"]
 
-# History lags (docs/protocol.md section 12), and the server's clock is not ours.
-_LOOK_BACK_MS = 60_000
-_LOOK_AHEAD_MS = 60_000
-
+_LOOK_BACK_MS = 60_000  # history lags (docs/protocol.md section 12)
 _ANSWERS = (oa.ProtoOAExecutionEvent, oa.ProtoOAOrderErrorEvent, oa.ProtoOAErrorRes, oa.ProtoErrorRes)
 _ENDED_EARLIER = "an earlier process ended before its end was told"
 
@@ -84,7 +82,8 @@ class Books:
         self._account = account
         self._gate = gate
         self._log = log
-        self._inquiry = Inquiry(self, account=account, gate=gate, absences=self._absences)
+        self._server = ServerClock()
+        self._inquiry = Inquiry(self, account=account, gate=gate, absences=self._absences, server=self._server)
 
     def add(self, order: Order) -> None:
         """A new order of ours."""
@@ -105,6 +104,7 @@ class Books:
             if payload.HasField("deal"):
                 self.ledger.add([payload.deal])
                 self.deals.heard(payload.deal)
+                self._server.heard(payload.deal.executionTimestamp, utc_ms=at_ms, now_s=clock.now_s())
             self._gate.note("execution", execution_facts(payload, changes))
             self.changed(changes)
         elif isinstance(payload, oa.ProtoOAOrderErrorEvent):
@@ -271,14 +271,15 @@ class Books:
 
     async def _catch_up(self) -> None:
         """Asks for the deals since the last known one, and puts on record those that no event told of."""
-        if self.deals.since_ms is None:
-            self.deals.begin(clock.utc_ms())
-            return
-        since_ms, until_ms = self.deals.since_ms - _LOOK_BACK_MS, clock.utc_ms() + _LOOK_AHEAD_MS
+        now_ms = clock.utc_ms()
+        since_ms = now_ms - FAR_APART_MS if self.deals.since_ms is None else self.deals.since_ms - _LOOK_BACK_MS
         try:
-            listed = await deals_between(self._account, since_ms, until_ms)
+            listed = await deals_between(self._account, since_ms, ServerClock.latest_ms(now_ms))
         except ServerError as error:
             self.warn("not_looked_up", deals="since the last known one", reason=str(error))  # the next look tells
+            return
+        if self.deals.since_ms is None:
+            self.deals.begin(listed, since_ms=since_ms)
             return
         for deal in self.deals.missed(listed):
             self._gate.note("missed_deal", {"account_id": self._account.id, **facts_of_deal(deal)})

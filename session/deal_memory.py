@@ -16,27 +16,30 @@ if TYPE_CHECKING:
 __all__ = ["DealMemory", "facts_of_deal"]
 
 _MOST_KNOWN = 10_000  # the oldest is forgotten: a span between two looks never held as many
-_CLOCKS_APART_MS = 5_000
 
 
 class DealMemory:
     """The deals that are known.
 
     Attributes:
-        since_ms: when the last known one was made, by the server's clock; before any, when listening began, by ours;
-            None before that.
+        since_ms: when the last known one was made, by the server's clock; before any, where the list began that was
+            read first; None before that.
     """
 
     def __init__(self) -> None:
         self.since_ms: int | None = None
-        self._begun_ms = 0
         self._known: dict[int, None] = {}
 
-    def begin(self, at_ms: int) -> None:
-        """Listening begins: what was made before is nobody's loss."""
-        if self.since_ms is None:
-            self.since_ms = at_ms
-            self._begun_ms = at_ms - _CLOCKS_APART_MS
+    def begin(self, listed: Iterable[oa.ProtoOADeal], *, since_ms: int) -> None:
+        """Listening begins: what was made before is nobody's loss.
+
+        Args:
+            listed: what the server has of the time before. Known by their ids, for its clock is not ours.
+            since_ms: where that list begins.
+        """
+        self.since_ms = since_ms
+        for deal in listed:
+            self.heard(deal)
 
     def heard(self, deal: oa.ProtoOADeal) -> None:
         """An event told of it. The second event of one deal changes nothing."""
@@ -48,11 +51,7 @@ class DealMemory:
 
     def missed(self, listed: Iterable[oa.ProtoOADeal]) -> list[oa.ProtoOADeal]:
         """Those of the server's list that no event told of, oldest first. They are known from now on."""
-        fresh = {
-            deal.dealId: deal
-            for deal in listed
-            if deal.dealId not in self._known and deal.executionTimestamp >= self._begun_ms
-        }
+        fresh = {deal.dealId: deal for deal in listed if deal.dealId not in self._known}
         missed = sorted(fresh.values(), key=lambda deal: (deal.executionTimestamp, deal.dealId))
         for deal in missed:
             self.heard(deal)

@@ -100,6 +100,7 @@ class Doubts:
             book=evidence.book,
             orders=evidence.orders,
             details=evidence.details,
+            earliest_ms=evidence.earliest_ms,
             taken=lambda order: order.orderId in self._taken or evidence.taken(order),
         )
 

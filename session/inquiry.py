@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
 from . import clock
 from .errors import ServerError
 from .history import deals_between, orders_between
-from .verdicts import CLOCKS_APART_MS, Evidence
+from .server_clock import ServerClock
+from .verdicts import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Inquiry"]
 
-# History lags (docs/protocol.md section 12), and the server's clock is not ours.
-_LOOK_BACK_MS: Final = 60_000
-_LOOK_AHEAD_MS: Final = 60_000
-
 
 class Inquiry:
     """Of one account.
@@ -35,13 +32,15 @@ class Inquiry:
         account: whose they are.
         gate: where facts go on record.
         absences: counts the looks that found nothing.
+        server: its clock.
     """
 
-    def __init__(self, books: Books, *, account: Account, gate: Gate, absences: Absences) -> None:
+    def __init__(self, books: Books, *, account: Account, gate: Gate, absences: Absences, server: ServerClock) -> None:
         self._books = books
         self._account = account
         self._gate = gate
         self._absences = absences
+        self._server = server
 
     async def ask(self, untold: list[OrderRecord], listed: oa.ProtoOAReconcileRes) -> bool:
         """One look at the server's lists.
@@ -57,7 +56,7 @@ class Inquiry:
         if not untold and not doubts:
             return False
         left_ms = [_left_at_ms(record) for record in untold] + [record.left_at_ms for record in doubts]
-        since_ms, until_ms = min(left_ms) - _LOOK_BACK_MS, clock.utc_ms() + _LOOK_AHEAD_MS
+        since_ms, until_ms = self._earliest_ms(min(left_ms)), ServerClock.latest_ms(clock.utc_ms())
         try:
             orders = await orders_between(self._account, since_ms, until_ms)
             deals = await deals_between(self._account, since_ms, until_ms) if untold else []
@@ -69,6 +68,9 @@ class Inquiry:
         told = self._settle(untold, orders, deals)
         self._judge(doubts, [*orders, *listed.order], details)
         return told
+
+    def _earliest_ms(self, at_ms: int) -> int:
+        return self._server.earliest_ms(at_ms, utc_ms=clock.utc_ms(), now_s=clock.now_s())
 
     async def _details(self, doubts: Iterable[RequestRecord]) -> dict[int, Any]:
         """The orders that doubts are about and that work no more: a list of a span need not have them."""
@@ -91,8 +93,8 @@ class Inquiry:
         for record in table.unknown:
             if record.is_close:
                 # Its own time, not the window's: another close of the same size may have come before it.
-                left_ms = _left_at_ms(record) - CLOCKS_APART_MS
-                change = table.settle_close(record, orders, deals, since_ms=left_ms, at_ms=at_ms)
+                since_ms = self._earliest_ms(_left_at_ms(record))
+                change = table.settle_close(record, orders, deals, since_ms=since_ms, at_ms=at_ms)
                 changes += [change] if change is not None else []
         for change in changes:
             if change.moved:
@@ -104,7 +106,7 @@ class Inquiry:
 
     def _look_for(self, record: OrderRecord, orders: list[Any]) -> None:
         """The lists have settled nothing of it: whether they have nothing of it at all, and often enough."""
-        since_ms = _left_at_ms(record) - CLOCKS_APART_MS
+        since_ms = self._earliest_ms(_left_at_ms(record))
         if record.is_close and self._books.orders.candidates(record, orders, since_ms=since_ms):
             self._absences.found(record)  # one of several: that it arrived may well be
         elif record.order_id is None and self._absences.missed(record, now_s=clock.now_s()):
@@ -122,6 +124,7 @@ class Inquiry:
             book=self._books.positions,
             orders=orders,
             details=details,
+            earliest_ms=self._earliest_ms,
             taken=lambda order: table.by_order_id(order.orderId) is not None,
         )
         for record in doubts:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
 from .holdings import PendingOrder, level_or_none
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from .request_record import RequestRecord
 
 __all__ = ["Evidence", "Outcome", "Verdict", "judged"]
-
-CLOCKS_APART_MS: Final = 5_000
-"""The server's clock is not ours: an order that it made so long before one of ours left may still be that one."""
 
 
 class Outcome(enum.Enum):
@@ -67,12 +64,14 @@ class Evidence:
         orders: its list of orders since the request left.
         details: orders that were asked for one by one, by id.
         taken: whether an order is known to have come of something else.
+        earliest_ms: what the server's clock showed at the least, at a time of ours.
     """
 
     book: PositionBook
     orders: Collection[oa.ProtoOAOrder]
     details: Mapping[int, oa.ProtoOAOrder] = field(default_factory=dict)
     taken: Callable[[oa.ProtoOAOrder], bool] = lambda order: False
+    earliest_ms: Callable[[int], int] = lambda at_ms: at_ms
 
 
 def judged(record: RequestRecord, evidence: Evidence) -> Verdict:
@@ -168,8 +167,9 @@ def _order_of(record: RequestRecord, evidence: Evidence) -> Verdict:
             return Verdict(None, f"order {order_id} came of it, and is at work", arrived=True)
         return Verdict(Outcome.DONE, f"order {order_id} came of it, and is {_status(order)}", order_id=order_id)
     if isinstance(record.payload, oa.ProtoOANewOrderReq) and record.payload.label:
+        since_ms = evidence.earliest_ms(record.left_at_ms)
         for position in evidence.book.positions:  # history lags: what is open may show it first
-            if position.label == record.payload.label and (position.opened_at_ms or 0) >= _since_ms(record):
+            if position.label == record.payload.label and (position.opened_at_ms or 0) >= since_ms:
                 return Verdict(Outcome.DONE, f"position {position.id} came of it")
     return Verdict(None, "no order of the server's can be it")
 
@@ -177,7 +177,7 @@ def _order_of(record: RequestRecord, evidence: Evidence) -> Verdict:
 def _may_be(record: RequestRecord, order: oa.ProtoOAOrder, evidence: Evidence) -> bool:
     payload: Any = record.payload
     trade = order.tradeData
-    if is_protective(order) or trade.openTimestamp < _since_ms(record) or evidence.taken(order):
+    if is_protective(order) or trade.openTimestamp < evidence.earliest_ms(record.left_at_ms) or evidence.taken(order):
         return False
     if trade.volume != payload.volume:
         return False
@@ -188,10 +188,6 @@ def _may_be(record: RequestRecord, order: oa.ProtoOAOrder, evidence: Evidence) -
     if payload.clientOrderId:
         return bool(order.clientOrderId == payload.clientOrderId)
     return not order.closingOrder and bool(trade.label == payload.label)
-
-
-def _since_ms(record: RequestRecord) -> int:
-    return record.left_at_ms - CLOCKS_APART_MS
 
 
 def _ended(order_id: int, evidence: Evidence) -> oa.ProtoOAOrder | None:

@@ -382,7 +382,7 @@ async def test_a_halt_by_another_process_also_stops_what_is_queued(tmp_path: Pat
         link = desk.session(DEMO).link
         assert link is not None
         order_type = oa.payload_type_of(oa.ProtoOANewOrderReq)
-        link.throttle.block(order_type, until_s=clock.now_s() + 600)
+        link.throttle.block(order_type, until_s=clock.now_s() + 5)
         failed: list[Exception] = []
 
         async def place() -> None:

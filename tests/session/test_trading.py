@@ -588,7 +588,7 @@ def hold_back(desk: Desk, request: Any) -> None:
     """Has the throttle of the present link believe that the server takes no requests of this type."""
     link = desk.session(DEMO).link
     assert link is not None
-    link.throttle.block(oa.payload_type_of(request), until_s=clock.now_s() + 600)
+    link.throttle.block(oa.payload_type_of(request), until_s=clock.now_s() + 1.5)
 
 
 async def queued(desk: Desk) -> None:
