@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from .columns import COLUMNS_FACT
 from .verification import files_of
 
 if TYPE_CHECKING:
@@ -133,7 +134,8 @@ def lines_of(
                 except orjson.JSONDecodeError:
                     line = None
                 if isinstance(line, dict):
-                    yield line
+                    if line.get("fact") != COLUMNS_FACT:
+                        yield line
                 else:
                     unreadable(path.name, number)
 
