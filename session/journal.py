@@ -171,7 +171,7 @@ class Journal:
     def _keep(self, path: Path, data: bytes) -> None:
         descriptor = self._disk.open(path, _CREATE | os.O_TRUNC)
         try:
-            self._write_all(descriptor, data)
+            _write_all(self._disk, descriptor, data)
             self._disk.sync(descriptor)
         finally:
             os.close(descriptor)
@@ -212,7 +212,7 @@ class Journal:
         if not data:
             return
         try:
-            self._write_all(self._file, data)
+            _write_all(self._disk, self._file, data)
             self._disk.sync(self._file)
         except OSError as error:
             # Cut back even where only the sync failed: it is not known which bytes reached the disk, and a later
@@ -225,11 +225,6 @@ class Journal:
             raise
         self._size += len(data)
         self.chain = chain
-
-    def _write_all(self, descriptor: int, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self._disk.write(descriptor, bytes(rest)) :]
 
     def _repair(self) -> None:
         if self._dirty:
@@ -327,3 +322,9 @@ class Journal:
     def _taken_remarks(self) -> list[Remark]:
         remarks, self._remarks = self._remarks, []
         return remarks
+
+
+def _write_all(disk: Disk, descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[disk.write(descriptor, bytes(rest)) :]
