@@ -11,12 +11,13 @@ import errno
 import os
 from typing import TYPE_CHECKING, TypeVar
 
+from .columns import ORDER_COLUMNS, SNAPSHOT_COLUMNS
 from .environments import Environment
 from .errors import AuditUnavailable
 from .journal import DISK_FULL, Journal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from .chain import Fact
@@ -55,11 +56,19 @@ class AuditFiles:
         self._lock = [_locked(folder / ".order_audit.lock", disk)]
         environments = [environment.value for environment in LIVE_FIRST]
 
-        def journal(stem: str, size: int) -> Journal:
-            return Journal(folder, stem, environments=environments, disk=disk, sandbox=sandbox, reserve_bytes=size)
+        def journal(stem: str, size: int, columns: Mapping[str, object]) -> Journal:
+            return Journal(
+                folder,
+                stem,
+                environments=environments,
+                disk=disk,
+                sandbox=sandbox,
+                reserve_bytes=size,
+                columns=columns,
+            )
 
-        self._orders = journal("order_audit", reserve_bytes)
-        self._snapshots = journal("position_snapshot", 0)
+        self._orders = journal("order_audit", reserve_bytes, ORDER_COLUMNS)
+        self._snapshots = journal("position_snapshot", 0, SNAPSHOT_COLUMNS)
         self.name = self._orders.path.name
         try:
             self.remarks = self._orders.open(now_ms) + self._snapshots.open(now_ms)

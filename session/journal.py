@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from .chain import Chain, Fact, Tail, day_of, iso_ms
+from .chain import Chain, Fact, Tail, day_of, encode_fields, iso_ms
 from .recovery import Remark, last_day, recover_tails, sound_size
 from .reserve import Reserve
 from .verification import head_of, read_head
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from .disk import Disk
@@ -53,7 +53,15 @@ class Journal:
     """The file of one kind of record, for all environments."""
 
     def __init__(
-        self, folder: Path, stem: str, *, environments: Sequence[str], disk: Disk, sandbox: bool, reserve_bytes: int
+        self,
+        folder: Path,
+        stem: str,
+        *,
+        environments: Sequence[str],
+        disk: Disk,
+        sandbox: bool,
+        reserve_bytes: int,
+        columns: Mapping[str, object] | None = None,
     ) -> None:
         """
         Args:
@@ -63,6 +71,7 @@ class Journal:
             disk: the way to the operating system.
             sandbox: whether its lines are marked.
             reserve_bytes: the space to keep for essential lines; 0: none, and nothing is refused for its lack.
+            columns: what the first line of each file says: every field that a line may have, with nothing in it.
         """
         self.path = folder / f"{stem}.jsonl"
         self.chain = Chain(sandbox)
@@ -78,6 +87,7 @@ class Journal:
         self._dirty = False  # bytes of a failed write may stand behind _size
         self._remarks: list[Remark] = []
         self._said: set[str] = set()
+        self._columns = encode_fields(columns) if columns else b""
 
     # opening and closing
 
@@ -161,7 +171,7 @@ class Journal:
     def _keep(self, path: Path, data: bytes) -> None:
         descriptor = self._disk.open(path, _CREATE | os.O_TRUNC)
         try:
-            self._write_all(descriptor, data)
+            _write_all(self._disk, descriptor, data)
             self._disk.sync(descriptor)
         finally:
             os.close(descriptor)
@@ -180,6 +190,8 @@ class Journal:
         self._repair()
         self._stay()
         self._rotate(day)
+        if self._columns and not self._size:
+            facts = [Fact(facts[0].environment, facts[0].at_ms, "columns", self._columns, True), *facts]
         blocked = self._why_essential_only()
         essential = [fact for fact in facts if fact.essential]
         try:
@@ -200,7 +212,7 @@ class Journal:
         if not data:
             return
         try:
-            self._write_all(self._file, data)
+            _write_all(self._disk, self._file, data)
             self._disk.sync(self._file)
         except OSError as error:
             # Cut back even where only the sync failed: it is not known which bytes reached the disk, and a later
@@ -213,11 +225,6 @@ class Journal:
             raise
         self._size += len(data)
         self.chain = chain
-
-    def _write_all(self, descriptor: int, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self._disk.write(descriptor, bytes(rest)) :]
 
     def _repair(self) -> None:
         if self._dirty:
@@ -315,3 +322,9 @@ class Journal:
     def _taken_remarks(self) -> list[Remark]:
         remarks, self._remarks = self._remarks, []
         return remarks
+
+
+def _write_all(disk: Disk, descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[disk.write(descriptor, bytes(rest)) :]

@@ -114,7 +114,7 @@ class Leftovers:
 
 
 def leftovers_of(folder: Path, environment: Environment) -> Leftovers:
-    """Reads the order audit of a folder.
+    """Reads the order audit of a folder: all of its days, for an order may work for months. Kept is what is open.
 
     Args:
         folder: where the audit's files are; there may be none yet.
@@ -126,9 +126,7 @@ def leftovers_of(folder: Path, environment: Environment) -> Leftovers:
     orders: dict[str, dict[str, Any]] = {}
     requests: dict[str, dict[str, Any]] = {}
     try:
-        for line in lines_of(folder):
-            if line.get("environment") != environment.value:
-                continue
+        for line in lines_of(folder, containing=f'"environment":"{environment.value}"'.encode()):
             if isinstance(line.get("intent_id"), str):
                 _follow_request(requests, line)
             elif isinstance(line.get("client_order_id"), str):

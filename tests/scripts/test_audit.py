@@ -128,7 +128,7 @@ def test_lines_are_chosen_by_environment_and_day(call: Call, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("damage", "kind"),
     [
-        (lambda lines: [lines[0], lines[1].replace(b"two", b"TWO"), *lines[2:]], "changed"),
+        (lambda lines: [*lines[:2], lines[2].replace(b"two", b"TWO"), *lines[3:]], "changed"),
         (lambda lines: [lines[0], *lines[2:]], "missing"),
         (lambda lines: [lines[1], lines[0], *lines[2:]], "reordered"),
         (lambda lines: lines[:-1], "missing"),

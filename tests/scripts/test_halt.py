@@ -16,7 +16,7 @@ from .programs import json_lines
 
 
 def lines_of(folder: Path) -> list[tuple[str, str, str]]:
-    lines = [orjson.loads(line) for line in (folder / "order_audit.jsonl").read_text().splitlines()]
+    lines = [orjson.loads(line) for line in (folder / "order_audit.jsonl").read_text().splitlines()[1:]]
     return [(line["environment"], line["fact"], line["reason"]) for line in lines]
 
 
@@ -49,7 +49,7 @@ def test_a_halt_may_leave_what_reduces_and_a_stricter_one_stays(call: Call, tmp_
         assert done.returncode == 0, done.stderr
         (line,) = json_lines(done.stdout)
         assert (line["environment"], line["halted"], line["mode"], line["recorded"]) == ("demo", True, mode, True)
-    line = orjson.loads((tmp_path / "logs" / "sandbox" / "order_audit.jsonl").read_text().splitlines()[0])
+    line = orjson.loads((tmp_path / "logs" / "sandbox" / "order_audit.jsonl").read_text().splitlines()[1])
     assert line["sandbox"] is True
 
 

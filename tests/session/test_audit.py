@@ -94,7 +94,12 @@ def opened(folder: Path, disk: Disk, **options: Any) -> AbstractAsyncContextMana
 
 
 def lines(folder: Path, stem: str = "order_audit") -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / f"{stem}.jsonl").read_bytes().splitlines()]
+    """Those of a file but for the one that names its columns, numbered without it."""
+    found = [json.loads(line) for line in (folder / f"{stem}.jsonl").read_bytes().splitlines()]
+    for line in found[1:]:
+        line["seq"] -= line["environment"] == found[0]["environment"]
+    assert [line["fact"] for line in found[:1]] in ([], ["columns"])
+    return found[1:]
 
 
 def facts(folder: Path) -> list[str]:

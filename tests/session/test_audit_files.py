@@ -92,7 +92,7 @@ def test_left_behind_while_a_thread_writes_it_closes_when_the_thread_is_back(tmp
         files.commit_snapshots([FACT])
     again.commit_orders([FACT])
     again.close()
-    assert len((tmp_path / "order_audit.jsonl").read_bytes().splitlines()) == 2
+    assert len((tmp_path / "order_audit.jsonl").read_bytes().splitlines()) == 3
 
 
 def test_left_behind_while_nothing_is_written_it_closes_at_once(tmp_path: Path) -> None:

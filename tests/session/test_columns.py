@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -30,9 +30,13 @@ from anyctrader.session import (
     StopLimitOrder,
     Ticket,
 )
+from anyctrader.session.columns import ORDER_COLUMNS, SNAPSHOT_COLUMNS
+from anyctrader.session.holdings import Position
+from anyctrader.session.request_facts import TRADING, facts_of
 from anyctrader.wire import messages as oa
 
 from .rig import EURUSD, LOT_CENTS, QUICK, both, ready_again
+from .test_request_facts import full
 
 pytestmark = pytest.mark.anyio
 
@@ -49,6 +53,14 @@ TICKETS: tuple[Ticket, ...] = (
     LimitOrder("EURUSD", Side.BUY, lots="0.01", price="1.1", expires_at=int(SOON.timestamp() * 1000)),
     StopLimitOrder("EURUSD", Side.BUY, lots="0.01", stop_price="1.9", slippage_points=3),
 )
+
+
+def test_the_first_line_names_all_that_a_position_and_a_request_may_say() -> None:
+    named = {field.name for field in fields(Position)}
+    assert named <= set(SNAPSHOT_COLUMNS)
+    for cls in TRADING.values():
+        request = full(cls)
+        assert set(facts_of(request)) <= set(ORDER_COLUMNS)
 
 
 def lines_in(path: Path) -> list[dict[str, Any]]:
@@ -103,9 +115,11 @@ async def test_a_column_has_one_plain_type_whatever_was_traded_and_whoever_wrote
         line["fact"] for line in facts
     }
     assert mixed(facts) == {}
+    assert set().union(*facts) <= set(facts[0]), "a column that the first line does not name"
     snapshots = lines_in(tmp_path / "position_snapshot.jsonl")
     assert len(snapshots) > 5
     assert mixed(snapshots) == {}
+    assert set().union(*snapshots) <= set(snapshots[0])
 
 
 def test_a_mixed_column_and_a_nested_one_are_seen() -> None:

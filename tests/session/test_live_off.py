@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,22 @@ from typing import Any
 import pytest
 
 from anyctrader.fake import FakeServer, Host
-from anyctrader.session import CTraderError, Mode, Refused, Session, open_audit, open_desk
+from anyctrader.session import (
+    CTraderError,
+    Desk,
+    LimitOrder,
+    LiveTradingDisabled,
+    MarketOrder,
+    Mode,
+    OrderAmendment,
+    PositionAmendment,
+    Refused,
+    Session,
+    Side,
+    Venue,
+    open_audit,
+    open_desk,
+)
 from anyctrader.session.environments import Environment
 from anyctrader.session.gate import READING
 from anyctrader.wire import UnknownPayload
@@ -18,10 +33,11 @@ from anyctrader.wire import messages as oa
 from anyctrader.wire.catalog import permission_of
 from anyctrader.wire.messages import PAYLOAD_CLASSES
 
-from .rig import a_server, connected, desk_settings, heard, side_of
+from .rig import a_server, audit_of, connected, desk_settings, heard, side_of
 
 pytestmark = pytest.mark.anyio
 
+LIVE = Environment.LIVE
 READ = oa.ProtoOATraderReq
 WRITING = [payload_type for payload_type in PAYLOAD_CLASSES if permission_of(payload_type) not in READING]
 TRADING = (
@@ -100,3 +116,32 @@ async def test_no_payload_type_that_does_more_than_read_leaves_by_any_way(tmp_pa
             await account.request(READ())
             assert server.seen.total == since + 1, "only the last read has left"
             assert [name for cls in TRADING for name in heard(server, cls)] == []
+
+
+DESK_WAYS: dict[str, Callable[[Desk], Awaitable[object]]] = {
+    "place": lambda desk: desk.place(LIVE, MarketOrder("EURUSD", Side.BUY, lots="0.01")),
+    "place, pending": lambda desk: desk.place(LIVE, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="1.0")),
+    "amend of a position": lambda desk: desk.amend(LIVE, PositionAmendment(1, stop_loss="1.0")),
+    "amend of an order": lambda desk: desk.amend(LIVE, OrderAmendment(1, price="1.0")),
+    "cancel": lambda desk: desk.cancel(LIVE, 1),
+    "close": lambda desk: desk.close(LIVE, 1),
+}
+"""The desk's own ways to trade. A new one belongs here."""
+
+
+async def test_no_call_of_the_desk_that_trades_lets_anything_out(tmp_path: Path) -> None:
+    async with a_server(Host.LIVE) as server, open_desk(desk_settings(tmp_path, side_of(server))) as desk:
+        await desk.account(LIVE).request(READ())
+        since = server.seen.total
+        for call in DESK_WAYS.values():
+            with pytest.raises(LiveTradingDisabled):
+                await call(desk)
+        await desk.account(LIVE).request(READ())
+        assert server.seen.total == since + 1, "only the last read has left"
+        await desk.flush()
+    assert [line["fact"] for line in audit_of(tmp_path)] == ["refused"] * len(DESK_WAYS)
+
+
+def test_every_call_of_a_venue_is_among_the_ways() -> None:
+    calls = {name for name in vars(Venue) if not name.startswith("_")} & {"place", "amend", "cancel", "close"}
+    assert calls <= {name.split()[0].rstrip(",") for name in DESK_WAYS}

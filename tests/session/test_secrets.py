@@ -33,6 +33,8 @@ from anyctrader.session import (
 from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 
+from ..conftest import _SECRECY
+from ..secrecy import left_in
 from .peer import Peer, listening
 from .rig import (
     ACCEPTED,
@@ -282,3 +284,17 @@ async def test_a_request_with_a_secret_that_is_cancelled_or_unanswered_tells_not
 def test_the_places_are_really_searched() -> None:
     planted: Any = PLANTED["access_token"]
     assert leaks([planted], here=f"... {planted[:20]} ...", there="nothing") == ["here"]
+
+
+async def test_every_secret_of_a_server_is_looked_for_after_each_test_of_the_run(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    async with a_server() as server:
+        own = {server.client_secret, server.access_token, server.refresh_token}
+    secrecy = request.node.stash[_SECRECY]
+    assert own <= secrecy.secrets
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "order_audit.jsonl").write_text(f"what is {server.access_token}?")
+    assert secrecy.leaks(left_in(folder)) == ["order_audit.jsonl"]
+    (folder / "order_audit.jsonl").unlink()
