@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import orjson
 
+from anyctrader.wire.quoting import escaped
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -30,17 +32,6 @@ __all__ = [
 ]
 
 _NARROWEST = 20
-
-
-def escaped(text: str) -> str:
-    """The text with everything that a terminal would obey, or that cannot be seen, made visible.
-
-    Control characters, line ends, marks that turn the direction of text, unassigned characters: each becomes its
-    backslash form, so that a server cannot move the cursor, forge a line, or hide a part of one.
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
