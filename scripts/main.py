@@ -17,6 +17,8 @@ except ModuleNotFoundError as missing:
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+from anyctrader.scripts.options import context_settings
+
 __all__ = ["COMMANDS", "Entry", "main"]
 
 
@@ -99,7 +101,12 @@ def _top(
 def main() -> None:
     """The `anyctrader` command."""
     app = typer.Typer(
-        cls=_Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, name="anyctrader"
+        cls=_Commands,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        name="anyctrader",
+        context_settings=context_settings(),
     )
     app.callback()(_top)
     app(prog_name="anyctrader")

@@ -23,9 +23,10 @@ from anyctrader.scripts.options import (
     FormatOption,
     alone,
 )
+from anyctrader.scripts.progress import waited
 from anyctrader.scripts.raw_bytes import given, refuse_if_unsafe, send_raw
 from anyctrader.scripts.signals import until_signalled
-from anyctrader.scripts.terminal import escaped, is_terminal, print_json, print_lines, remark
+from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import Environment, ServerError
 from anyctrader.session.gate import READING
 from anyctrader.wire import Message
@@ -141,7 +142,9 @@ async def _send(plan: _Plan, payload: Any) -> ExitCode:
     redaction = Redaction(known_secrets(part))
     rendering = Rendering()
     async with AsyncExitStack() as stack:
-        session = await _opened(stack, settings, part, Message(payload))
+        with waited(f"connecting to {part.endpoint.host}:{part.endpoint.port}"):
+            session = await _opened(stack, settings, part, Message(payload))
+        stack.enter_context(waited("waiting for the answer"))
         began_s = time.monotonic()
         try:
             reply = await session.request(payload, timeout_s=plan.timeout_s)
@@ -164,8 +167,6 @@ async def _send(plan: _Plan, payload: Any) -> ExitCode:
 
 async def _opened(stack: AsyncExitStack, settings: Settings, part: EnvironmentSettings, message: Message) -> Session:
     """A session that may send this: one that trades takes all that a desk has."""
-    if is_terminal(sys.stderr):
-        remark(f"connecting to {part.endpoint.host}:{part.endpoint.port}")
     if permission_of(message.payload_type) not in READING:
         return await stack.enter_async_context(open_trading(settings, part))
     session = await stack.enter_async_context(open_reading(settings, part))
