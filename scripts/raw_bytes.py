@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,7 +11,7 @@ from anyctrader.scripts.opening import known_secrets, open_trading, settings_of
 from anyctrader.scripts.options import ExitCode, Format
 from anyctrader.scripts.plain_link import PlainLink, codec_named
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
-from anyctrader.session import AuditUnavailable, Mode, NotSent, OutcomeUnknown, Refused, open_audit
+from anyctrader.session import Mode, NotSent, OutcomeUnknown, Refused, open_audit
 from anyctrader.session.auth import required_account
 from anyctrader.session.gate import READING, Gate
 from anyctrader.session.transport import LinkLost, open_stream
@@ -74,7 +73,9 @@ async def send_raw(
     async with AsyncExitStack() as stack:
         gate = await stack.enter_async_context(_gate(settings, part, audited=permission is None))
         if permission is None:
-            _admit(gate, message, data)
+            if message is not None:
+                gate.judge(message)
+            gate.admit_bytes(data)
         link = await stack.enter_async_context(_link(part, gate))
         if permission is not Permission.SESSION:
             await _authorise(link, gate, part, message, wait_s)
@@ -135,26 +136,6 @@ async def _gate(settings: Settings, part: EnvironmentSettings, *, audited: bool)
         gate = Gate(part.environment, mode=part.mode, why="the mode of the settings", audit=audit, halts=audit.folder)
         yield gate
         await audit.flush()
-
-
-def _admit(gate: Gate, message: Message | None, data: bytes) -> None:
-    """Lets bytes out of which nobody knows what they do: where the mode is on, and with a line in the audit.
-
-    Raises:
-        Refused: the mode is not on.
-        AuditUnavailable: they cannot be recorded.
-    """
-    facts = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    standing = gate.standing()
-    if standing.mode is not Mode.ON:
-        why = f"bytes that nobody can read are refused: trading is {standing.mode.value} ({standing.why})"
-        gate.note("refused", {"request": "raw bytes", **facts, "error": "Refused", "reason": why})
-        raise Refused(why)
-    if message is not None:
-        gate.judge(message)
-    if gate.audit is None:
-        raise AuditUnavailable("the bytes cannot be recorded")
-    gate.note("raw_bytes", facts)
 
 
 @asynccontextmanager
