@@ -10,6 +10,7 @@ import anyio
 import typer
 
 from anyctrader.scripts.failures import carry_out
+from anyctrader.scripts.opening import newest_credentials
 from anyctrader.scripts.options import (
     DebugOption,
     EnvFileOption,
@@ -125,7 +126,8 @@ def _targets(
 ) -> list[Target]:
     registration = load_registration(environment, env_file)
     try:
-        credentials = load_settings(env_file).environments[environment].credentials
+        settings = load_settings(env_file)
+        credentials = newest_credentials(settings, settings.environments[environment])
     except (SettingsError, KeyError):
         credentials = None  # a token is needed for the clock alone
     endpoint = registration.endpoint

@@ -246,7 +246,9 @@ class _Walk:
         beat_s = min(_BEAT_S, self._wait_s)
         took_ms = await link.beat(timeout_s=beat_s)
         if took_ms is None:
-            return Step("heartbeat", None, None, f"sent; a server need not answer one, and this did not within {beat_s:g} s")
+            return Step(
+                "heartbeat", None, None, f"sent; a server need not answer one, and this did not within {beat_s:g} s"
+            )
         return Step("heartbeat", True, took_ms, "answered")
 
     async def _clock(self, link: PlainLink) -> Step:

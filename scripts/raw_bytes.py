@@ -7,7 +7,7 @@ import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from anyctrader.scripts.opening import known_secrets, open_trading, settings_of
+from anyctrader.scripts.opening import known_secrets, newest_credentials, open_trading, settings_of
 from anyctrader.scripts.options import ExitCode, Format
 from anyctrader.scripts.plain_link import PlainLink, codec_named
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from anyctrader.session import Environment, EnvironmentSettings, Settings
+    from anyctrader.session import Credentials, Environment, EnvironmentSettings, Settings
     from anyctrader.wire.frame_scan import Piece
 
 __all__ = ["given", "refuse_if_unsafe", "send_raw"]
@@ -65,11 +65,13 @@ async def send_raw(
     """Sends bytes, if the guard lets them, and shows what comes back."""
     settings, part = settings_of(environment, env_file)
     wait_s = timeout_s if timeout_s is not None else part.timings.request_s
+    credentials = newest_credentials(settings, part)
+    redaction = Redaction(known_secrets(part.credentials, credentials))
     body, message = _read(data, part)
     permission = permission_of(message.payload_type) if message is not None else None
     refuse_if_unsafe(environment, message)
     if message is not None and permission not in (*READING, None):
-        return await _traded(settings, part, message, wait_s, output)
+        return await _traded(settings, part, message, wait_s, output, redaction)
     async with AsyncExitStack() as stack:
         gate = await stack.enter_async_context(_gate(settings, part, audited=permission is None))
         if permission is None:
@@ -78,7 +80,7 @@ async def send_raw(
             gate.admit_bytes(data)
         link = await stack.enter_async_context(_link(part, gate))
         if permission is not Permission.SESSION:
-            await _authorise(link, gate, part, message, wait_s)
+            await _authorise(link, gate, credentials, message, wait_s)
         if message is not None and permission is not None:
             gate.release(message)
         is_beat = message is not None and isinstance(message.payload, oa.ProtoHeartbeatEvent)
@@ -90,7 +92,7 @@ async def send_raw(
         return ExitCode.DONE
     if answer is None:
         raise OutcomeUnknown(f"the bytes left, and nothing came back within {wait_s:g} s")
-    _show(answer.piece, answer.took_ms, part, output)
+    _show(answer.piece, answer.took_ms, redaction, output)
     said: Any = answer.piece.message.payload if answer.piece.message is not None else None
     refused = isinstance(said, oa.ProtoOAErrorRes | oa.ProtoErrorRes | oa.ProtoOAOrderErrorEvent)
     return ExitCode.NO if refused or isinstance(answer.piece, Damage) else ExitCode.DONE
@@ -151,10 +153,9 @@ async def _link(part: EnvironmentSettings, gate: Gate) -> AsyncIterator[PlainLin
 
 
 async def _authorise(
-    link: PlainLink, gate: Gate, part: EnvironmentSettings, message: Message | None, wait_s: float
+    link: PlainLink, gate: Gate, credentials: Credentials, message: Message | None, wait_s: float
 ) -> None:
     """The application, and the account that the message names or that the settings do."""
-    credentials = part.credentials
     token = credentials.access_token.reveal()
     try:
         await link.ask(
@@ -168,7 +169,7 @@ async def _authorise(
             return
         listed = await link.ask(oa.ProtoOAGetAccountListByAccessTokenReq(accessToken=token), timeout_s=wait_s)
         assert listed.piece.message is not None
-        required_account(listed.piece.message.payload.ctidTraderAccount, account, environment=part.environment)
+        required_account(listed.piece.message.payload.ctidTraderAccount, account, environment=credentials.environment)
         await link.ask(oa.ProtoOAAccountAuthReq(ctidTraderAccountId=account, accessToken=token), timeout_s=wait_s)
     except (LinkLost, OutcomeUnknown) as error:
         raise NotSent(f"the bytes did not leave: {error}") from error
@@ -176,19 +177,19 @@ async def _authorise(
 
 
 async def _traded(
-    settings: Settings, part: EnvironmentSettings, message: Message, wait_s: float, output: Format
+    settings: Settings, part: EnvironmentSettings, message: Message, wait_s: float, output: Format, redaction: Redaction
 ) -> ExitCode:
     """What trades goes the way of all orders: limits, intent, departure and answer on record."""
     async with open_trading(settings, part) as session:
         if message.client_msg_id is not None:
             remark("what trades is sent by the session, under an id of its own")
         reply = await session.request(message.payload, timeout_s=wait_s)
-    _show(Frame(Message(reply)), None, part, output)
+    _show(Frame(Message(reply)), None, redaction, output)
     return ExitCode.DONE
 
 
-def _show(piece: Piece, took_ms: float | None, part: EnvironmentSettings, output: Format) -> None:
-    redaction, rendering = Redaction(known_secrets(part)), Rendering()
+def _show(piece: Piece, took_ms: float | None, redaction: Redaction, output: Format) -> None:
+    rendering = Rendering()
     if isinstance(piece, Damage):
         remark(f"the answer cannot be read: {escaped(redaction.text(piece.reason))}")
         return
