@@ -109,6 +109,7 @@ async def _ping(ask: partial[list[Target]], wait_s: float, output: Format) -> Ex
                     _show(results[number], output)
                 answered = answered or results[number].ok
     if interruption.signal is not None:
+        remark("interrupted")
         return ExitCode.NO
     if len(targets) > 1 and output is Format.TEXT:
         remark(f"{sum(result.ok for result in results.values())} of {len(targets)} hosts answered")

@@ -108,7 +108,10 @@ def send(
         except DraftError as error:
             raise typer.BadParameter(escaped(str(error)), param_hint="--raw") from None
         carry_out(
-            partial(_interruptible, partial(send_raw, plan.environment, data, env_file, timeout_s, output)), debug=debug
+            partial(
+                _interruptible, partial(send_raw, plan.environment, data, env_file, timeout_s, output), may_trade=True
+            ),
+            debug=debug,
         )
     if name is None:
         raise typer.BadParameter("which request? Such as TraderReq, or --raw", param_hint="NAME")
@@ -116,7 +119,8 @@ def send(
         payload = _drafted(name, fields or [])
     except DraftError as error:
         raise typer.BadParameter(escaped(str(error)), param_hint="NAME") from None
-    carry_out(partial(_interruptible, partial(_send, plan, payload)), debug=debug)
+    may_trade = permission_of(Message(payload).payload_type) not in READING
+    carry_out(partial(_interruptible, partial(_send, plan, payload), may_trade=may_trade), debug=debug)
 
 
 def _drafted(name: str, fields: list[str]) -> Any:
@@ -139,11 +143,15 @@ def _drafted(name: str, fields: list[str]) -> Any:
     return drafted(cls, merged(members, parsed_pairs(cls, pairs)))
 
 
-async def _interruptible(action: Callable[[], Awaitable[ExitCode]]) -> ExitCode:
-    code = ExitCode.NO
-    async with until_signalled():
-        code = await action()
-    return code
+async def _interruptible(action: Callable[[], Awaitable[ExitCode]], *, may_trade: bool) -> ExitCode:
+    """Does it until it is done, or until somebody interrupts it."""
+    async with until_signalled() as interruption:
+        return await action()
+    if interruption.signal is not None and may_trade:
+        remark("interrupted: whether it left, and what became of it, is not known here. Look before it is repeated")
+        return ExitCode.OUTCOME_UNKNOWN
+    remark("interrupted")
+    return ExitCode.NO
 
 
 async def _send(plan: _Plan, payload: Any) -> ExitCode:
