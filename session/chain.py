@@ -34,7 +34,7 @@ from typing import Any
 
 import orjson
 
-from ..wire.catalog import SECRET_FIELDS
+from ..wire.catalog import is_secret
 
 __all__ = [
     "FIRST_PREV",
@@ -57,7 +57,6 @@ LONGEST_TEXT = 4096
 of space counts on lines of some hundred bytes; the protocol's own longest text is a comment of 512."""
 
 _RESERVED = frozenset({"at", "environment", "seq", "fact", "sandbox", "prev", "hash"})
-_SECRET = frozenset(name.lower() for name in (*SECRET_FIELDS, "password"))
 _SEAL = re.compile(rb',"hash":"([0-9a-f]{64})"\}\Z')
 
 
@@ -102,11 +101,6 @@ def iso_ms(at_ms: int) -> str:
 def day_of(at_ms: int) -> str:
     """The UTC day of a moment, as `2026-11-22`."""
     return iso_ms(at_ms)[:10]
-
-
-def is_secret(name: str) -> bool:
-    """Whether a field of this name holds what may never be written down, however the name is spelt."""
-    return name.replace("_", "").replace("-", "").lower() in _SECRET
 
 
 def encode_fields(fields: Mapping[str, Any]) -> bytes:

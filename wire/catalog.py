@@ -27,6 +27,7 @@ __all__ = [
     "Permission",
     "account_of",
     "entry_of",
+    "is_secret",
     "permission_of",
 ]
 
@@ -93,6 +94,14 @@ class Entry:
 
 SECRET_FIELDS: frozenset[str] = frozenset({"clientSecret", "accessToken", "refreshToken"})
 """Fields whose value is never shown: of the application auth, the account auth and list, the token refresh."""
+
+_SECRET = frozenset(name.lower() for name in (*SECRET_FIELDS, "password"))
+
+
+def is_secret(name: str) -> bool:
+    """Whether a field of this name holds what may never be shown or written down, however the name is spelt."""
+    return name.replace("_", "").replace("-", "").lower() in _SECRET
+
 
 _SESSION = (
     oa.ProtoOAApplicationAuthReq,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .codecs import Message
     from .shape import Shape
 
-__all__ = ["Drift", "UnknownEnum", "UnknownField", "unknown_enums", "unknown_fields"]
+__all__ = ["Drift", "UnknownEnum", "UnknownField", "listed_fields", "unknown_enums", "unknown_fields"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,15 @@ def unknown_fields(message: Message) -> list[UnknownField]:
     found: list[UnknownField] = []
     envelope = message.unknown_envelope
     if isinstance(envelope, bytes):
-        found += _listed("ProtoMessage", UnknownFieldSet(oa.ProtoMessage.FromString(envelope)))
+        found += listed_fields("ProtoMessage", UnknownFieldSet(oa.ProtoMessage.FromString(envelope)))
     elif envelope is not None:
         found += [UnknownField(f"ProtoMessage.{key}", None, None, value) for key, value in envelope.items()]
-    if not isinstance(message.payload, UnknownPayload):
-        for path, part, _ in _parts(message.name, message.payload, shape_of(message.name)):
-            found += _listed(path, UnknownFieldSet(part))
+    payload = message.payload
+    if not isinstance(payload, UnknownPayload):
+        shape = shape_of(type(payload).__name__)
+        if _has_unknown(payload, shape):  # hardly any has, and paths cost more than all the rest
+            for path, part, _ in _parts(message.name, payload, shape):
+                found += listed_fields(path, UnknownFieldSet(part))
     for keys, value in (message.unknown_keys or {}).items():
         found.append(UnknownField(".".join(map(str, (message.name, *keys))), None, None, value))
     return found
@@ -100,14 +103,28 @@ def _parts(path: str, message: Any, shape: Shape) -> Iterator[tuple[str, Any, Sh
         yield from _parts(step, part, inner)
 
 
+def _has_unknown(message: Any, shape: Shape) -> bool:
+    if len(UnknownFieldSet(message)):
+        return True
+    for field, inner in shape.parts:
+        value = getattr(message, field.name)
+        if field.repeated:
+            if any(_has_unknown(part, inner) for part in value):
+                return True
+        elif message.HasField(field.name) and _has_unknown(value, inner):
+            return True
+    return False
+
+
 _GROUP = 3  # the wire type of a group: its value is a set again
 
 
-def _listed(path: str, fields: UnknownFieldSet) -> list[UnknownField]:
+def listed_fields(path: str, fields: UnknownFieldSet) -> list[UnknownField]:
+    """What is in protobuf's own list of unknown fields; the paths begin with the one given."""
     found = []
     for field in (fields[index] for index in range(len(fields))):
         step = f"{path}.{field.field_number}"
-        value = tuple(_listed(step, field.data)) if field.wire_type == _GROUP else field.data
+        value = tuple(listed_fields(step, field.data)) if field.wire_type == _GROUP else field.data
         found.append(UnknownField(step, field.field_number, field.wire_type, value))
     return found
 

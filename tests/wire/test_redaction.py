@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from anyctrader.proto.schema import MESSAGES
+from anyctrader.wire import JsonCodec, Message, ProtobufCodec, UnknownPayload
+from anyctrader.wire import messages as oa
+from anyctrader.wire.catalog import SECRET_FIELDS
+from anyctrader.wire.redaction import MASK, Redaction
+from anyctrader.wire.shape import shape_of
+
+from .generated import complete
+
+SECRET = "CANARY-0123456789-abcdef"
+BEARERS = [cls for cls in oa.PAYLOAD_CLASSES.values() if SECRET_FIELDS & set(cls.DESCRIPTOR.fields_by_name)]
+GROUP = b"\xbb\x3e\x0a\x18" + SECRET.encode() + b"\xbc\x3e"
+
+
+def everything(message: Message) -> bytes:
+    """All that could be shown or recorded of a message."""
+    codec: Any = JsonCodec() if message.unknown_keys or isinstance(message.unknown_envelope, dict) else ProtobufCodec()
+    if isinstance(message.payload, UnknownPayload) and not isinstance(message.payload.body, bytes):
+        codec = JsonCodec()
+    body: bytes = codec.encode(message)
+    return body
+
+
+def planted(cls: Any, **fields: Any) -> Any:
+    payload = complete(cls)
+    for name, value in fields.items():
+        setattr(payload, name, value)
+    return payload
+
+
+@pytest.mark.parametrize("cls", BEARERS, ids=lambda cls: cls.__name__)
+def test_a_secret_field_shows_a_mask_and_the_message_itself_is_left_alone(cls: Any) -> None:
+    names = SECRET_FIELDS & set(cls.DESCRIPTOR.fields_by_name)
+    payload = planted(cls, **dict.fromkeys(names, SECRET))
+    payload.MergeFromString(b"\xba\x3e\x18" + SECRET.encode() + b"\xb8\x3e\x05" + GROUP)  # a newer server's own
+    shown = Redaction().message(Message(payload, client_msg_id="7"))
+    assert SECRET.encode() not in everything(shown)
+    assert {getattr(shown.payload, name) for name in names} == {MASK}
+    assert shown.client_msg_id == "7"
+    assert all(getattr(payload, name) == SECRET for name in names)
+
+
+def test_there_are_seven_messages_with_secrets_and_no_part_has_any() -> None:
+    assert len(BEARERS) == 7
+    holders = {name for name in MESSAGES if SECRET_FIELDS & {field.name for field in shape_of(name).fields}}
+    assert holders == {cls.__name__ for cls in BEARERS}
+
+
+def test_no_text_of_the_schema_is_a_list() -> None:
+    assert not [field.name for name in MESSAGES for field in shape_of(name).texts if field.repeated]
+
+
+def test_fields_without_secrets_stay_and_so_do_the_numbers_of_unknown_ones() -> None:
+    payload = oa.ProtoOAAccountAuthReq(ctidTraderAccountId=5, accessToken=SECRET)
+    payload.MergeFromString(b"\xb8\x3e\x05\xb9\x3e" + bytes(8) + b"\xbd\x3e" + bytes(4))
+    extra = payload.SerializeToString()[-(4 + 10 + 6) + 1 :]
+    shown = Redaction().message(Message(payload)).payload
+    assert shown.ctidTraderAccountId == 5
+    assert shown.SerializeToString().endswith(extra)
+
+
+def test_a_message_without_secrets_is_given_back_as_it_is() -> None:
+    redaction = Redaction([SECRET])
+    for payload in (oa.ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=1, bid=5), complete(oa.ProtoOATraderRes)):
+        message = Message(payload, client_msg_id="a")
+        assert redaction.message(message) is message
+    assert SECRET not in repr(redaction)
+
+
+def error(text: str, extra: bytes = b"") -> Message:
+    payload = oa.ProtoOAErrorRes(errorCode="CH_ACCESS_TOKEN_INVALID", description=text)
+    payload.MergeFromString(extra)
+    return Message(payload)
+
+
+def test_a_secret_that_was_met_is_hidden_wherever_else_it_stands() -> None:
+    redaction = Redaction()
+    redaction.message(Message(oa.ProtoOARefreshTokenReq(refreshToken=SECRET)))
+    said = redaction.message(error(f"token {SECRET} is no token", b"\xba\x3e\x19x" + SECRET.encode()))
+    assert said.payload.description == f"token {MASK} is no token"
+    assert SECRET.encode() not in everything(said)
+    in_a_part = planted(oa.ProtoOATraderRes)
+    in_a_part.trader.brokerName = SECRET
+    assert redaction.message(Message(in_a_part)).payload.trader.brokerName == MASK
+    assert redaction.message(Message(complete(oa.ProtoOAVersionRes), client_msg_id=SECRET)).client_msg_id == MASK
+    assert redaction.text(f"<{SECRET}>") == f"<{MASK}>"
+
+
+def test_a_secret_that_is_no_text_is_hidden_too() -> None:
+    redaction = Redaction()
+    broken = oa.ProtoOARefreshTokenReq.FromString(b"\x12\x19\xff" + SECRET.encode())
+    assert redaction.message(Message(broken)).payload.refreshToken == MASK
+    known = Redaction([SECRET])
+    half = oa.ProtoOAErrorRes.FromString(b"\x1a\x01e\x22\x19\xff" + SECRET.encode())
+    assert SECRET.encode() not in known.message(Message(half)).payload.SerializeToString()
+    other = oa.ProtoOAErrorRes.FromString(b"\x1a\x01\xff\x22\x18" + SECRET.encode())
+    assert SECRET.encode() not in known.message(Message(other)).payload.SerializeToString()
+
+
+@pytest.mark.parametrize("text", ["bearer", "aaaaaaaaaaaaaaaaaaaaaaaaaaaa", "12345"])
+def test_an_ordinary_word_in_a_secret_field_does_not_hide_the_same_word_elsewhere(text: str) -> None:
+    redaction = Redaction()
+    redaction.message(Message(oa.ProtoOARefreshTokenReq(refreshToken=text)))
+    assert redaction.message(error(text)).payload.description == text
+
+
+def test_what_its_owner_names_is_hidden_unless_it_would_be_found_in_every_word() -> None:
+    redaction = Redaction(["secret", "abc"])
+    assert redaction.message(error("a secret of abc")).payload.description == f"a {MASK} of abc"
+
+
+def test_no_more_secrets_are_remembered_than_a_capture_can_have() -> None:
+    redaction = Redaction()
+    for number in range(300):
+        redaction.message(Message(oa.ProtoOARefreshTokenReq(refreshToken=f"{number:03d}-abcdefghijklmnop")))
+    assert redaction.text("000-abcdefghijklmnop") == MASK
+    assert redaction.text("299-abcdefghijklmnop") != MASK
+
+
+@pytest.mark.parametrize("extra", [b"\x12\x18" + SECRET.encode() + b"\x08\x05", GROUP, b"\xff" + SECRET.encode()])
+def test_a_known_secret_in_a_payload_of_unknown_type_is_hidden(extra: bytes) -> None:
+    shown = Redaction([SECRET]).message(
+        Message(UnknownPayload(9999, extra), unknown_envelope=b"\x22\x18" + SECRET.encode())
+    )
+    assert SECRET.encode() not in everything(shown)
+    assert Redaction().message(Message(UnknownPayload(9999, extra))).payload.body == extra
+
+
+def test_members_of_json_that_nobody_describes_are_hidden_by_their_names() -> None:
+    body = {
+        "Pass-Word": "short",
+        "list": [{"client_secret": SECRET, "n": 1, "none": None}],
+        "said": f"a {SECRET}",
+        "accessToken": None,
+    }
+    shown = Redaction([SECRET]).message(
+        Message(
+            UnknownPayload(9999, body),
+            unknown_envelope={"refreshToken": SECRET, "kept": "yes"},
+        )
+    )
+    assert SECRET.encode() not in everything(shown)
+    assert shown.payload.body == {
+        "Pass-Word": MASK,
+        "list": [{"client_secret": MASK, "n": 1, "none": None}],
+        "said": f"a {MASK}",
+        "accessToken": None,
+    }
+    assert shown.unknown_envelope == {"refreshToken": MASK, "kept": "yes"}
+
+
+def test_unknown_keys_are_hidden_by_name_and_in_messages_with_secrets_all_of_them() -> None:
+    spot = oa.ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=1)
+    keys = {("password",): "x", ("trendbar", 0, "said"): SECRET, ("kept",): 5}
+    shown = Redaction([SECRET]).message(Message(spot, unknown_keys=keys))
+    assert shown.unknown_keys == {("password",): MASK, ("trendbar", 0, "said"): MASK, ("kept",): 5}
+    auth = oa.ProtoOAApplicationAuthReq(clientId="id", clientSecret=SECRET)
+    shown = Redaction().message(Message(auth, unknown_keys={("newer",): "token"}))
+    assert shown.unknown_keys == {("newer",): MASK}
+
+
+def test_a_secret_that_is_not_there_is_not_made_up() -> None:
+    shown = Redaction().message(Message(oa.ProtoOARefreshTokenRes(tokenType="bearer"))).payload
+    assert shown == oa.ProtoOARefreshTokenRes(tokenType="bearer")

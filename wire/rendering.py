@@ -1,0 +1,281 @@
+"""A message as people read it and as programs do: names, scaled prices, volumes and money, times as UTC; or JSON.
+
+What is shown is what is there, secrets included: whoever shows it to others passes it through a `Redaction` first.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from .codecs import UnknownPayload
+from .drift import UnknownField, unknown_fields
+from .json_fields import FieldError, JsonFields
+from .quoting import escaped, quoted
+from .raw_fields import WIRE_TYPES, raw_fields
+from .readings import Place, number_text, reading_of
+from .scales import SCALES, Scale
+from .shape import shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from .codecs import Message
+    from .readings import Reading
+    from .shape import Field
+
+__all__ = ["Frame", "Rendering"]
+
+_INDENT: Final = "  "
+_LONGEST_BYTES: Final = 64  # of a value that nobody can name, in readable text; JSON has all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A message, and where it stood.
+
+    Attributes:
+        message: what was in the frame.
+        offset: bytes before the frame, its length included; None where there is no such place.
+        size: bytes of the frame, its length included; None where nobody counted.
+    """
+
+    message: Message
+    offset: int | None = None
+    size: int | None = None
+
+
+class Rendering:
+    """Writes messages. What it learns about a class it keeps.
+
+    Args:
+        symbols: names of symbols by id, shown beside the ids; it may grow while the rendering is used.
+    """
+
+    def __init__(self, symbols: Mapping[int, str] | None = None) -> None:
+        self._symbols = symbols if symbols is not None else {}
+        self._json = JsonFields()
+        self._plans: dict[str, dict[str, _Plan]] = {}
+
+    def members(self, frame: Frame) -> dict[str, Any]:
+        """The members of a JSON line: `offset`, `size`, `payloadType`, `name`, `clientMsgId`, `payload`.
+
+        The payload is as on port 5036 (docs/protocol.md section 3): numbers as they are on the wire; a double that
+        JSON cannot say is a string. It is None for a type that the schema does not know. Where there are fields that
+        the schema does not have, `unknownFields` lists them: `path`, `number`, `wireType`, `value` (bytes in hex).
+        `offset` and `size` are left out where there are none.
+        """
+        message = frame.message
+        members: dict[str, Any] = {} if frame.offset is None else {"offset": frame.offset}
+        if frame.size is not None:
+            members["size"] = frame.size
+        members["payloadType"] = message.payload_type
+        members["name"] = message.name
+        members["clientMsgId"] = message.client_msg_id
+        payload = message.payload
+        unknown = unknown_fields(message)
+        if isinstance(payload, UnknownPayload):
+            members["payload"] = None if isinstance(payload.body, bytes) else payload.body
+            if isinstance(payload.body, bytes):
+                try:
+                    unknown += raw_fields(payload.body, message.name)
+                except ValueError:
+                    members["body"] = payload.body.hex()
+        else:
+            try:
+                members["payload"] = self._json.to_json(payload, unknown_keys=message.unknown_keys)
+            except FieldError:
+                members["payload"] = _loose(payload)
+        if unknown:
+            members["unknownFields"] = [_unknown_member(field) for field in unknown]
+        return members
+
+    def lines(self, frame: Frame) -> list[str]:
+        """Readable text: a line for the message, and one for each field, indented by two spaces for each level."""
+        message = frame.message
+        lines = [self.head(frame)]
+        if not isinstance(message.payload, UnknownPayload):
+            self._lines(message.payload, Place(), _INDENT, lines)
+        for field in self._unknown(message):
+            kind = f" ({WIRE_TYPES[field.wire_type]})" if field.wire_type is not None else ""
+            lines.append(f"{_INDENT}unknown field {quoted(field.path)[1:-1]}{kind} = {_unknown_value(field)}")
+        return lines
+
+    def head(self, frame: Frame) -> str:
+        """The first of `lines`: `@0 ProtoOASpotEvent (2131), 41 bytes, id "a"`."""
+        message = frame.message
+        parts = [f"{message.name} ({message.payload_type})"]
+        if frame.size is not None:
+            parts.append(f"{frame.size} bytes")
+        if message.client_msg_id is not None:
+            parts.append(f"id {quoted(message.client_msg_id)}")
+        return ("" if frame.offset is None else f"@{frame.offset} ") + ", ".join(parts)
+
+    def brief(self, message: Message) -> str:
+        """All of it on one line, without the numbers that the readable ones were made of."""
+        words = [message.name]
+        if message.client_msg_id is not None:
+            words.append(f"id={quoted(message.client_msg_id)}")
+        if not isinstance(message.payload, UnknownPayload):
+            words += self._words(message.payload, Place(), "")
+        words += [f"{_step(field)}={_unknown_value(field)}" for field in self._unknown(message)]
+        return " ".join(words)
+
+    def facts(self, message: Message) -> Iterator[tuple[str, str, str]]:
+        """Each field that has a value: its path without the places in lists, the value as it is, and as it is shown."""
+        if not isinstance(message.payload, UnknownPayload):
+            yield from self._facts(message.payload, Place(), "")
+
+    def _facts(self, message: Any, place: Place, path: str) -> Iterator[tuple[str, str, str]]:
+        for plan, value, inner in self._walk(message, place):
+            for each in value if plan.repeated else (value,):
+                if plan.is_part:
+                    yield from self._facts(each, inner.of(each), f"{path}{plan.name}.")
+                else:
+                    yield path + plan.name, str(each), plan.read(each, inner)[0]
+
+    def _unknown(self, message: Message) -> list[UnknownField]:
+        found = unknown_fields(message)
+        payload = message.payload
+        if isinstance(payload, UnknownPayload) and payload.body is not None:
+            if isinstance(payload.body, bytes):
+                try:
+                    found += raw_fields(payload.body, message.name)
+                except ValueError:
+                    found.append(_whole(message.name, payload.body))
+            elif isinstance(payload.body, dict):
+                found += [_whole(f"{message.name}.{key}", value) for key, value in payload.body.items()]
+            else:
+                found.append(_whole(message.name, payload.body))
+        return found
+
+    def _lines(self, message: Any, place: Place, indent: str, lines: list[str]) -> None:
+        # Into a list: the path of every field of every frame, and a generator in a generator costs at each level.
+        for plan, value, inner in self._walk(message, place):
+            name = plan.name
+            if plan.is_part:
+                for index, part in enumerate(value if plan.repeated else (value,)):
+                    lines.append(f"{indent}{name}[{index}]" if plan.repeated else indent + name)
+                    self._lines(part, inner.of(part), indent + _INDENT, lines)
+            elif plan.repeated:
+                lines.append(f"{indent}{name} = {', '.join(plan.read(each, inner)[0] for each in value)}")
+            else:
+                shown, scaled = plan.read(value, inner)
+                lines.append(f"{indent}{name} = {shown} ({value})" if scaled else f"{indent}{name} = {shown}")
+
+    def _words(self, message: Any, place: Place, path: str) -> Iterator[str]:
+        for plan, value, inner in self._walk(message, place):
+            name = path + plan.name
+            if plan.is_part:
+                for index, part in enumerate(value if plan.repeated else (value,)):
+                    step = f"{name}[{index}]." if plan.repeated else f"{name}."
+                    yield from self._words(part, inner.of(part), step)
+            elif plan.repeated:
+                yield f"{name}={','.join(plan.read(each, inner)[0] for each in value)}"
+            else:
+                yield f"{name}={plan.read(value, inner)[0]}"
+
+    def _walk(self, message: Any, place: Place) -> list[tuple[_Plan, Any, Place]]:
+        name = type(message).__name__
+        plans = self._plans.get(name)
+        if plans is None:
+            fields = (field for field in shape_of(name).fields if field.name != "payloadType")
+            plans = self._plans[name] = {field.name: _Plan(name, field, self._symbols) for field in fields}
+        inner = place.within(message)
+        return [(plan, value, inner) for field, value in message.ListFields() if (plan := plans.get(field.name))]
+
+
+class _Plan:
+    """How one field is read."""
+
+    __slots__ = ("_enum", "_symbols", "is_part", "name", "read", "repeated")
+
+    def __init__(self, owner: str, field: Field, symbols: Mapping[int, str]) -> None:
+        self.name = field.name
+        self.repeated = field.repeated
+        self.is_part = field.part is not None
+        self._enum = field.enum
+        self._symbols = symbols
+        scale = SCALES.get((owner, field.name))
+        self.read: Callable[[Any, Place], Reading] = self._any
+        if self._enum is not None:
+            self.read = self._number_of_enum
+        elif scale is Scale.SYMBOL:
+            self.read = self._symbol
+        elif scale is not None:
+            self.read = reading_of(scale)
+
+    def _any(self, value: Any, place: Place) -> Reading:
+        if isinstance(value, str):
+            return quoted(value), False
+        if isinstance(value, bool):
+            return str(value).lower(), False
+        return (number_text(value) if isinstance(value, float) else str(value)), False
+
+    def _number_of_enum(self, value: int, place: Place) -> Reading:
+        assert self._enum is not None
+        try:
+            return self._enum(value).name, True
+        except ValueError:
+            return f"{value} (unknown to {self._enum.__name__})", False
+
+    def _symbol(self, value: int, place: Place) -> Reading:
+        name = self._symbols.get(value)
+        return (str(value) if name is None else f"{escaped(name)}"), name is not None
+
+
+def _step(field: UnknownField) -> str:
+    return f"#{field.number}" if field.number is not None else quoted(field.path.rpartition(".")[2])[1:-1]
+
+
+def _whole(path: str, value: Any) -> UnknownField:
+    return UnknownField(path, None, None, value)
+
+
+def _unknown_value(field: UnknownField) -> str:
+    """The value of an unknown field as people read it: bytes in hex, and as text where they are one."""
+    value = field.value
+    if isinstance(value, tuple):
+        return "{" + ", ".join(f"{_step(part)}={_unknown_value(part)}" for part in value) + "}"
+    if isinstance(value, bytes):
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            text = ""
+        if text and text.isprintable():
+            return quoted(text)
+        cut = f"{value[:_LONGEST_BYTES].hex()}… ({len(value)} bytes)" if len(value) > _LONGEST_BYTES else value.hex()
+        return f"0x{cut}" if value else "empty"
+    return str(value) if isinstance(value, (int, float)) else quoted(orjson.dumps(value).decode())[1:-1]
+
+
+def _unknown_member(field: UnknownField) -> dict[str, Any]:
+    value = field.value
+    if isinstance(value, tuple):
+        value = [_unknown_member(part) for part in value]
+    return {
+        "path": field.path,
+        "number": field.number,
+        "wireType": field.wire_type,
+        "value": value.hex() if isinstance(value, bytes) else value,
+    }
+
+
+def _loose(message: Any) -> dict[str, Any]:
+    """The object for a message that JSON cannot say: a double that is no number becomes a string."""
+    members: dict[str, Any] = {}
+    for field, value in message.ListFields():
+        repeated = isinstance(field.default_value, list)
+        values = [
+            _loose(each) if field.message_type is not None else _sayable(each)
+            for each in (value if repeated else (value,))
+        ]
+        members[field.name] = values if repeated else values[0]
+    return members
+
+
+def _sayable(value: Any) -> Any:
+    return number_text(value) if isinstance(value, float) and not math.isfinite(value) else value
