@@ -12,7 +12,7 @@ from ..wire import LocalProtocolError, Message, Permission
 from ..wire.catalog import account_of, permission_of
 from . import clock
 from .account import Account
-from .allowance import Allowance
+from .allowance import Allowance, watch_loss
 from .arguments import check_kind, check_payload, check_word
 from .audit import Audit
 from .books import Books
@@ -25,7 +25,6 @@ from .errors import (
     RateLimited,
     RequestFailed,
     ServerError,
-    SessionClosed,
     WrongEnvironment,
 )
 from .gate import READING, Gate
@@ -46,9 +45,10 @@ if TYPE_CHECKING:
     from .gate import Intent
     from .leftovers import Leftover
     from .link import Link
+    from .recorder import Recorder
     from .subscriptions import EventStream
 
-__all__ = ["Session", "StateChange", "connect"]
+__all__ = ["Session", "StateChange", "connect", "served"]
 
 T = TypeVar("T")
 
@@ -77,6 +77,7 @@ class Session:
         accounts: Iterable[int] = (),
         left: Iterable[Leftover] = (),
         tokens: TokenStore | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.environment = credentials.environment
         self.timings = timings
@@ -98,6 +99,7 @@ class Session:
             account=self._make_account,
             wanted=accounts,
             tokens=tokens,
+            recorder=recorder,
         )
 
     def __repr__(self) -> str:
@@ -312,7 +314,7 @@ class Session:
         """Holds the session up until it is cancelled."""
         async with background() as tasks:
             if not isinstance(self._limits.loss_of_day, NoLimit):
-                tasks.start_soon(_watch_loss, self, self._limits.loss_check_s)
+                tasks.start_soon(watch_loss, self, self._limits.loss_check_s)
             await self._supervisor.serve()
 
     def resume(self, credentials: Credentials | None = None) -> None:
@@ -325,18 +327,6 @@ class Session:
         if credentials is not None and credentials.environment is not self.environment:
             raise WrongEnvironment(f"these credentials belong to {credentials.environment.value}")
         self._supervisor.resume(credentials)
-
-
-async def _watch_loss(session: Session, every_s: float) -> None:
-    """Looks at the loss of the day while the session is ready, until it is left."""
-    try:
-        while True:
-            await session.wait_for(SessionState.READY)
-            for allowance in tuple(session.allowances.values()):
-                await allowance.watch_loss()
-            await anyio.sleep(every_s)
-    except SessionClosed:
-        return
 
 
 @asynccontextmanager
@@ -418,12 +408,12 @@ async def connect(
         log=log,
         tokens=TokenStore(Path(token_folder), environment) if token_folder is not None else None,
     )
-    async with _served(session):
+    async with served(session):
         yield session
 
 
 @asynccontextmanager
-async def _served(session: Session) -> AsyncIterator[None]:
+async def served(session: Session) -> AsyncIterator[None]:
     """The session's own task around the body; the first try decides, and its failure is raised plainly."""
     async with background() as tasks:
         tasks.start_soon(session.serve)
