@@ -7,7 +7,6 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-import anyio
 import typer
 
 from anyctrader.wire.errors import CTraderError
@@ -18,7 +17,7 @@ from .terminal import ResultsLost, drop_stdout, ensure_stdout, escaped, remark
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["carry_out", "code_of", "told"]
+__all__ = ["carry_out", "carry_out_plainly", "code_of", "told"]
 
 
 def code_of(error: BaseException) -> ExitCode:
@@ -72,9 +71,20 @@ def carry_out(action: Callable[[], Awaitable[ExitCode]], *, debug: bool) -> NoRe
     Raises:
         typer.Exit: always.
     """
+    import anyio  # a command that waits for nothing shall not wait for its import
+
+    carry_out_plainly(lambda: anyio.run(action), debug=debug)
+
+
+def carry_out_plainly(action: Callable[[], ExitCode], *, debug: bool) -> NoReturn:
+    """The same for a command that only reads and writes files.
+
+    Raises:
+        typer.Exit: always.
+    """
     ensure_stdout()
     try:
-        code = anyio.run(action)
+        code = action()
         sys.stdout.flush()
     except KeyboardInterrupt:
         remark("interrupted")

@@ -41,6 +41,7 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "resume": Entry("resume", "Lifts a halt."),
         "audit": Entry("audit", "Checks the order audit, and tells what is in it."),
         "login": Entry("login", "Gets tokens in the browser and stores them."),
+        "decode": Entry("decode", "Shows the messages in captured bytes."),
         "fake": Entry("fake", "Runs the fake server."),
     }
 )

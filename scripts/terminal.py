@@ -16,7 +16,7 @@ import orjson
 from anyctrader.wire.quoting import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = [
     "ResultsLost",
@@ -26,7 +26,9 @@ __all__ = [
     "escaped",
     "is_terminal",
     "print_json",
+    "print_json_lines",
     "print_line",
+    "print_lines",
     "remark",
     "width_of",
 ]
@@ -104,12 +106,51 @@ def print_json(members: Mapping[str, Any]) -> None:
     Raises:
         BrokenPipeError: nobody reads any more.
     """
+    print_json_lines((members,))
+
+
+def print_json_lines(rows: Iterable[Mapping[str, Any]]) -> None:
+    """JSON objects, each on a line of results, written at once.
+
+    Raises:
+        BrokenPipeError: nobody reads any more.
+    """
+    text = "".join(f"{_json_text(members)}\n" for members in rows)
     with _results():
-        text = orjson.dumps(members).decode()
-        if not text.isprintable():  # as JSON has it, and with nothing in it that a terminal would obey
-            text = "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(text)
         sys.stdout.flush()
+
+
+def _json_text(members: Mapping[str, Any]) -> str:
+    text = orjson.dumps(members).decode()
+    if text.isprintable():
+        return text
+    # As JSON has it, and with nothing in it that a terminal would obey.
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+
+
+def print_lines(lines: Iterable[str], *, colour: str = "") -> None:
+    """Several lines of results, written at once; their own indent is kept where they are wrapped.
+
+    Args:
+        lines: what they say; the caller has escaped what came from a server.
+        colour: of the first line, as a number that terminals know; left out where there is no terminal.
+
+    Raises:
+        BrokenPipeError: nobody reads any more.
+    """
+    if width_of(sys.stdout) is None:
+        text = "".join(f"{line}\n" for line in lines)
+        with _results():
+            sys.stdout.write(_showable(text, sys.stdout))
+            sys.stdout.flush()
+        return
+    with _results():
+        for line in lines:
+            text = line.lstrip(" ")
+            indent = line[: len(line) - len(text)]
+            _write(sys.stdout, text, indent=indent, hanging=f"{indent}    ", colour=colour, whole=True)
+            colour = ""
 
 
 @contextmanager
@@ -147,7 +188,12 @@ def drop_stdout() -> None:
         os.close(null)
 
 
-def _write(stream: TextIO, text: str, *, indent: str, hanging: str, colour: str = "") -> None:
+def _showable(text: str, stream: TextIO) -> str:
+    return text if can_show(text, stream) else text.encode(stream.encoding, "backslashreplace").decode()
+
+
+def _write(stream: TextIO, text: str, *, indent: str, hanging: str, colour: str = "", whole: bool = False) -> None:
+    """A line, wrapped. The colour is of its indent, or of the whole line."""
     width = width_of(stream)
     if width is None:
         lines = [indent + text]
@@ -160,8 +206,10 @@ def _write(stream: TextIO, text: str, *, indent: str, hanging: str, colour: str 
             break_on_hyphens=False,
         ) or [indent]
     for number, line in enumerate(lines):
-        shown = line if can_show(line, stream) else line.encode(stream.encoding, "backslashreplace").decode()
-        if colour and not number and width is not None:
+        shown = _showable(line, stream)
+        if colour and whole and width is not None:
+            shown = f"\x1b[{colour}m{shown}\x1b[0m"
+        elif colour and not number and width is not None:
             shown = f"\x1b[{colour}m{shown[: len(indent)]}\x1b[0m{shown[len(indent) :]}"
         stream.write(shown + "\n")
     stream.flush()

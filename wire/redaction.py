@@ -7,6 +7,7 @@ before or that the owner of the redaction named (a server may quote a token in w
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -40,7 +41,7 @@ _BEARERS: Final[Mapping[type, tuple[str, ...]]] = MappingProxyType(
 )
 _SHORTEST: Final = 6  # characters: what is shorter would be found in the middle of innocent words
 # What a peer put into a secret field may be anything; real tokens and secrets have 40 characters and more.
-_SHORTEST_MET: Final = 16
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
 _FEWEST_LETTERS: Final = 8
 _MOST_REMEMBERED: Final = 256  # an application has a handful, and each is looked for in every message
 _LENGTH_DELIMITED, _GROUP = 2, 3  # wire types
@@ -167,8 +168,8 @@ class Redaction:
         return any(secret in data for secret in self._known.values())
 
     def _remember(self, secret: Any) -> None:
-        text = secret.decode("utf-8", "replace") if isinstance(secret, bytes) else secret
-        if isinstance(text, str) and len(text) >= _SHORTEST_MET and len(set(text)) >= _FEWEST_LETTERS:
+        text = secret.decode("latin-1") if isinstance(secret, bytes) else secret
+        if isinstance(text, str) and _TOKEN.fullmatch(text) and len(set(text)) >= _FEWEST_LETTERS:
             self._look_for(text)
 
     def _look_for(self, text: str) -> None:

@@ -1,0 +1,201 @@
+"""`anyctrader decode`: frames out of a capture, as readable text or JSON."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from anyctrader.scripts.failures import carry_out_plainly
+from anyctrader.scripts.options import DebugOption, ExitCode, Format, FormatOption, alone
+from anyctrader.scripts.progress import Progress
+from anyctrader.scripts.terminal import escaped, is_terminal, print_json_lines, print_lines, remark
+from anyctrader.wire.capture import CaptureReader, Content, Encoding, NoCapture
+from anyctrader.wire.drafting import DraftError, payload_type_named
+from anyctrader.wire.frame_scan import Damage
+from anyctrader.wire.redaction import Redaction
+from anyctrader.wire.rendering import Frame, Rendering
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
+
+    from anyctrader.wire.frame_scan import Piece
+
+__all__ = ["decode"]
+
+_CHUNK: Final = 1 << 16  # bytes read at once: what is in memory beside one frame
+_STDIN: Final = Path("-")
+_HEAD: Final = "36"  # colours: a frame's head is cyan, damage red
+_DAMAGE: Final = "31"
+
+
+class Written(enum.Enum):
+    """How a capture is written."""
+
+    AUTO = "auto"
+    BINARY = "binary"
+    HEX = "hex"
+    DUMP = "dump"
+    BASE64 = "base64"
+    JSON = "json"
+
+
+class Held(enum.Enum):
+    """What a capture holds."""
+
+    AUTO = "auto"
+    FRAMES = "frames"
+    ENVELOPES = "envelopes"
+    PAYLOADS = "payloads"
+
+
+def decode(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The capture; -, or nothing: stdin.")] = _STDIN,
+    payload_type: Annotated[
+        str | None,
+        typer.Option("--type", metavar="NAME", help="It holds bare payloads, of this message (name or number)."),
+    ] = None,
+    encoding: Annotated[Written, typer.Option(help="How it is written; found out by itself.")] = Written.AUTO,
+    content: Annotated[Held, typer.Option(help="What it holds; found out by itself.")] = Held.AUTO,
+    brief: Annotated[bool, typer.Option("--brief", help="A line for each message.")] = False,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="Show tokens and secrets, which are *** otherwise.")
+    ] = False,
+    output: FormatOption = Format.TEXT,
+    debug: DebugOption = False,
+) -> None:
+    """Shows the messages in captured bytes.
+
+    Binary, hex (plain, spaced, or a dump of xxd and its like), base64 or JSON; frames with their lengths, envelopes
+    without, or bare payloads with --type; protobuf or JSON. Damage is named with its offset and read past.
+
+    Exit code 1: a part could not be read. The rest is shown all the same.
+
+    Example: anyctrader decode capture.bin
+    """
+    number = None
+    if payload_type is not None:
+        try:
+            number = payload_type_named(payload_type)
+        except DraftError as error:
+            raise typer.BadParameter(escaped(str(error)), param_hint="--type") from None
+    elif content is Held.PAYLOADS:
+        raise typer.BadParameter("bare payloads do not say what they are: name it with --type", param_hint="--content")
+    reader = CaptureReader(
+        encoding=Encoding(encoding.value) if encoding is not Written.AUTO else None,
+        content=Content(content.value) if content is not Held.AUTO else None,
+        payload_type=number,
+    )
+    show = _Show(output, brief=brief, redaction=None if show_secrets else Redaction())
+    carry_out_plainly(partial(_decode, file, reader, show), debug=debug)
+
+
+def _decode(file: Path, reader: CaptureReader, show: _Show) -> ExitCode:
+    with _opened(file) as (source, size):
+        with Progress("decoding", size, shown=not is_terminal()) as progress:
+            done = 0
+            try:
+                # As much as is there: whoever writes into our stdin frame by frame sees them frame by frame.
+                while chunk := source.read1(_CHUNK):  # type: ignore[attr-defined]
+                    show.pieces(reader.feed(chunk))
+                    done += len(chunk)
+                    progress.at(done)
+                show.pieces(reader.close())
+            except NoCapture as error:
+                remark(f"{'stdin' if file == _STDIN else escaped(str(file))}: {error}")
+                return ExitCode.NO
+    return show.ended(reader)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[BinaryIO, int | None]]:
+    """The capture, and how long it is where that is known."""
+    if file != _STDIN:
+        with file.open("rb") as opened:
+            size = file.stat().st_size if file.is_file() else None
+            yield opened, size
+        return
+    if sys.stdin is None:
+        raise OSError("stdin is closed")
+    if is_terminal(sys.stdin):
+        remark("reading from this terminal: paste hex, base64 or JSON, and end with Ctrl-D; --help tells of files")
+    yield sys.stdin.buffer, None
+
+
+class _Show:
+    """Writes pieces of a capture as they come, and remembers the damage."""
+
+    def __init__(self, output: Format, *, brief: bool, redaction: Redaction | None) -> None:
+        self._output = output
+        self._brief = brief
+        self._redaction = redaction
+        self._rendering = Rendering()
+        self._damages = 0
+        self._first: Damage | None = None
+
+    def pieces(self, pieces: Iterable[Piece]) -> None:
+        """Writes some more."""
+        if self._output is Format.JSON:
+            print_json_lines(self._members(piece) for piece in pieces)
+        elif is_terminal():
+            for piece in pieces:
+                print_lines(self._lines(piece), colour=_DAMAGE if isinstance(piece, Damage) else _HEAD)
+        else:
+            print_lines(line for piece in pieces for line in self._lines(piece))
+
+    def ended(self, reader: CaptureReader) -> ExitCode:
+        """Says what was damaged, and whether anything was."""
+        if self._first is None:
+            return ExitCode.DONE
+        many = f"{self._damages} damaged parts, the first" if self._damages > 1 else "damage"
+        remark(f"{many} at offset {self._first.offset}: {escaped(self._reason(self._first))}")
+        remark(f"it was read as {reader.form}; --encoding, --content and --type say otherwise")
+        return ExitCode.NO
+
+    def _frame(self, frame: Frame) -> Frame:
+        if self._redaction is None:
+            return frame
+        message = self._redaction.message(frame.message)
+        return frame if message is frame.message else Frame(message, frame.offset, frame.size)
+
+    def _members(self, piece: Piece) -> dict[str, Any]:
+        if isinstance(piece, Frame):
+            return self._rendering.members(self._frame(piece))
+        self._count(piece)
+        known = piece.message
+        return {
+            "offset": piece.offset,
+            "size": piece.size,
+            "payloadType": known.payload_type if known is not None else None,
+            "name": known.name if known is not None else None,
+            "clientMsgId": known.client_msg_id if known is not None else None,
+            "payload": None,
+            "damage": self._reason(piece),
+        }
+
+    def _lines(self, piece: Piece) -> list[str]:
+        if isinstance(piece, Frame):
+            frame = self._frame(piece)
+            if self._brief:
+                return [f"@{frame.offset} {self._rendering.brief(frame.message)}"]
+            return self._rendering.lines(frame)
+        self._count(piece)
+        name = f" {piece.message.name} ({piece.message.payload_type})" if piece.message is not None else ""
+        return [f"@{piece.offset}{name} DAMAGED, {piece.size} bytes: {escaped(self._reason(piece))}"]
+
+    def _reason(self, damage: Damage) -> str:
+        return self._redaction.text(damage.reason) if self._redaction is not None else damage.reason
+
+    def _count(self, damage: Damage) -> None:
+        self._damages += 1
+        self._first = self._first or damage
+
+
+if __name__ == "__main__":
+    alone(decode)

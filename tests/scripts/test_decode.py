@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import base64
+import fcntl
+import io
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from anyctrader.wire import Message, ProtobufCodec, encode_frame
+from anyctrader.wire import messages as oa
+
+from .conftest import Call
+from .programs import PROGRAM, START_S, clean_environment, json_lines
+
+SECRET = "CANARY-0123456789-abcdef"
+MESSAGES: list[tuple[Any, str | None]] = [
+    (oa.ProtoOAApplicationAuthReq(clientId="id", clientSecret=SECRET), "1"),
+    (oa.ProtoOASpotEvent(ctidTraderAccountId=7, symbolId=1, bid=114811, ask=114813), None),
+    (oa.ProtoOAErrorRes(errorCode="X", description=f"bell \x07 of {SECRET}"), "1"),
+    (oa.ProtoHeartbeatEvent(), None),
+]
+FRAMES = [encode_frame(ProtobufCodec().encode(Message(payload, id_))) for payload, id_ in MESSAGES]
+STREAM = b"".join(FRAMES)
+NAMES = [type(payload).__name__ for payload, _ in MESSAGES]
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Path:
+    path = tmp_path / "capture.bin"
+    path.write_bytes(STREAM)
+    return path
+
+
+def test_readable_text_shows_every_frame_and_no_secret(call: Call, capture: Path) -> None:
+    done = call("decode", str(capture))
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        f'@0 ProtoOAApplicationAuthReq (2100), {len(FRAMES[0])} bytes, id "1"',
+        '  clientId = "id"',
+        '  clientSecret = "***"',
+        f"@{len(FRAMES[0])} ProtoOASpotEvent (2131), {len(FRAMES[1])} bytes",
+        "  ctidTraderAccountId = 7",
+        "  symbolId = 1",
+        "  bid = 1.14811 (114811)",
+        "  ask = 1.14813 (114813)",
+        f'@{len(FRAMES[0]) + len(FRAMES[1])} ProtoOAErrorRes (2142), {len(FRAMES[2])} bytes, id "1"',
+        '  errorCode = "X"',
+        r'  description = "bell \x07 of ***"',
+        f"@{len(STREAM) - len(FRAMES[3])} ProtoHeartbeatEvent (51), {len(FRAMES[3])} bytes",
+    ]
+    assert done.stderr == ""
+
+
+def test_json_has_a_line_a_frame_with_the_members_that_are_promised(call: Call, capture: Path) -> None:
+    lines = json_lines(call("decode", str(capture), "--format", "json").stdout)
+    assert [line["name"] for line in lines] == NAMES
+    assert lines[1] == {
+        "offset": len(FRAMES[0]),
+        "size": len(FRAMES[1]),
+        "payloadType": 2131,
+        "name": "ProtoOASpotEvent",
+        "clientMsgId": None,
+        "payload": {"ctidTraderAccountId": 7, "symbolId": 1, "bid": 114811, "ask": 114813},
+    }
+
+
+def test_secrets_are_shown_to_whoever_asks(call: Call, capture: Path) -> None:
+    assert SECRET not in call("decode", str(capture), "--format", "json").stdout
+    assert call("decode", str(capture), "--show-secrets").stdout.count(SECRET) == 2
+
+
+def test_a_line_for_each_message_is_enough_where_it_is_asked_for(call: Call, capture: Path) -> None:
+    lines = call("decode", str(capture), "--brief").stdout.splitlines()
+    assert len(lines) == len(FRAMES)
+    assert lines[1].endswith("ProtoOASpotEvent ctidTraderAccountId=7 symbolId=1 bid=1.14811 ask=1.14813")
+
+
+@pytest.mark.parametrize("argument", [("-",), ()])
+def test_stdin_is_read_where_no_file_is_named(
+    call: Call, monkeypatch: pytest.MonkeyPatch, argument: tuple[str]
+) -> None:
+    text = b"\n".join(map(base64.b64encode, FRAMES))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+    done = call("decode", *argument, "--format", "json")
+    assert [line["name"] for line in json_lines(done.stdout)] == NAMES
+
+
+def test_damage_is_named_with_its_offset_and_what_is_around_it_is_shown(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.hex"
+    path.write_text((FRAMES[0] + b"\xff\xff\xff" + STREAM[:-3]).hex())
+    done = call("decode", str(path), "--format", "json")
+    assert done.returncode == 1
+    lines = json_lines(done.stdout)
+    assert [line["name"] for line in lines] == [NAMES[0], None, *NAMES[:3], None]
+    assert lines[1]["offset"] == len(FRAMES[0])
+    assert (lines[1]["size"], lines[1]["payload"]) == (3, None)
+    assert lines[-1]["damage"] == "the line ends inside a frame: 1 of its 4 bytes are there"
+    assert f"2 damaged parts, the first at offset {len(FRAMES[0])}" in done.stderr
+    assert "read as hex, frames" in done.stderr
+    text = call("decode", str(path)).stdout
+    assert f"@{len(FRAMES[0])} DAMAGED, 3 bytes: " in text
+
+
+def test_a_payload_that_cannot_be_read_is_named(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "one.bin"
+    path.write_bytes(encode_frame(oa.ProtoMessage(payloadType=2131, payload=b"", clientMsgId="9").SerializeToString()))
+    done = call("decode", str(path), "--format", "json")
+    (line,) = json_lines(done.stdout)
+    assert (line["payloadType"], line["name"], line["clientMsgId"]) == (2131, "ProtoOASpotEvent", "9")
+    assert "@0 ProtoOASpotEvent (2131) DAMAGED" in call("decode", str(path)).stdout
+    assert done.returncode == 1
+    assert "damage at offset 0: " in done.stderr
+
+
+def test_bare_payloads_need_their_type(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "payload.b64"
+    path.write_bytes(base64.b64encode(MESSAGES[1][0].SerializeToString()))
+    for name in ("ProtoOASpotEvent", "2131", "spotevent"):
+        done = call("decode", str(path), "--type", name, "--format", "json")
+        assert [line["name"] for line in json_lines(done.stdout)] == ["ProtoOASpotEvent"]
+    done = call("decode", str(path), "--type", "SpotEvnt")
+    assert done.returncode == 2
+    assert "near it: ProtoOASpotEvent" in done.stderr
+    done = call("decode", str(path), "--content", "payloads")
+    assert done.returncode == 2
+    assert "--type" in done.stderr
+    done = call("decode", str(path), "--encoding", "base64", "--content", "envelopes")
+    assert done.returncode == 1
+
+
+def test_what_is_no_capture_is_said_to_be_none(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("these are notes, and no capture at all\n")
+    done = call("decode", str(path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "notes.txt: no frame, envelope or JSON message is in it" in done.stderr
+    assert "is a directory" in call("decode", str(tmp_path)).stderr.lower()
+    done = call("decode", str(tmp_path / "none"))
+    assert done.returncode == 1
+    assert "No such file" in done.stderr
+
+
+def test_a_closed_stdin_is_no_traceback(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    done = call("decode")
+    assert done.returncode == 1
+    assert "stdin is closed" in done.stderr
+
+
+def test_decoding_imports_neither_the_session_nor_an_event_loop(capture: Path) -> None:
+    code = (
+        f"import sys; sys.argv = ['anyctrader', 'decode', {str(capture)!r}]\n"
+        "from anyctrader.scripts.main import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        "heavy = {'anyio', 'asyncio', 'rich', 'httpx', 'anyctrader.session', 'anyctrader.fake'}\n"
+        "print('heavy:', sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        check=False,
+    )
+    assert "heavy: []" in done.stdout, done.stderr
+
+
+def test_frames_are_shown_as_they_come_and_a_reader_that_leaves_ends_it(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*PROGRAM, "decode", "--format", "json"],
+        cwd=tmp_path,
+        env=clean_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for frame, name in zip(FRAMES, NAMES, strict=True):
+            process.stdin.write(frame)
+            process.stdin.flush()
+            assert orjson.loads(process.stdout.readline())["name"] == name
+        process.stdout.close()
+        process.stdin.write(STREAM)
+        process.stdin.close()
+        assert process.wait(START_S) == 0
+        assert process.stderr.read() == b""
+
+
+def test_a_narrow_terminal_gets_colours_and_short_lines_and_a_pipe_none(capture: Path) -> None:
+    leader, follower = pty.openpty()
+    os.set_blocking(leader, True)
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    process = subprocess.Popen(
+        [*PROGRAM, "decode", str(capture)],
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=follower,
+        stderr=follower,
+    )
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            part = os.read(leader, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    os.close(leader)
+    assert process.wait(START_S) == 0
+    lines = shown.decode().replace("\x1b[36m", "").replace("\x1b[0m", "").splitlines()
+    assert b"\x1b[36m@0 " in shown
+    assert max(map(len, lines)) < 40
+    assert "\x1b" not in "".join(lines)
+    assert "  bid = 1.14811 (114811)" in lines

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anyctrader.wire import ProtobufCodec, encode_frame
+from anyctrader.wire import messages as oa
+from anyctrader.wire.capture import HEAD, CaptureReader, Content, Encoding, Form, NoCapture, form_of
+from anyctrader.wire.frame_scan import Piece
+
+from .captured import BODIES, FRAMES, MESSAGES, NAMES, STREAM, TEXTS, broken, covered, damages, in_parts, names
+
+BINARY, HEX, DUMP, BASE64, JSON = Encoding.BINARY, Encoding.HEX, Encoding.DUMP, Encoding.BASE64, Encoding.JSON
+
+
+def read(data: bytes, size: int = 1 << 16, reader: CaptureReader | None = None) -> list[Piece]:
+    reader = reader or CaptureReader()
+    return [piece for part in in_parts(data, size) for piece in reader.feed(part)] + reader.close()
+
+
+def dump(data: bytes) -> bytes:
+    rows = (data[start : start + 16] for start in range(0, len(data), 16))
+    return b"".join(b"%08x: %b  ....\n" % (16 * number, row.hex(" ", 2).encode()) for number, row in enumerate(rows))
+
+
+def lines(parts: list[bytes], write: Callable[[bytes], bytes | str]) -> bytes:
+    return b"\n".join(text.encode() if isinstance(text := write(part), str) else text for part in parts)
+
+
+CAPTURES = {
+    "frames": (STREAM, Form(BINARY, Content.FRAMES)),
+    "frames of json": (b"".join(map(encode_frame, TEXTS)), Form(BINARY, Content.FRAMES)),
+    "hex in one": (STREAM.hex().encode(), Form(HEX, Content.FRAMES, by_line=True)),
+    "hex that is wrapped": (lines(in_parts(STREAM, 30), bytes.hex), Form(HEX, Content.FRAMES)),
+    "hex, a frame a line": (lines(FRAMES, bytes.hex), Form(HEX, Content.FRAMES, by_line=True)),
+    "hex, an envelope a line": (lines(BODIES, bytes.hex), Form(HEX, Content.ENVELOPES, by_line=True)),
+    "a dump": (dump(STREAM), Form(DUMP, Content.FRAMES)),
+    "base64 in one": (base64.b64encode(STREAM), Form(BASE64, Content.FRAMES, by_line=True)),
+    "base64 that is wrapped": (base64.encodebytes(STREAM), Form(BASE64, Content.FRAMES)),
+    "base64, a frame a line": (lines(FRAMES, base64.b64encode), Form(BASE64, Content.FRAMES, by_line=True)),
+    "base64, an envelope a line": (lines(BODIES, base64.b64encode), Form(BASE64, Content.ENVELOPES, by_line=True)),
+    "json, one a line": (b"\n".join(TEXTS), Form(JSON, Content.ENVELOPES)),
+    "json with a mark": (b"\xef\xbb\xbf" + b"\n".join(TEXTS), Form(JSON, Content.ENVELOPES)),
+    "json, a list": (b"[" + b",\n".join(TEXTS) + b"]", Form(JSON, Content.ENVELOPES)),
+}
+
+
+@pytest.mark.parametrize("size", [37, 1 << 16])
+@pytest.mark.parametrize("name", CAPTURES)
+def test_what_a_capture_is_shows_by_itself(name: str, size: int) -> None:
+    data, form = CAPTURES[name]
+    reader = CaptureReader()
+    pieces = read(data, size, reader)
+    assert names(pieces) == NAMES
+    assert damages(pieces) == []
+    assert reader.form == form
+
+
+@pytest.mark.parametrize(
+    ("data", "form"),
+    [
+        (BODIES[10], Form(BINARY, Content.ENVELOPES)),
+        (BODIES[10].hex().encode(), Form(HEX, Content.ENVELOPES, by_line=True)),
+        (lines(in_parts(BODIES[-3], 8), bytes.hex), Form(HEX, Content.ENVELOPES)),
+        (base64.b64encode(BODIES[10]), Form(BASE64, Content.ENVELOPES, by_line=True)),
+        (dump(BODIES[10]), Form(DUMP, Content.ENVELOPES)),
+        (broken(oa.ProtoOATraderRes()), Form(BINARY, Content.ENVELOPES)),
+        (FRAMES[10][:9], Form(BINARY, Content.FRAMES)),
+        (b"\xff\xff" + FRAMES[10], Form(BINARY, Content.FRAMES)),
+        (b"# a frame\n\n" + FRAMES[10].hex().encode(), Form(HEX, Content.FRAMES, by_line=True)),
+        (b"zz\n" + FRAMES[10].hex().encode(), Form(HEX, Content.FRAMES, by_line=True)),
+    ],
+)
+def test_a_single_message_is_told_from_a_stream(data: bytes, form: Form) -> None:
+    assert form_of(data, ended=True) == form
+    assert str(Form(HEX, Content.FRAMES, by_line=True)) == "hex, frames, line by line"
+
+
+@pytest.mark.parametrize("number", [10, 11, 60])
+def test_bare_payloads_are_read_when_their_type_is_said(number: int) -> None:
+    payload = MESSAGES[number].payload
+    payload_type = MESSAGES[number].payload_type
+    body = payload.SerializeToString()
+    for data in (
+        body,
+        body.hex().encode(),
+        base64.b64encode(body) + b"\n" + base64.b64encode(body) + b"\n",
+        TEXTS[number].partition(b'"payload":')[2][:-1],
+    ):
+        pieces = read(data, reader=CaptureReader(payload_type=payload_type))
+        assert set(names(pieces)) == {NAMES[number]}
+        assert pieces[0].message is not None
+        assert pieces[0].message.payload == payload
+    assert (
+        len(
+            read(
+                base64.b64encode(body) + b"\n" + base64.b64encode(body), reader=CaptureReader(payload_type=payload_type)
+            )
+        )
+        == 2
+    )
+
+
+def test_what_is_no_capture_is_refused_as_soon_as_that_is_sure() -> None:
+    for data in (b"hello, what is this?", b"dead", b"\xff\xfe\x00\x01", b"\x00\x00", b"0000: zz"):
+        with pytest.raises(NoCapture, match="no frame"):
+            read(data)
+    for data in (b"", b" \n"):
+        with pytest.raises(NoCapture, match="there is nothing in it"):
+            read(data)
+    with pytest.raises(NoCapture, match="no frame"):
+        CaptureReader().feed(b"hello world " * (HEAD // 12 + 1))
+
+
+def test_what_is_said_of_a_capture_is_believed() -> None:
+    assert form_of(b"ab", ended=True, encoding=BASE64, content=Content.ENVELOPES) == Form(BASE64, Content.ENVELOPES)
+    assert form_of(b"zz", ended=True, encoding=HEX) == Form(HEX, Content.FRAMES)
+    assert form_of(STREAM, ended=False, encoding=BINARY, content=Content.FRAMES) == Form(BINARY, Content.FRAMES)
+    assert form_of(b"{}", ended=False, content=Content.PAYLOADS) == Form(JSON, Content.PAYLOADS)
+    (damage,) = damages(read(b"what", reader=CaptureReader(encoding=JSON)))
+    assert damage.reason == "this is no JSON object"
+
+
+def test_a_frame_is_given_as_soon_as_it_is_there() -> None:
+    reader = CaptureReader()
+    assert reader.feed(FRAMES[10][:-1]) == []
+    assert names(reader.feed(FRAMES[10][-1:])) == [NAMES[10]]
+    reader = CaptureReader()
+    assert reader.feed(FRAMES[10].hex().encode()) == []  # it may be the first half of a line
+    assert names(reader.feed(b"\n")) == [NAMES[10]]
+    assert names(reader.feed(FRAMES[11].hex().encode() + b"\n")) == [NAMES[11]]
+    assert names(CaptureReader().feed(TEXTS[10] + b"\n")) == [NAMES[10]]
+
+
+@pytest.mark.parametrize("data", [b"\xff" * (HEAD + 1), b"\x08\x01" * HEAD])
+def test_a_long_stream_without_any_message_is_all_damage(data: bytes) -> None:
+    pieces = read(data)
+    assert names(pieces) == []
+    assert covered(pieces) == len(data)
+
+
+def test_damage_that_lies_side_by_side_is_told_as_one() -> None:
+    text = FRAMES[10].hex() + FRAMES[11].hex()[:20] + "??" + FRAMES[11].hex()[22:] + FRAMES[12].hex()
+    pieces = read(text.encode())
+    assert names(pieces) == [NAMES[10], NAMES[12]]
+    (damage,) = damages(pieces)
+    assert (damage.offset, damage.size) == (len(FRAMES[10]), len(FRAMES[11]))
+    assert "line 1" in damage.reason or "inside a frame" in damage.reason
+
+
+def test_damage_at_the_end_is_told_too() -> None:
+    pieces = read(STREAM + FRAMES[10][:9])
+    assert names(pieces) == NAMES
+    (damage,) = damages(pieces)
+    assert (damage.offset, damage.size) == (len(STREAM), 9)
+
+
+def test_a_line_that_is_damaged_costs_no_other() -> None:
+    half = FRAMES[11].hex()[:24]
+    data = "\n".join([FRAMES[10].hex(), half, FRAMES[12].hex() + "f", BODIES[10].hex(), FRAMES[13].hex()])
+    pieces = read(data.encode())
+    assert names(pieces) == [NAMES[10], NAMES[12], NAMES[13]]
+    assert [damage.reason for damage in damages(pieces)] == [
+        "the line ends inside a frame: 8 of its 22 bytes are there",
+        "line 3: its hex ends within a byte",  # and right behind it a line without a length
+    ]
+    envelopes = "\n".join([BODIES[10].hex(), BODIES[11].hex()[:-3] + "zz", "ff", BODIES[12].hex()])
+    pieces = read(envelopes.encode())
+    assert names(pieces) == [NAMES[10], NAMES[12]]
+
+
+def test_a_message_that_is_too_long_is_not_kept() -> None:
+    reader = CaptureReader(content=Content.ENVELOPES, max_size=100)
+    (damage,) = damages(read(b"\x08\x33\x12" + b"\x00" * 400, 50, reader))
+    assert damage.reason == "a message of 403 bytes, more than 100"
+
+
+def test_json_objects_that_are_no_messages_are_named_one_by_one() -> None:
+    pieces = read(b'{"a":1}\n' + TEXTS[10] + b"\n{\n" + TEXTS[11])
+    assert names(pieces) == NAMES[10:12]
+    assert [damage.offset for damage in damages(pieces)] == [0, 8 + len(TEXTS[10]) + 1]
+    pieces = read(TEXTS[10] + b"\n" + TEXTS[11][:-3])
+    assert names(pieces) == [NAMES[10]]
+    assert [damage.reason for damage in damages(pieces)] == ["an object does not end"]
+
+
+@given(st.binary(max_size=300), st.integers(1, 100))
+def test_garbage_never_does_more_than_be_told(data: bytes, size: int) -> None:
+    try:
+        read(data, size)
+    except NoCapture:
+        pass
+
+
+def test_a_quote_that_rides_alone_is_read_as_it_was_sent() -> None:
+    (piece,) = read(FRAMES[10])
+    assert piece.message is not None
+    assert ProtobufCodec().encode(piece.message) == BODIES[10]
+    assert (piece.offset, piece.size) == (0, len(FRAMES[10]))

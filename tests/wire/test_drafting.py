@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from anyctrader.wire import messages as oa
+from anyctrader.wire.drafting import (
+    DraftError,
+    class_named,
+    drafted,
+    merged,
+    parsed_pairs,
+    payload_type_named,
+    require_complete,
+)
+
+ORDER = oa.ProtoOANewOrderReq
+
+
+@pytest.mark.parametrize(
+    "name", ["ProtoOANewOrderReq", "NewOrderReq", "neworder", "PROTO_OA_NEW_ORDER_REQ", "2106", "new_order_req"]
+)
+def test_a_message_is_found_by_its_name_or_number(name: str) -> None:
+    assert class_named(name) is ORDER
+    assert payload_type_named(name) == 2106
+
+
+def test_what_is_called_nearly_so_is_offered() -> None:
+    with pytest.raises(DraftError, match=r"no message is called 'NewOrdreReq'; near it: ProtoOANewOrderReq"):
+        class_named("NewOrdreReq")
+    with pytest.raises(DraftError, match=r"no message is called 'xyzzy'$"):
+        class_named("xyzzy")
+    for number in ("9999", "9" * 30):
+        with pytest.raises(DraftError, match="the schema knows no message of type 9999"):
+            class_named(number)
+    assert payload_type_named("9999") == 9999
+    with pytest.raises(DraftError):
+        payload_type_named("9" * 12)
+
+
+def test_fields_may_be_typed_one_by_one() -> None:
+    members = parsed_pairs(
+        ORDER,
+        [
+            "symbolId=1",
+            "tradeSide=buy",
+            "orderType=MARKET",
+            "volume=100000",
+            "comment=a=b",
+            "limitPrice=1.5",
+            "guaranteedStopLoss=yes",
+        ],
+    )
+    message = drafted(ORDER, members)
+    assert message == ORDER(
+        symbolId=1, tradeSide=1, orderType=1, volume=100_000, comment="a=b", limitPrice=1.5, guaranteedStopLoss=True
+    )
+    assert drafted(ORDER, parsed_pairs(ORDER, ["trailingStopLoss=No", "tradeSide=2"])).tradeSide == 2
+    spots = oa.ProtoOASubscribeSpotsReq
+    assert drafted(spots, parsed_pairs(spots, ["symbolId=1", "symbolId=2"])).symbolId == [1, 2]
+    update = oa.ProtoOAMarginCallUpdateReq
+    pairs = ["marginCall.marginCallType=61", "marginCall.marginLevelThreshold=50"]
+    assert drafted(update, parsed_pairs(update, pairs)).marginCall.marginLevelThreshold == 50
+
+
+@pytest.mark.parametrize(
+    ("cls", "pair", "said"),
+    [
+        (ORDER, "volume", r"'volume' is no field: write name=value"),
+        (ORDER, "=5", r"'' is no field"),
+        (ORDER, "volum=5", r"ProtoOANewOrderReq has no field 'volum'; near it: volume"),
+        (ORDER, "xyzzy=5", r"ProtoOANewOrderReq has no field 'xyzzy'$"),
+        (ORDER, "volume.x=5", r"ProtoOANewOrderReq.volume has no fields of its own"),
+        (ORDER, "guaranteedStopLoss=maybe", "is true or false, not 'maybe'"),
+        (ORDER, "limitPrice=cheap", "limitPrice is a number, not 'cheap'"),
+        (oa.ProtoOAMarginCallUpdateReq, "marginCall=5", "marginCall is a message: write its fields as"),
+        (oa.ProtoOAMarginCallUpdateReq, "marginCall.x=5", r"ProtoOAMarginCall has no field 'x'"),
+        (oa.ProtoOAReconcileRes, "position.swap=5", "position has no fields of its own that could be typed so"),
+    ],
+)
+def test_a_field_that_cannot_be_so_is_told_with_what_would_be(cls: Any, pair: str, said: str) -> None:
+    with pytest.raises(DraftError, match=said):
+        parsed_pairs(cls, [pair])
+
+
+def test_a_single_field_is_given_once() -> None:
+    with pytest.raises(DraftError, match=r"ProtoOANewOrderReq.volume is no list, and was given twice"):
+        parsed_pairs(ORDER, ["volume=1", "volume=2"])
+
+
+def test_json_is_held_against_the_schema() -> None:
+    assert drafted(ORDER, {"volume": 5, "tradeSide": "SELL"}).tradeSide == 2
+    update = oa.ProtoOAMarginCallUpdateReq
+    for cls, members, said in (
+        (ORDER, {"volum": 5}, "has no field 'volum'; near it: volume"),
+        (ORDER, {"volume": "x"}, r"ProtoOANewOrderReq.volume: an integer is due"),
+        (ORDER, [1], "ProtoOANewOrderReq: an object is due"),
+        (ORDER, {"payloadType": 2107}, "payloadType is 2106, not 2107"),
+        (update, {"marginCall": {"kind": 5}}, "ProtoOAMarginCall has no field 'kind'"),
+        (oa.ProtoOAReconcileRes, {"order": [{"tradeData": {"lots": 5}}]}, "ProtoOATradeData has no field 'lots'"),
+    ):
+        with pytest.raises(DraftError, match=said):
+            drafted(cls, members)  # type: ignore[arg-type]
+    assert drafted(ORDER, {"payloadType": 2106, "volume": 5}).volume == 5
+
+
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(DraftError, match=r"ProtoOACancelOrderReq lacks orderId"):
+        require_complete(oa.ProtoOACancelOrderReq(ctidTraderAccountId=1))
+    require_complete(oa.ProtoOACancelOrderReq(ctidTraderAccountId=1, orderId=5))
+
+
+def test_fields_of_both_kinds_are_put_together_and_the_later_wins() -> None:
+    assert merged({"a": 1, "b": {"c": 1, "d": 2}, "e": [1]}, {"b": {"c": 3}, "e": [2], "f": 4}) == {
+        "a": 1,
+        "b": {"c": 3, "d": 2},
+        "e": [2],
+        "f": 4,
+    }

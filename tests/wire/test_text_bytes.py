@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anyctrader.wire.text_bytes import Break, Encoding, TextBytes, encodings_of
+
+from .captured import in_parts
+
+DATA = bytes(range(40))
+XXD = (
+    b"00000000: 0001 0203 0405 0607 0809 0a0b 0c0d 0e0f  ................\n"
+    b"00000010: 1011 1213 6162                           ..ab\n"
+)
+HEXDUMP = (
+    b"00000000  00 01 02 03 04 05 06 07  08 09 0a 0b 0c 0d 0e 0f  |................|\n"
+    b"00000010  10 11 12 13 61 62                                 |....ab|\n00000016\n"
+)
+TSHARK = (
+    b"0000  00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f   ................\n0010  10 11 12 13 61 62   ....ab\n\n"
+)
+
+
+def read(text: bytes, encoding: Encoding, *, by_line: bool = False, size: int = 1 << 16) -> list[bytes | Break]:
+    """What it gives, with bytes that follow each other joined."""
+    reader = TextBytes(encoding, by_line=by_line)
+    joined: list[bytes | Break] = []
+    for part in (*(each for piece in in_parts(text, size) for each in reader.feed(piece)), *reader.close()):
+        if isinstance(part, bytes) and joined and isinstance(joined[-1], bytes):
+            joined[-1] += part
+        else:
+            joined.append(part)
+    return joined
+
+
+@pytest.mark.parametrize("size", [1, 1 << 16])
+@pytest.mark.parametrize(
+    "text",
+    [
+        DATA.hex().encode(),
+        DATA.hex().upper().encode() + b"\n",
+        DATA.hex(":").encode(),
+        DATA.hex("-").encode() + b"\r\n",
+        b"# from the log\n" + DATA.hex(" ").encode(),
+        b", ".join(b"0x%02x" % byte for byte in DATA),
+        b"".join(rb"\x%02x" % byte for byte in DATA),
+        DATA.hex().encode()[:21] + b"\n" + DATA.hex().encode()[21:],  # a line that ends within a byte
+    ],
+)
+def test_hex_may_be_written_in_many_ways(text: bytes, size: int) -> None:
+    assert Encoding.HEX in encodings_of(text)
+    assert read(text, Encoding.HEX, size=size) == [DATA, Break()]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 16])
+@pytest.mark.parametrize("text", [XXD, HEXDUMP, TSHARK])
+def test_a_dump_has_offsets_and_characters_that_are_left_out(text: bytes, size: int) -> None:
+    assert encodings_of(text) == (Encoding.DUMP,)
+    assert read(text, Encoding.DUMP, size=size) == [bytes(range(20)) + b"ab", Break()]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 16])
+@pytest.mark.parametrize(
+    "text",
+    [
+        base64.b64encode(DATA),
+        base64.encodebytes(DATA),
+        base64.urlsafe_b64encode(DATA).rstrip(b"="),
+        base64.b64encode(DATA[:10]) + b"\n" + base64.b64encode(DATA[10:20]) + base64.b64encode(DATA[20:]),
+        base64.b64encode(DATA[:11]) + base64.b64encode(DATA[11:]),
+    ],
+)
+def test_base64_may_be_wrapped_padded_or_not_and_several_in_a_row(text: bytes, size: int) -> None:
+    assert encodings_of(text) == (Encoding.BASE64,)
+    assert read(text, Encoding.BASE64, size=size) == [DATA, Break()]
+
+
+def test_a_text_that_may_be_either_is_tried_as_hex_first() -> None:
+    assert encodings_of(b"\n# note\ndeadbeef\n") == (Encoding.HEX, Encoding.BASE64)
+    assert encodings_of(b"what is this?") == ()
+    assert encodings_of(b"\n\n# nothing else\n") == ()
+
+
+def test_lines_that_stand_for_themselves_are_told_apart() -> None:
+    assert read(b"0102\n\n03\n", Encoding.HEX, by_line=True) == [b"\1\2", Break(), Break(), b"\3", Break(), Break()]
+    assert read(b"AQI\nAw", Encoding.BASE64, by_line=True) == [b"\1\2", Break(), b"\3", Break()]
+
+
+def test_a_line_that_ends_within_a_byte_says_so() -> None:
+    assert read(b"0102\n033\n", Encoding.HEX, by_line=True) == [
+        b"\1\2",
+        Break(),
+        b"\3",
+        Break("line 2: its hex ends within a byte", 1),
+        Break(),
+        Break(),
+    ]
+    assert read(b"AQIDB", Encoding.BASE64) == [b"\1\2\3", Break("line 1: its base64 ends within a byte"), Break()]
+    assert read(b"AQIDBAUGB===", Encoding.BASE64)[1] == Break("line 1: its base64 ends within a byte")
+
+
+def test_a_character_that_does_not_belong_costs_its_byte_and_no_other() -> None:
+    assert read(b"01\n0203x\xff0506", Encoding.HEX) == [
+        b"\1\2\3",
+        Break("line 2: the character 5 of its hex is none of hex", 1),
+        b"\5\6",
+        Break(),
+    ]
+    assert read(b"AQID??==AQID", Encoding.BASE64) == [
+        b"\1\2\3",
+        Break("line 1: the character 5 of its base64 is none of base64", 3),
+        b"\1\2\3",
+        Break(),
+    ]
+
+
+def test_a_line_without_end_is_not_kept() -> None:
+    reader = TextBytes(Encoding.HEX, by_line=True)
+    taken = b"".join(part for _ in range(20) for part in reader.feed(b"0x41" * 10_000) if isinstance(part, bytes))
+    assert len(taken) > 100_000
+    assert taken + b"".join(part for part in reader.close() if isinstance(part, bytes)) == b"A" * 200_000
+
+
+@given(st.binary(max_size=100), st.integers(1, 40), st.sampled_from([Encoding.HEX, Encoding.BASE64]), st.booleans())
+def test_garbage_never_does_more_than_be_told(data: bytes, size: int, encoding: Encoding, by_line: bool) -> None:
+    parts = read(data, encoding, by_line=by_line, size=size)
+    assert parts[-1] == Break()
+    assert parts == read(data, encoding, by_line=by_line)

@@ -1,0 +1,176 @@
+"""Messages from what a person types: a name, and fields as JSON or one by one. Errors tell what would be right."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from ..proto.schema import MESSAGES
+from . import messages as oa
+from .errors import LocalProtocolError
+from .json_fields import FieldError, JsonFields
+from .shape import missing_fields, shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .shape import Field, Shape
+
+__all__ = ["DraftError", "class_named", "drafted", "merged", "parsed_pairs", "payload_type_named", "require_complete"]
+
+_TRUE: Final = frozenset({"true", "yes", "1"})
+_FALSE: Final = frozenset({"false", "no", "0"})
+_MOST_NEAR: Final = 3
+_MOST_MISSING: Final = 10
+_LARGEST_TYPE: Final = 2**32 - 1
+
+
+class DraftError(LocalProtocolError):
+    """What was typed makes no message; the text says what would."""
+
+
+def class_named(name: str) -> Any:
+    """The class of a message by its published name, by its payload type, or by its name without `ProtoOA` and case.
+
+    Raises:
+        DraftError: there is none; the nearest names are given.
+    """
+    if name.isascii() and name.isdecimal():
+        cls = oa.class_of(int(name)) if len(name) <= len(str(_LARGEST_TYPE)) else None
+        if cls is None:
+            raise DraftError(f"the schema knows no message of type {name[:20]}")
+        return cls
+    shortened = {_short(known): known for known in (cls.__name__ for cls in oa.PAYLOAD_CLASSES.values())}
+    short = _short(name)
+    known = shortened.get(short) or shortened.get(f"{short}req")
+    if known is None:
+        raise DraftError(f"no message is called {name[:60]!r}{_near(short, shortened)}")
+    return MESSAGES[known]
+
+
+def payload_type_named(name: str) -> int:
+    """The payload type for a name, or for a number, which may be one that the schema does not know.
+
+    Raises:
+        DraftError: there is none.
+    """
+    if name.isascii() and name.isdecimal() and len(name) <= len(str(_LARGEST_TYPE)) and int(name) <= _LARGEST_TYPE:
+        return int(name)
+    return oa.payload_type_of(class_named(name))
+
+
+def parsed_pairs(cls: Any, pairs: Iterable[str]) -> dict[str, Any]:
+    """The object of JSON for fields that were typed as `name=value`; parts by their path, lists by repeating a name.
+
+    Args:
+        cls: of the message.
+        pairs: such as `symbolId=1`, `tradeSide=BUY`, `marginCall.marginLevelThreshold=50`.
+
+    Raises:
+        DraftError: a pair is none, or its field is not there; the nearest names are given.
+    """
+    members: dict[str, Any] = {}
+    for pair in pairs:
+        path, is_pair, text = pair.partition("=")
+        if not is_pair or not path:
+            raise DraftError(f"{path[:60]!r} is no field: write name=value, or a JSON object")
+        target, shape, owner = members, shape_of(cls.__name__), cls.__name__
+        *parents, last = path.split(".")
+        for step in parents:
+            field = _field(shape, step, owner)
+            if field.part is None or field.repeated:
+                raise DraftError(f"{owner}.{step} has no fields of its own that could be typed so: write JSON")
+            target = target.setdefault(step, {})
+            owner = field.part.__name__
+            shape = shape_of(owner)
+        field = _field(shape, last, owner)
+        value = _value(field, text, owner)
+        if field.repeated:
+            target.setdefault(last, []).append(value)
+        elif last in target:
+            raise DraftError(f"{owner}.{last} is no list, and was given twice")
+        else:
+            target[last] = value
+    return members
+
+
+def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Both objects in one; of what is in both, the second's."""
+    result = dict(first)
+    for name, value in second.items():
+        mine = result.get(name)
+        result[name] = merged(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
+    return result
+
+
+def drafted(cls: Any, members: dict[str, Any]) -> Any:
+    """A message from an object of JSON, every field of which the schema must know.
+
+    Raises:
+        DraftError: a field is not there (the nearest names are given), or does not take its value.
+    """
+    try:
+        message, unknown = JsonFields().from_json(cls, members)
+    except FieldError as error:
+        raise DraftError(f"{cls.__name__}.{error}" if error.path else f"{cls.__name__}: {error}") from None
+    for path in unknown or ():
+        shape, owner = shape_of(cls.__name__), cls.__name__
+        *parents, last = path
+        for step in parents:
+            if isinstance(step, str):
+                part = _field(shape, step, owner).part
+                assert part is not None  # it has fields
+                owner = part.__name__
+                shape = shape_of(owner)
+        _field(shape, str(last), owner)
+    said: int = getattr(message, "payloadType", 0)
+    if said != oa.TYPES.get(cls, said):
+        raise DraftError(f"{cls.__name__}.payloadType is {oa.payload_type_of(cls)}, not {said}")
+    return message
+
+
+def require_complete(message: Any) -> None:
+    """Returns if no required field is missing.
+
+    Raises:
+        DraftError: names those that are.
+    """
+    missing = missing_fields(message, most=_MOST_MISSING)
+    if missing:
+        raise DraftError(f"{type(message).__name__} lacks {', '.join(missing)}")
+
+
+def _field(shape: Shape, name: str, owner: str) -> Field:
+    for field in shape.fields:
+        if field.name == name:
+            return field
+    names = {_short(field.name): field.name for field in shape.fields if field.name != "payloadType"}
+    raise DraftError(f"{owner} has no field {name[:60]!r}{_near(_short(name), names)}")
+
+
+def _value(field: Field, text: str, owner: str) -> Any:
+    if field.part is not None:
+        raise DraftError(f"{owner}.{field.name} is a message: write its fields as {field.name}.name=value, or JSON")
+    if field.kind == FieldDescriptor.TYPE_BOOL:
+        if text.lower() in _TRUE | _FALSE:
+            return text.lower() in _TRUE
+        raise DraftError(f"{owner}.{field.name} is true or false, not {text[:20]!r}")
+    if field.kind == FieldDescriptor.TYPE_DOUBLE:
+        try:
+            return float(text)
+        except ValueError:
+            raise DraftError(f"{owner}.{field.name} is a number, not {text[:20]!r}") from None
+    if field.enum is not None and text.upper() in field.enum.__members__:
+        return text.upper()
+    return text
+
+
+def _short(name: str) -> str:
+    return name.lower().replace("_", "").removeprefix("proto").removeprefix("oa")
+
+
+def _near(name: str, known: dict[str, str]) -> str:
+    near = get_close_matches(name, known, n=_MOST_NEAR, cutoff=0.5)
+    return f"; near it: {', '.join(known[each] for each in near)}" if near else ""

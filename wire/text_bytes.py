@@ -1,0 +1,180 @@
+"""Bytes that were written down as text: hex in the ways in which people and programs write it, or base64.
+
+Hex may have spaces, colons, commas, dashes, `0x` or `\\x` between or before its bytes, or be a dump of xxd, hexdump -C
+or tshark, with offsets in front and characters behind.
+"""
+
+from __future__ import annotations
+
+import binascii
+import enum
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TypeAlias
+
+__all__ = ["Break", "Encoding", "TextBytes", "encodings_of"]
+
+
+class Encoding(enum.Enum):
+    """How the messages of a capture are written down."""
+
+    BINARY = "binary"
+    """As they travelled."""
+    JSON = "json"
+    """As JSON objects, one after the other."""
+    HEX = "hex"
+    DUMP = "dump"
+    """Hex with offsets in front, and characters behind."""
+    BASE64 = "base64"
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Where the bytes of a text do not simply go on.
+
+    Attributes:
+        reason: what is wrong there, or None at the end of a line.
+        lost: how many bytes are missing.
+    """
+
+    reason: str | None = None
+    lost: int = 0
+
+
+Written: TypeAlias = "bytes | Break"
+
+_LONGEST_PART: Final = 1 << 16  # characters of a line that are kept until its end is there
+_BETWEEN: Final = b" \t\r:,;-"
+_PREFIX: Final = re.compile(rb"0[xX]|\\x")
+_NO_HEX: Final = re.compile(rb"[^0-9a-fA-F]")
+_NO_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=]")
+_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+_DUMP: Final = re.compile(rb"\s*0{4,16}(?::\s|\s\s)\s*[0-9a-fA-F]{2}")
+_OFFSET: Final = re.compile(rb"\s*[0-9a-fA-F]{4,16}(:?)(?:\s+|$)")
+_LINES_TRIED: Final = 8  # some of the first lines may be damaged, not all of them
+_ONE_WRONG_IN: Final = 20  # characters; prose has more that are neither hex nor base64
+_GROUPED: Final = (2, 4)  # characters of hex, and of base64, that stand for whole bytes
+
+
+def encodings_of(head: bytes) -> tuple[Encoding, ...]:
+    """The ways in which a text may be read, likeliest first; none where it is not written down bytes.
+
+    Args:
+        head: the first of its bytes.
+    """
+    if _DUMP.match(head):
+        return (Encoding.DUMP,)
+    lines = [line for line in (each.strip() for each in head.splitlines()) if line and not line.startswith(b"#")]
+    ways = ((Encoding.HEX, _NO_HEX), (Encoding.BASE64, _NO_BASE64))
+    return tuple(
+        encoding
+        for encoding, wrong in ways
+        if any(_nearly_all(_bare(line, encoding), wrong) for line in lines[:_LINES_TRIED])
+    )
+
+
+def _nearly_all(text: bytes, wrong: re.Pattern[bytes]) -> bool:
+    return bool(text) and len(wrong.findall(text)) <= len(text) // _ONE_WRONG_IN
+
+
+class TextBytes:
+    """Turns a text into the bytes that it stands for, as it comes.
+
+    Args:
+        encoding: how it is written.
+        by_line: whether each line stands for itself, so that one must not end within a byte.
+    """
+
+    def __init__(self, encoding: Encoding, *, by_line: bool) -> None:
+        self._encoding = encoding
+        self._by_line = by_line
+        self._line = b""  # what has come of the line that has not ended
+        self._rest = b""  # characters that are not yet enough for whole bytes
+        self._number = 1
+        self._group = _GROUPED[encoding is Encoding.BASE64]
+
+    def feed(self, chunk: bytes) -> Iterator[Written]:
+        """Bytes, and where they do not simply go on."""
+        *ended, rest = (self._line + chunk).split(b"\n")
+        self._line = rest
+        for line in ended:
+            yield from self._read(line)
+            yield from self._end()
+            self._number += 1
+        if len(self._line) > _LONGEST_PART and self._encoding is not Encoding.DUMP:
+            # A cut behind a backslash or a zero could stand within a prefix: what is left behind is enough for one.
+            part, self._line = self._line[:-4], self._line[-4:]
+            yield from self._read(part)
+
+    def close(self) -> Iterator[Written]:
+        """What the last line has, though it was not ended."""
+        yield from self._read(self._line)
+        self._line = b""
+        self._by_line = True
+        yield from self._end()
+
+    def _read(self, line: bytes) -> Iterator[Written]:
+        if not self._rest and line.lstrip().startswith(b"#"):
+            return
+        line = self._rest + _bare(line, self._encoding)
+        self._rest = b""
+        wrong = _NO_BASE64 if self._encoding is Encoding.BASE64 else _NO_HEX
+        while (found := wrong.search(line)) is not None:
+            at = found.start() - found.start() % self._group  # whole bytes before it are good
+            yield from self._whole(line[:at])
+            lost = 3 if self._encoding is Encoding.BASE64 else 1
+            kind = "base64" if self._encoding is Encoding.BASE64 else "hex"
+            yield Break(f"line {self._number}: the character {found.start() + 1} of its {kind} is none of {kind}", lost)
+            line = line[at + self._group :]
+        yield from self._whole(line)
+
+    def _whole(self, text: bytes) -> Iterator[Written]:
+        if self._encoding is Encoding.BASE64:
+            while (padding := text.find(b"=")) >= 0:
+                end = padding + (-padding % 4 or 4) if padding % 4 else padding + 1
+                yield from self._decoded(text[:padding])
+                text = text[end:].lstrip(b"=")
+        cut = len(text) - len(text) % self._group
+        self._rest = text[cut:]
+        if cut:
+            yield self._bytes(text[:cut])
+
+    def _decoded(self, text: bytes) -> Iterator[Written]:
+        """The bytes of base64 that ends here, its padding left out."""
+        if len(text) % 4 == 1:
+            yield from self._decoded(text[:-1])
+            yield Break(f"line {self._number}: its base64 ends within a byte")
+        elif text:
+            yield self._bytes(text + b"=" * (-len(text) % 4))
+
+    def _end(self) -> Iterator[Written]:
+        if self._by_line:
+            rest, self._rest = self._rest, b""
+            if self._encoding is Encoding.BASE64:
+                yield from self._decoded(rest)
+            elif rest:
+                yield Break(f"line {self._number}: its hex ends within a byte", 1)
+            yield Break()
+
+    def _bytes(self, text: bytes) -> bytes:
+        return binascii.a2b_base64(text) if self._encoding is Encoding.BASE64 else binascii.unhexlify(text)
+
+
+def _bare(line: bytes, encoding: Encoding) -> bytes:
+    """A line without what stands between its characters."""
+    if encoding is Encoding.BASE64:
+        return line.translate(_FROM_URL, b" \t\r")
+    if encoding is Encoding.DUMP:
+        offset = _OFFSET.match(line)
+        if offset is None:
+            return b"" if not line.strip() else line.strip()
+        line = line[offset.end() :]
+        # What xxd writes behind two spaces, hexdump behind a bar and tshark behind three spaces are characters.
+        line = re.split(rb"\s\s" if offset[1] else rb"\||\s\s\s", line, maxsplit=1)[0]
+    elif b"x" in line or b"X" in line:
+        line = _PREFIX.sub(b"", line)
+    return line.translate(None, _BETWEEN)
