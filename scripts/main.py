@@ -42,6 +42,9 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "audit": Entry("audit", "Checks the order audit, and tells what is in it."),
         "login": Entry("login", "Gets tokens in the browser and stores them."),
         "decode": Entry("decode", "Shows the messages in captured bytes."),
+        "record": Entry("record", "Records every frame of a connection of its own."),
+        "replay": Entry("replay", "Plays a recording back, to a client or to a server."),
+        "proxy": Entry("proxy", "Stands between any client and the server and shows each frame."),
         "fake": Entry("fake", "Runs the fake server."),
     }
 )

@@ -1,8 +1,8 @@
 """What a client that is not ours may say through the proxy: the gate, asked of each frame ahead of its bytes.
 
-Such a client has no way around what our own programs have to pass: the allow-list, modes, halts, the accounts of its own
-environment, and for what trades an intent on disk. What the proxy cannot know it refuses: it keeps no books, so nothing
-that trades passes where an environment may only be reduced, and nothing that opens where a limit is set.
+Such a client has no way around what our own programs have to pass: the allow-list, modes, halts, the accounts of its
+own environment, and for what trades an intent on disk. What the proxy cannot know it refuses: it keeps no books, so
+nothing that trades passes where an environment may only be reduced, and nothing that opens where a limit is set.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..wire import Codec
     from ..wire.framing import Framing
     from .audit import Audit
+    from .environments import Endpoint
     from .recorder import Recorder
     from .recording import Moment
     from .settings import EnvironmentSettings
@@ -81,6 +82,7 @@ class Proxy:
         audit: where what trades is recorded; None: nothing that trades passes.
         halts: the folder of the halts.
         why: where the mode comes from, for people.
+        endpoint: another one than the settings'.
         recorder: where every frame is recorded, or None.
         onlooker: sees what passes, or None.
         mask: covers secrets in what the gate puts on record and tells.
@@ -93,11 +95,13 @@ class Proxy:
         audit: Audit | None,
         halts: Path,
         why: str = "the mode of the settings",
+        endpoint: Endpoint | None = None,
         recorder: Recorder | None = None,
         onlooker: Onlooker | None = None,
         mask: Callable[[str], str] = str,
     ) -> None:
         self._settings = settings
+        self._endpoint = endpoint if endpoint is not None else settings.endpoint
         self._audit = audit
         self._halts = halts
         self._why = why
@@ -117,7 +121,7 @@ class Proxy:
         """
         self._count += 1
         number = self._count
-        endpoint = self._settings.endpoint
+        endpoint = self._endpoint
         server = f"{endpoint.host}:{endpoint.port}"
         try:
             upstream = await open_stream(endpoint, deadline_s=self._settings.timings.connect_s)
@@ -166,7 +170,7 @@ class _Passages:
                 environment=settings.environment.value,
                 codec=settings.codec,
                 server=server,
-                delimiting=settings.endpoint.delimiting,
+                delimiting=proxy._endpoint.delimiting,
                 via="proxy",
             )
             if proxy._recorder is not None

@@ -33,6 +33,7 @@ __all__ = [
     "Moment",
     "Opened",
     "Record",
+    "iso_of",
     "line_of",
     "looks_like_recording",
     "read_recording",
@@ -185,7 +186,7 @@ def line_of(record: Record) -> bytes:
     """The line of a record, its end included."""
     members: dict[str, Any] = {
         "record": _KINDS[type(record)],
-        "at": _iso(record.at.utc_us),
+        "at": iso_of(record.at.utc_us),
         "mono_ns": record.at.mono_ns,
     }
     match record:
@@ -315,7 +316,8 @@ def _text_or_none(members: dict[str, Any], name: str) -> str | None:
     return None if members.get(name) is None else _text(members, name)
 
 
-def _iso(utc_us: int) -> str:
+def iso_of(utc_us: int) -> str:
+    """Microseconds since the epoch as `2026-11-22T19:40:00.123456Z`."""
     moment = _EPOCH + timedelta(microseconds=utc_us)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}Z"
 

@@ -1,0 +1,87 @@
+"""A session with one environment, as a command needs it: for reading alone, or with all that trading takes."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from anyctrader.session import ConnectFailed, Mode, SettingsError, connect, load_settings, open_desk
+from anyctrader.session.keys import prefix
+
+from .terminal import remark
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from anyctrader.session import Environment, EnvironmentSettings, Session, Settings
+
+__all__ = ["known_secrets", "open_reading", "open_trading", "settings_of"]
+
+
+def settings_of(environment: Environment, env_file: Path | None) -> tuple[Settings, EnvironmentSettings]:
+    """All settings, and the part of one environment.
+
+    Raises:
+        SettingsError: they cannot be used, or do not name that environment.
+    """
+    settings = load_settings(env_file)
+    part = settings.environments.get(environment)
+    if part is None:
+        key = f"{prefix(environment)}APPLICATION_ID"
+        raise SettingsError([f"no key of {environment.value} is set: {key} and its like (docs/settings.md)"])
+    for warning in settings.warnings:
+        remark(warning)
+    return settings, part
+
+
+@asynccontextmanager
+async def open_reading(settings: Settings, part: EnvironmentSettings) -> AsyncIterator[Session]:
+    """A session that never trades, and writes nothing: no audit, no connection log.
+
+    Raises:
+        ConnectFailed, AuthenticationFailed: see `connect`.
+    """
+    async with connect(
+        part.environment,
+        part.credentials,
+        codec=part.codec,
+        delimiting=part.endpoint.delimiting,
+        host=part.endpoint.host,
+        port=part.endpoint.port,
+        ca_file=part.endpoint.ca_file,
+        timings=part.timings,
+        rates=part.rates,
+        trading=Mode.OFF,
+        token_folder=settings.token_folder,
+    ) as session:
+        yield session
+
+
+@asynccontextmanager
+async def open_trading(settings: Settings, part: EnvironmentSettings) -> AsyncIterator[Session]:
+    """A desk's session: mode, limits, halts and audit as the settings have them.
+
+    Raises:
+        AuditUnavailable: the audit is another's, such as a desk's that runs.
+        ConnectFailed, AuthenticationFailed: no link.
+    """
+    only = replace(settings, environments={part.environment: part})
+    async with open_desk(only) as desk:
+        session = desk.session(part.environment)
+        failure = desk.failure(part.environment)
+        if failure is not None:
+            raise failure
+        if session.link is None and part.mode is not Mode.OFF:
+            raise session.failure or ConnectFailed(session.reason)
+        yield session
+
+
+def known_secrets(part: EnvironmentSettings) -> list[str]:
+    """The secrets of the settings, to be hidden wherever a server says them back."""
+    credentials = part.credentials
+    texts = [credentials.client_secret.reveal(), credentials.access_token.reveal()]
+    if credentials.refresh_token is not None:
+        texts.append(credentials.refresh_token.reveal())
+    return texts
