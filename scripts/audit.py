@@ -26,7 +26,8 @@ from anyctrader.scripts.options import (
     FormatOption,
     alone,
 )
-from anyctrader.scripts.terminal import escaped, print_json, print_line, remark
+from anyctrader.scripts.progress import waited
+from anyctrader.scripts.terminal import escaped, is_terminal, print_json, print_line, remark
 from anyctrader.session.stories import Selection, Total, Trade, lines_of, select, totals_of, trades_of
 from anyctrader.session.verification import verify
 
@@ -67,8 +68,8 @@ def audit(
     question: Annotated[
         Question,
         typer.Argument(
-            metavar="verify|show|trades",
-            help="Check the chain, tell what happened, or list trades.",
+            metavar="WHAT",
+            help="verify the chain, show what happened, or list trades.",
         ),
     ],
     env: Annotated[EnvironmentName | None, typer.Option("--env", help="Only this environment.")] = None,
@@ -111,8 +112,13 @@ def _answer(
     question: Question, where: partial[Path], wanted: Selection, csv_file: Path | None, output: Format
 ) -> ExitCode:
     folder = where()
-    if question is Question.VERIFY:
-        return _verify(folder, output)
+    with waited("reading the audit", shown=question is Question.VERIFY or not is_terminal()):
+        if question is Question.VERIFY:
+            return _verify(folder, output)
+        return _told(question, folder, wanted, csv_file, output)
+
+
+def _told(question: Question, folder: Path, wanted: Selection, csv_file: Path | None, output: Format) -> ExitCode:
     told: set[tuple[str, int]] = set()
 
     def unreadable(file: str, line_number: int) -> None:

@@ -55,14 +55,18 @@ class Held(enum.Enum):
     PAYLOADS = "payloads"
 
 
+_HOW: Final = f"How it is written: {', '.join(each.value for each in Written)}."
+_WHAT: Final = f"What it holds: {', '.join(each.value for each in Held)}."
+
+
 def decode(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The capture; -, or nothing: stdin.")] = _STDIN,
     payload_type: Annotated[
         str | None,
         typer.Option("--type", metavar="NAME", help="It holds bare payloads, of this message (name or number)."),
     ] = None,
-    encoding: Annotated[Written, typer.Option(help="How it is written; found out by itself.")] = Written.AUTO,
-    content: Annotated[Held, typer.Option(help="What it holds; found out by itself.")] = Held.AUTO,
+    encoding: Annotated[Written, typer.Option(metavar="HOW", help=_HOW)] = Written.AUTO,
+    content: Annotated[Held, typer.Option(metavar="WHAT", help=_WHAT)] = Held.AUTO,
     brief: Annotated[bool, typer.Option("--brief", help="A line for each message.")] = False,
     show_secrets: Annotated[
         bool, typer.Option("--show-secrets", help="Show tokens and secrets, which are *** otherwise.")

@@ -24,8 +24,10 @@ def code_of(error: BaseException) -> ExitCode:
     """The exit code for an error."""
     # Here, since a command that needs no session shall not wait for its import.
     from anyctrader.session import errors
+    from anyctrader.wire.drafting import DraftError
 
     codes = (  # the first that fits decides
+        (DraftError, ExitCode.USAGE),
         (errors.SettingsError, ExitCode.USAGE),
         (errors.ConnectFailed, ExitCode.NO_CONNECTION),
         (errors.AuthenticationFailed, ExitCode.NO_CONNECTION),

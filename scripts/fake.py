@@ -26,9 +26,9 @@ from anyctrader.fake.exchange_settings import Delays
 from anyctrader.fake.market import MarketSettings
 from anyctrader.fake.vocabulary import checked
 from anyctrader.scripts.failures import carry_out, told
-from anyctrader.scripts.options import DebugOption, ExitCode, alone
+from anyctrader.scripts.options import DebugOption, ExitCode, Format, FormatOption, alone
 from anyctrader.scripts.signals import until_signalled
-from anyctrader.scripts.terminal import escaped, print_json, remark
+from anyctrader.scripts.terminal import escaped, print_json, print_line, remark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +68,7 @@ def fake(
     log: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What the server thinks of its clients, a line each; -: stderr.")
     ] = None,
+    output: FormatOption = Format.JSON,
     debug: DebugOption = False,
 ) -> None:
     """Runs the fake server.
@@ -94,7 +95,7 @@ def fake(
         timing=Timing.instant() if instant else Timing(),
         strict=strict,
     )
-    carry_out(partial(_serve, _with_steps(_with_scenario(settings, scenario), do or []), log), debug=debug)
+    carry_out(partial(_serve, _with_steps(_with_scenario(settings, scenario), do or []), log, output), debug=debug)
 
 
 def _with_scenario(settings: ServerSettings, scenario: Path | None) -> ServerSettings:
@@ -119,7 +120,7 @@ def _with_steps(settings: ServerSettings, steps: list[str]) -> ServerSettings:
     return replace(settings, steps=(*settings.steps, *read))
 
 
-async def _serve(settings: ServerSettings, log: Path | None) -> ExitCode:
+async def _serve(settings: ServerSettings, log: Path | None, output: Format) -> ExitCode:
     listening = False
     with ExitStack() as stack:
         if log is not None:
@@ -128,7 +129,7 @@ async def _serve(settings: ServerSettings, log: Path | None) -> ExitCode:
         try:
             async with until_signalled(), server:
                 listening = True
-                print_json(_ready(server))
+                _tell(_ready(server), output)
                 await anyio.sleep_forever()
         except StepError as error:  # one that is due at once, and cannot be done
             remark(escaped(str(error)))
@@ -139,6 +140,20 @@ async def _serve(settings: ServerSettings, log: Path | None) -> ExitCode:
             remark(f"cannot listen on {settings.bind}: {told(error)}")
             return ExitCode.NO
     return _judged(server)
+
+
+def _tell(ready: dict[str, Any], output: Format) -> None:
+    """What a client needs to know, in one JSON line or a line each."""
+    if output is Format.JSON:
+        print_json(ready)
+        return
+    for name, value in ready.items():
+        if name == "accounts":
+            for account in value:
+                kind = "live" if account["isLive"] else "demo"
+                print_line(f"account: {account['ctidTraderAccountId']} ({kind})")
+        elif name != "ready":
+            print_line(f"{name}: {escaped(str(value))}")
 
 
 def _judged(server: FakeServer) -> ExitCode:

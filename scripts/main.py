@@ -17,6 +17,8 @@ except ModuleNotFoundError as missing:
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+from anyctrader.scripts.options import context_settings
+
 __all__ = ["COMMANDS", "Entry", "main"]
 
 
@@ -41,6 +43,9 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "resume": Entry("resume", "Lifts a halt."),
         "audit": Entry("audit", "Checks the order audit, and tells what is in it."),
         "login": Entry("login", "Gets tokens in the browser and stores them."),
+        "ping": Entry("ping", "Times each step of a connection."),
+        "send": Entry("send", "Sends one request and shows the reply."),
+        "tail": Entry("tail", "Shows events as they come."),
         "decode": Entry("decode", "Shows the messages in captured bytes."),
         "record": Entry("record", "Records every frame of a connection of its own."),
         "replay": Entry("replay", "Plays a recording back, to a client or to a server."),
@@ -99,7 +104,12 @@ def _top(
 def main() -> None:
     """The `anyctrader` command."""
     app = typer.Typer(
-        cls=_Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, name="anyctrader"
+        cls=_Commands,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        name="anyctrader",
+        context_settings=context_settings(),
     )
     app.callback()(_top)
     app(prog_name="anyctrader")

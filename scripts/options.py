@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -22,6 +23,7 @@ __all__ = [
     "FormatOption",
     "SandboxOption",
     "alone",
+    "context_settings",
 ]
 
 SANDBOX_FOLDER: Final = Path("logs/sandbox")
@@ -77,8 +79,23 @@ SandboxOption = Annotated[
 ]
 
 
+_NARROW: Final = 52  # columns; below that click writes lines of 50 all the same
+_NARROWEST: Final = 30
+
+
+def context_settings() -> dict[str, Any]:
+    """What makes help and usage errors fit into a narrow terminal."""
+    columns = shutil.get_terminal_size().columns
+    return {"terminal_width": max(columns - 1, _NARROWEST)} if columns < _NARROW else {}
+
+
 def alone(command: Callable[..., Any]) -> None:
     """Runs one command for `python scripts/NAME.py`."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings=context_settings(),
+    )
     app.command()(command)
     app()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from typing import Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from .terminal import can_show, is_terminal, width_of
 
-__all__ = ["Progress"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Progress", "waited"]
 
 _AFTER_S: Final = 1.0  # what is done by then needs no bar
 _EACH_S: Final = 0.1
@@ -34,6 +39,11 @@ class Progress:
         self._began_s = self._drawn_s = time.monotonic()
         self._visible = False
 
+    @property
+    def shown(self) -> bool:
+        """Whether anything ever is."""
+        return self._shown
+
     def __enter__(self) -> Progress:
         return self
 
@@ -42,8 +52,8 @@ class Progress:
             self._write("\r\x1b[K")
             self._visible = False
 
-    def at(self, done: int) -> None:
-        """So many bytes are done."""
+    def at(self, done: int = 0) -> None:
+        """So many bytes are done, where there are bytes to be counted."""
         if not self._shown:
             return
         now_s = time.monotonic()
@@ -57,7 +67,8 @@ class Progress:
         """What is shown, no longer than the terminal is wide."""
         width = (width_of(sys.stderr) or 80) - 1
         if not self._total:
-            return f"{self._label}, {done / _MEGABYTE:.1f} MB, {took_s:.0f} s"[:width]
+            counted = f", {done / _MEGABYTE:.1f} MB" if done else ""
+            return f"{self._label}{counted}, {took_s:.0f} s"[:width]
         part = min(done / self._total, 1.0)
         end = f"{part:4.0%} of {self._total / _MEGABYTE:.1f} MB"
         cells = min(_WIDEST, width - len(self._label) - len(end) - 4)
@@ -73,3 +84,28 @@ class Progress:
             sys.stderr.flush()
         except OSError:
             self._shown = self._visible = False
+
+
+@contextmanager
+def waited(label: str, *, shown: bool = True) -> Iterator[None]:
+    """Shows that something goes on, and for how long, while the body waits for it.
+
+    By a thread of its own: what waits may be a disk, or an event loop that has something else to do.
+    """
+    with Progress(label, shown=shown) as progress:
+        if not progress.shown:
+            yield
+            return
+        over = threading.Event()
+
+        def tick() -> None:
+            while not over.wait(_EACH_S):
+                progress.at()
+
+        ticker = threading.Thread(target=tick, name="progress", daemon=True)
+        ticker.start()
+        try:
+            yield
+        finally:
+            over.set()
+            ticker.join()

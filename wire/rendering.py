@@ -117,6 +117,19 @@ class Rendering:
         words += [f"{_step(field)}={_unknown_value(field)}" for field in self._unknown(message)]
         return " ".join(words)
 
+    def facts(self, message: Message) -> Iterator[tuple[str, str, str]]:
+        """Each field that has a value: its path without the places in lists, the value as it is, and as it is shown."""
+        if not isinstance(message.payload, UnknownPayload):
+            yield from self._facts(message.payload, Place(), "")
+
+    def _facts(self, message: Any, place: Place, path: str) -> Iterator[tuple[str, str, str]]:
+        for plan, value, inner in self._walk(message, place):
+            for each in value if plan.repeated else (value,):
+                if plan.is_part:
+                    yield from self._facts(each, inner.of(each), f"{path}{plan.name}.")
+                else:
+                    yield path + plan.name, str(each), plan.read(each, inner)[0]
+
     def _fields_of(self, message: Message) -> Iterator[str]:
         if not isinstance(message.payload, UnknownPayload):
             yield from self._lines(message.payload, Place(), _INDENT)

@@ -19,7 +19,7 @@ def served(host: Host = Host.DEMO, **changes: Any) -> Iterator[BlockingServer]:
 
 
 def variables_of(server: BlockingServer, environment: str = "DEMO", **changes: str) -> dict[str, str]:
-    """The settings, as environment variables."""
+    """The settings, as environment variables; one that is empty counts as not given."""
     said = {
         "APPLICATION_ID": server.client_id,
         "APPLICATION_SECRET": server.client_secret,
@@ -29,4 +29,4 @@ def variables_of(server: BlockingServer, environment: str = "DEMO", **changes: s
         "PORT": str(server.port),
         "CA_FILE": str(server.ca_file),
     }
-    return {f"CTRADER_{environment}_{key}": value for key, value in (said | changes).items() if value}
+    return {f"CTRADER_{environment}_{key}": value for key, value in (said | changes).items()}

@@ -184,3 +184,11 @@ def test_a_step_or_a_scenario_that_makes_no_sense_is_a_usage_error(
     assert (done.returncode, done.stdout) == (2, "")
     assert said in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
+
+
+def test_for_people_it_says_the_same_in_a_line_each(tmp_path: Path) -> None:
+    with started("fake", "--format", "text", "--seed", "words", cwd=tmp_path) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(5)]
+    assert lines[0].startswith("host: 127.0.0.1")
+    assert lines[1].startswith("port: ")

@@ -185,3 +185,19 @@ def test_every_message_of_the_schema_can_be_shown(cls: Any) -> None:
 
 def test_the_payload_type_is_told_once_also_where_the_payload_repeats_it() -> None:
     assert lines(oa.ProtoOATraderReq(payloadType=2121, ctidTraderAccountId=7))[1:] == ["  ctidTraderAccountId = 7"]
+
+
+def test_every_value_is_told_with_its_path_as_it_is_and_as_it_is_shown() -> None:
+    assert list(Rendering({1: "EURUSD"}).facts(Message(SPOT))) == [
+        ("ctidTraderAccountId", "7", "7"),
+        ("symbolId", "1", "EURUSD"),
+        ("bid", "114811", "1.14811"),
+        ("ask", "114813", "1.14813"),
+        ("trendbar.volume", "58", "58 ticks"),
+        ("trendbar.period", "1", "M1"),
+        ("trendbar.low", "114809", "1.14809"),
+        ("trendbar.deltaOpen", "5", "1.14814 (low + 5)"),
+    ]
+    changed = oa.ProtoOASymbolChangedEvent(symbolId=[1, 2])
+    assert [value for _, value, _ in Rendering().facts(Message(changed))] == ["1", "2"]
+    assert list(Rendering().facts(Message(UnknownPayload(9999)))) == []

@@ -1,0 +1,188 @@
+"""`anyctrader ping`: each step of a connection, timed; what a server is, and whether it serves us."""
+
+from __future__ import annotations
+
+import enum
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import anyio
+import typer
+
+from anyctrader.scripts.failures import carry_out
+from anyctrader.scripts.options import (
+    DebugOption,
+    EnvFileOption,
+    EnvironmentArgument,
+    ExitCode,
+    Format,
+    FormatOption,
+    alone,
+)
+from anyctrader.scripts.ping_steps import Pinged, Target, delimitings, ping_one
+from anyctrader.scripts.signals import until_signalled
+from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
+from anyctrader.session import Environment, SettingsError, load_settings
+from anyctrader.session.environments import STANDARD_PORTS
+from anyctrader.session.registration import load_registration
+from anyctrader.wire.drafting import DraftError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anyctrader.scripts.ping_steps import Step
+
+__all__ = ["hosts_of", "ping"]
+
+_REGIONS: Final = ("eu", "sg", "au", "use")  # docs/protocol.md section 1, older regional names
+_NUMBERS: Final = ("", "-1", "-2")
+_AT_ONCE: Final = 4  # an application may hold 25 connections, and others of it may be at work
+_GOOD, _BAD = "32", "31"  # green, red
+
+
+class PingCodec(enum.Enum):
+    """How to talk."""
+
+    PROTOBUF = "protobuf"
+    JSON = "json"
+
+
+def hosts_of(environment: Environment) -> list[str]:
+    """The published host of an environment, and the regional ones that have been published."""
+    regional = [f"{environment.value}-{region}{number}.ctraderapi.com" for region in _REGIONS for number in _NUMBERS]
+    return [environment.host, *regional]
+
+
+def ping(
+    env: EnvironmentArgument,
+    everywhere: Annotated[bool, typer.Option("--all", help="The published host and every regional one.")] = False,
+    codec: Annotated[
+        PingCodec | None,
+        typer.Option(
+            help="How to talk; by default as the settings say. json tries each way of telling messages apart."
+        ),
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Another port than the settings'.")] = None,
+    symbol: Annotated[str, typer.Option(metavar="NAME", help="Whose quotes tell the server's clock.")] = "EURUSD",
+    wait_s: Annotated[float, typer.Option("--wait", min=0.1, metavar="S", help="Seconds that a step may take.")] = 10.0,
+    output: FormatOption = Format.TEXT,
+    env_file: EnvFileOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Times each step of a connection.
+
+    Name, TCP, TLS with its certificate, version, application, heartbeat; with a token also the offset of this
+    machine's clock against the server's, as far as quotes tell it. Nothing is traded, and nothing is written.
+
+    Exit code 3: a step failed.
+
+    Example: anyctrader ping demo
+    """
+    environment = Environment(env.value)
+    ask = partial(_targets, environment, env_file, everywhere=everywhere, codec=codec, port=port, symbol=symbol)
+    carry_out(partial(_ping, ask, wait_s, output), debug=debug)
+
+
+async def _ping(ask: partial[list[Target]], wait_s: float, output: Format) -> ExitCode:
+    targets = ask()
+    results: dict[int, Pinged] = {}
+    news = anyio.Event()
+    limit = anyio.Semaphore(_AT_ONCE)
+    answered = False
+
+    async def one(number: int, target: Target) -> None:
+        nonlocal news
+        async with limit:
+            results[number] = await ping_one(target, wait_s=wait_s, told=partial(_told, output, len(targets) == 1))
+        news.set()
+        news = anyio.Event()
+
+    async with until_signalled() as interruption:
+        async with anyio.create_task_group() as tasks:
+            for number, target in enumerate(targets):
+                tasks.start_soon(one, number, target)
+            for number in range(len(targets)):
+                while number not in results:
+                    await news.wait()
+                if len(targets) > 1:
+                    _show(results[number], output)
+                answered = answered or results[number].ok
+    if interruption.signal is not None:
+        return ExitCode.NO
+    if len(targets) > 1 and output is Format.TEXT:
+        remark(f"{sum(result.ok for result in results.values())} of {len(targets)} hosts answered")
+    return ExitCode.DONE if answered else ExitCode.NO_CONNECTION
+
+
+def _targets(
+    environment: Environment,
+    env_file: Path | None,
+    *,
+    everywhere: bool,
+    codec: PingCodec | None,
+    port: int | None,
+    symbol: str,
+) -> list[Target]:
+    registration = load_registration(environment, env_file)
+    try:
+        credentials = load_settings(env_file).environments[environment].credentials
+    except (SettingsError, KeyError):
+        credentials = None  # a token is needed for the clock alone
+    endpoint = registration.endpoint
+    chosen: Any = codec.value if codec is not None else registration.codec
+    if port is None and chosen != registration.codec:
+        if endpoint.port not in STANDARD_PORTS.values():
+            raise DraftError(
+                f"the settings name port {endpoint.port}, which speaks {registration.codec}: name that of {chosen} "
+                "with --port"
+            )
+        port = STANDARD_PORTS[chosen]
+    ways = delimitings(chosen, endpoint.delimiting, every=codec is PingCodec.JSON)
+    return [
+        Target(
+            environment=environment,
+            host=host,
+            port=port if port is not None else endpoint.port,
+            ca_file=endpoint.ca_file,
+            codec=chosen,
+            delimitings=ways,
+            client_id=registration.client_id,
+            client_secret=registration.client_secret,
+            credentials=credentials,
+            symbol=symbol,
+        )
+        for host in (hosts_of(environment) if everywhere else [endpoint.host])
+    ]
+
+
+def _told(output: Format, now: bool, target: Target, step: Step | None) -> None:
+    """Shows a step as soon as it has ended, where no other host's would come in between."""
+    if not now:
+        return
+    if step is None:
+        if output is Format.TEXT:
+            print_lines([f"{target.host}:{target.port}, {target.codec}"])
+        return
+    _show_step(target, step, output)
+
+
+def _show(result: Pinged, output: Format) -> None:
+    if output is Format.TEXT:
+        print_lines([f"{result.target.host}:{result.target.port}, {result.target.codec}"])
+    for step in result.steps:
+        _show_step(result.target, step, output)
+
+
+def _show_step(target: Target, step: Step, output: Format) -> None:
+    if output is Format.JSON:
+        took = round(step.took_ms, 3) if step.took_ms is not None else None
+        members = {"host": target.host, "port": target.port, "codec": target.codec, "step": step.name, "ok": step.ok}
+        print_json({**members, "ms": took, "detail": escaped(step.detail), **step.facts})
+        return
+    took_text = f"{step.took_ms:8.1f} ms" if step.took_ms is not None else " " * 11
+    line = f"  {step.name:<12}{took_text}  {escaped(step.detail)}".rstrip()
+    print_lines([line], colour={True: _GOOD, False: _BAD, None: ""}[step.ok])
+
+
+if __name__ == "__main__":
+    alone(ping)

@@ -1,0 +1,220 @@
+"""`anyctrader send --raw`: one message as somebody wrote it, byte for byte, through the same guard as everything."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from anyctrader.scripts.opening import known_secrets, open_trading, settings_of
+from anyctrader.scripts.options import ExitCode, Format
+from anyctrader.scripts.plain_link import PlainLink, codec_named
+from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
+from anyctrader.session import AuditUnavailable, Mode, NotSent, OutcomeUnknown, Refused, open_audit
+from anyctrader.session.auth import required_account
+from anyctrader.session.gate import READING, Gate
+from anyctrader.session.transport import LinkLost, open_stream
+from anyctrader.wire import Delimiting, Message, Permission, RemoteProtocolError, UnknownPayload, framing_of
+from anyctrader.wire import messages as oa
+from anyctrader.wire.catalog import account_of, permission_of
+from anyctrader.wire.drafting import DraftError
+from anyctrader.wire.frame_scan import Damage, FrameScan
+from anyctrader.wire.redaction import Redaction
+from anyctrader.wire.rendering import Frame, Rendering
+from anyctrader.wire.text_bytes import Break, TextBytes, encodings_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from anyctrader.session import Environment, EnvironmentSettings, Settings
+    from anyctrader.wire.frame_scan import Piece
+
+__all__ = ["given", "refuse_if_unsafe", "send_raw"]
+
+_LENGTH: Final = 4
+_MOST: Final = 1 << 20  # bytes that are read of stdin: a request has some hundred
+_PLAIN: Final = re.compile(rb"[\x20-\x7e\s]*")
+
+
+def given(text: str) -> bytes:
+    """The bytes that were typed, as hex or base64; of stdin, where `-` was, also as they are.
+
+    Raises:
+        DraftError: they are neither.
+    """
+    data = sys.stdin.buffer.read(_MOST) if text == "-" else text.encode()
+    if not data.strip():
+        raise DraftError("there are no bytes")
+    if not _PLAIN.fullmatch(data):
+        return data
+    if data.lstrip()[:1] == b"{":
+        return data.strip()
+    for encoding in encodings_of(data):
+        reader = TextBytes(encoding, by_line=False)
+        parts = [*reader.feed(data), *reader.close()]
+        if not any(isinstance(part, Break) and part.reason for part in parts):
+            return b"".join(part for part in parts if isinstance(part, bytes))
+    raise DraftError("the bytes are written as hex or base64")
+
+
+async def send_raw(
+    environment: Environment, data: bytes, env_file: Path | None, timeout_s: float | None, output: Format
+) -> ExitCode:
+    """Sends bytes, if the guard lets them, and shows what comes back."""
+    settings, part = settings_of(environment, env_file)
+    wait_s = timeout_s if timeout_s is not None else part.timings.request_s
+    body, message = _read(data, part)
+    permission = permission_of(message.payload_type) if message is not None else None
+    refuse_if_unsafe(environment, message)
+    if message is not None and permission not in (*READING, None):
+        return await _traded(settings, part, message, wait_s, output)
+    async with AsyncExitStack() as stack:
+        gate = await stack.enter_async_context(_gate(settings, part, audited=permission is None))
+        if permission is None:
+            _admit(gate, message, data)
+        link = await stack.enter_async_context(_link(part, gate))
+        if permission is not Permission.SESSION:
+            await _authorise(link, gate, part, message, wait_s)
+        if message is not None and permission is not None:
+            gate.release(message)
+        is_beat = message is not None and isinstance(message.payload, oa.ProtoHeartbeatEvent)
+        framed = framing_of(Delimiting(part.endpoint.delimiting)).wrap(body) if message is not None else data
+        answered_by = message.client_msg_id if message is not None else None
+        answer = await link.exchange(framed, answered_by=answered_by, timeout_s=0.0 if is_beat else wait_s)
+    if is_beat:
+        remark("sent; a heartbeat is not answered")
+        return ExitCode.DONE
+    if answer is None:
+        raise OutcomeUnknown(f"the bytes left, and nothing came back within {wait_s:g} s")
+    _show(answer.piece, answer.took_ms, part, output)
+    said: Any = answer.piece.message.payload if answer.piece.message is not None else None
+    refused = isinstance(said, oa.ProtoOAErrorRes | oa.ProtoErrorRes | oa.ProtoOAOrderErrorEvent)
+    return ExitCode.NO if refused or isinstance(answer.piece, Damage) else ExitCode.DONE
+
+
+def refuse_if_unsafe(environment: Environment, message: Message | None) -> None:
+    """What may not leave whatever the mode is.
+
+    Raises:
+        Refused: it cannot be decoded, or its type is not known, and it would go to live; or it would use up the
+            refresh token, and the new pair be lost.
+    """
+    if environment.is_live and (message is None or isinstance(message.payload, UnknownPayload)):
+        raise Refused("these bytes are refused: what cannot be decoded does not go to live")
+    if message is not None and isinstance(message.payload, oa.ProtoOARefreshTokenReq):
+        raise Refused(
+            "ProtoOARefreshTokenReq is refused: it would use the refresh token up, and the new pair be lost. A session "
+            "renews its tokens by itself, and `anyctrader login` gets new ones"
+        )
+
+
+def _read(data: bytes, part: EnvironmentSettings) -> tuple[bytes, Message | None]:
+    """The body of the message, and the message where it can be decoded as the server will."""
+    is_framed = len(data) > _LENGTH and int.from_bytes(data[:_LENGTH], "big") == len(data) - _LENGTH
+    body = data[_LENGTH:] if is_framed else data
+    try:
+        return body, codec_named(part.codec).decode(body)
+    except RemoteProtocolError:
+        scan = FrameScan()
+        hidden = [piece for piece in (*scan.feed(data), *scan.cut("")) if piece.message is not None]
+        if hidden and not is_framed:
+            raise Refused("these bytes are refused: more than one message is in them, or one and a rest") from None
+        return data, None
+
+
+@asynccontextmanager
+async def _gate(settings: Settings, part: EnvironmentSettings, *, audited: bool) -> AsyncIterator[Gate]:
+    """The gate of these settings; with an audit where what leaves must be on record."""
+    if not audited:
+        yield Gate(part.environment, mode=Mode.OFF, audit=None, why="send --raw trades with a session only")
+        return
+    async with open_audit(settings.log_folder) as audit:
+        gate = Gate(part.environment, mode=part.mode, why="the mode of the settings", audit=audit, halts=audit.folder)
+        yield gate
+        await audit.flush()
+
+
+def _admit(gate: Gate, message: Message | None, data: bytes) -> None:
+    """Lets bytes out of which nobody knows what they do: where the mode is on, and with a line in the audit.
+
+    Raises:
+        Refused: the mode is not on.
+        AuditUnavailable: they cannot be recorded.
+    """
+    facts = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    standing = gate.standing()
+    if standing.mode is not Mode.ON:
+        why = f"bytes that nobody can read are refused: trading is {standing.mode.value} ({standing.why})"
+        gate.note("refused", {"request": "raw bytes", **facts, "error": "Refused", "reason": why})
+        raise Refused(why)
+    if message is not None:
+        gate.judge(message)
+    if gate.audit is None:
+        raise AuditUnavailable("the bytes cannot be recorded")
+    gate.note("raw_bytes", facts)
+
+
+@asynccontextmanager
+async def _link(part: EnvironmentSettings, gate: Gate) -> AsyncIterator[PlainLink]:
+    stream = await open_stream(part.endpoint, deadline_s=part.timings.connect_s)
+    link = PlainLink(stream, part.codec, Delimiting(part.endpoint.delimiting), gate=gate)
+    try:
+        yield link
+    except LinkLost as lost:
+        raise OutcomeUnknown(f"the bytes may have left: {lost}") from lost
+    finally:
+        await link.aclose()
+
+
+async def _authorise(
+    link: PlainLink, gate: Gate, part: EnvironmentSettings, message: Message | None, wait_s: float
+) -> None:
+    """The application, and the account that the message names or that the settings do."""
+    credentials = part.credentials
+    token = credentials.access_token.reveal()
+    try:
+        await link.ask(
+            oa.ProtoOAApplicationAuthReq(
+                clientId=credentials.client_id, clientSecret=credentials.client_secret.reveal()
+            ),
+            timeout_s=wait_s,
+        )
+        account = (account_of(message.payload) if message is not None else None) or credentials.account_id
+        if account is None:
+            return
+        listed = await link.ask(oa.ProtoOAGetAccountListByAccessTokenReq(accessToken=token), timeout_s=wait_s)
+        assert listed.piece.message is not None
+        required_account(listed.piece.message.payload.ctidTraderAccount, account, environment=part.environment)
+        await link.ask(oa.ProtoOAAccountAuthReq(ctidTraderAccountId=account, accessToken=token), timeout_s=wait_s)
+    except (LinkLost, OutcomeUnknown) as error:
+        raise NotSent(f"the bytes did not leave: {error}") from error
+    gate.accounts.add(account)
+
+
+async def _traded(
+    settings: Settings, part: EnvironmentSettings, message: Message, wait_s: float, output: Format
+) -> ExitCode:
+    """What trades goes the way of all orders: limits, intent, departure and answer on record."""
+    async with open_trading(settings, part) as session:
+        if message.client_msg_id is not None:
+            remark("what trades is sent by the session, under an id of its own")
+        reply = await session.request(message.payload, timeout_s=wait_s)
+    _show(Frame(Message(reply)), None, part, output)
+    return ExitCode.DONE
+
+
+def _show(piece: Piece, took_ms: float | None, part: EnvironmentSettings, output: Format) -> None:
+    redaction, rendering = Redaction(known_secrets(part)), Rendering()
+    if isinstance(piece, Damage):
+        remark(f"the answer cannot be read: {escaped(redaction.text(piece.reason))}")
+        return
+    frame = Frame(redaction.message(piece.message))
+    if output is Format.JSON:
+        print_json({**rendering.members(frame), **({"ms": round(took_ms, 3)} if took_ms is not None else {})})
+        return
+    print_lines(rendering.lines(frame), colour="36")
+    if took_ms is not None:
+        remark(f"answered in {took_ms:.1f} ms")

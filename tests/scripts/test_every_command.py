@@ -1,0 +1,89 @@
+"""Every command as a new user meets it: lost, mistyped, on a narrow terminal, with nobody who reads."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from anyctrader.scripts.main import COMMANDS
+
+from .conftest import Call
+from .programs import PROGRAM, START_S, clean_environment, run
+
+NEEDS_SETTINGS = ("run", "runbook", "login demo", "ping demo", "send demo TraderReq", "tail demo", "audit verify")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_has_an_example_a_format_and_fits_into_40_columns(call: Call, name: str) -> None:
+    done = call(name, "--help", COLUMNS="40")
+    assert done.returncode == 0
+    assert "Example: anyctrader " in " ".join(done.stdout.split())
+    assert "--format" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 40
+
+
+def test_the_list_of_commands_fits_into_40_columns(call: Call) -> None:
+    done = call("--help", COLUMNS="40")
+    assert max(map(len, done.stdout.splitlines())) <= 40
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_option_that_is_not_there_is_a_usage_error(call: Call, name: str) -> None:
+    done = call(name, "--frmat", "json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No such option" in done.stderr
+    assert "--help" in done.stderr
+
+
+@pytest.mark.parametrize("command", NEEDS_SETTINGS)
+def test_without_settings_it_is_said_which_are_missing_and_what_to_do(call: Call, command: str) -> None:
+    done = call(*command.split())
+    assert done.returncode in (1, 2), done.stderr
+    assert done.stdout == ""
+    assert ".env" in done.stderr or "there is no" in done.stderr.lower() or "no such" in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["halt", "resume", "login", "ping", "send", "tail", "audit"])
+def test_an_argument_that_is_missing_is_named(call: Call, command: str) -> None:
+    done = call(command)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Missing argument" in done.stderr
+    if command != "audit":
+        done = call(command, "prod")
+        assert done.returncode == 2
+        assert "'demo', 'live'" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["--help", "decode --help"])
+def test_help_that_nobody_reads_is_no_traceback(tmp_path: Path, command: str) -> None:
+    with subprocess.Popen(
+        [*PROGRAM, *command.split()],
+        cwd=tmp_path,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        process.wait(START_S)
+        assert b"Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("dec", "decode"), ("tail --sym", "--symbol"), ("ping li", "live"), ("decode --sh", "--show-secrets")],
+)
+def test_the_shell_completes_commands_options_and_choices(tmp_path: Path, words: str, offered: str) -> None:
+    line = f"anyctrader {words}"
+    done = run(
+        cwd=tmp_path,
+        _ANYCTRADER_COMPLETE="complete_bash",
+        COMP_WORDS=line,
+        COMP_CWORD=str(len(line.split()) - 1),
+    )
+    assert offered in done.stdout.split(), done.stderr

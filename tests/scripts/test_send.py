@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import base64
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anyctrader.fake import BlockingServer, Host
+from anyctrader.scripts.raw_bytes import given, refuse_if_unsafe
+from anyctrader.session import Environment, Refused
+from anyctrader.wire import Message, ProtobufCodec, UnknownPayload, encode_frame
+from anyctrader.wire import messages as oa
+from anyctrader.wire.drafting import DraftError
+
+from .conftest import Call
+from .programs import json_lines
+from .served import served, variables_of
+
+ORDER = ("symbolId=1", "tradeSide=BUY", "volume=100000", "orderType=MARKET")
+AUDIT = Path("logs/ctrader/order_audit.jsonl")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[BlockingServer]:
+    with served() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[BlockingServer]:
+    with served(Host.LIVE) as running:
+        yield running
+
+
+def facts() -> list[dict[str, Any]]:
+    return json_lines(AUDIT.read_text()) if AUDIT.exists() else []
+
+
+def body_of(payload: Any, id_: str | None = "mine") -> bytes:
+    return ProtobufCodec().encode(Message(payload, id_))
+
+
+def account_of(server: BlockingServer) -> int:
+    return server.account_id
+
+
+def test_a_request_is_completed_sent_and_its_reply_shown_and_timed(call: Call, server: BlockingServer) -> None:
+    done = call("send", "demo", "TraderReq", **variables_of(server))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "ProtoOATraderRes (2122)"
+    assert "    balance = 10000.00 of deposit currency (1000000)" in done.stdout.splitlines()
+    assert "answered in" in done.stderr
+    assert not AUDIT.exists()
+
+
+def test_json_in_and_json_out(call: Call, server: BlockingServer) -> None:
+    done = call(
+        "send", "demo", "SymbolByIdReq", '{"symbolId": [1]}', "symbolId=2", "--format", "json", **variables_of(server)
+    )
+    (line,) = json_lines(done.stdout)
+    assert [symbol["symbolId"] for symbol in line["payload"]["symbol"]] == [2]
+    assert line["ms"] > 0
+
+
+def test_fields_may_come_from_stdin(call: Call, server: BlockingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"symbolId": 1}')))
+    done = call("send", "demo", "SymbolByIdReq", "-", "--format", "json", **variables_of(server))
+    assert json_lines(done.stdout)[0]["name"] == "ProtoOASymbolByIdRes"
+
+
+def test_what_is_typed_wrong_is_told_before_anything_is_connected(call: Call) -> None:
+    for arguments, said in (
+        (("TradrReq",), "near it: ProtoOATraderReq"),
+        (("SymbolByIdReq", "symbol=1"), "near it: symbolId"),
+        (("SymbolByIdReq", '{"symbolId": "x"}'), "an integer is due"),
+        (("SymbolByIdReq", '{"symbolId": '), "this is no JSON"),
+        (("SymbolByIdReq", "{1}"), "this is no JSON"),
+        (("TraderRes",), "ProtoOATraderRes is nothing that a client says"),
+        (("HeartbeatEvent",), "anyctrader ping"),
+        ((), "which request?"),
+        (("TraderReq", "--raw", "0833"), "either a name or --raw"),
+        (("--raw", "what?"), "hex or base64"),
+        (("--raw", ""), "there are no bytes"),
+    ):
+        done = call("send", "demo", *arguments)
+        assert done.returncode == 2, arguments
+        assert said in " ".join(done.stderr.split()), arguments
+
+
+def test_a_missing_field_is_named(call: Call, server: BlockingServer) -> None:
+    done = call("send", "demo", "NewOrderReq", "symbolId=1", **variables_of(server))
+    assert done.returncode == 2
+    assert "ProtoOANewOrderReq lacks orderType, tradeSide, volume" in done.stderr
+
+
+def test_a_refusal_of_the_server_is_shown(call: Call, server: BlockingServer) -> None:
+    done = call("send", "demo", "OrderDetailsReq", "orderId=1", "--format", "json", **variables_of(server))
+    assert done.returncode == 1
+    assert json_lines(done.stdout)[0]["error"] == "ORDER_NOT_FOUND"
+    assert "the server answered ORDER_NOT_FOUND" in done.stderr
+
+
+def test_what_trades_goes_on_record(call: Call, server: BlockingServer) -> None:
+    done = call("send", "demo", "NewOrderReq", *ORDER, "--format", "json", **variables_of(server))
+    assert done.returncode == 0, done.stderr
+    assert json_lines(done.stdout)[0]["name"] == "ProtoOAExecutionEvent"
+    told = [fact["fact"] for fact in facts()]
+    assert told.index("intent") < told.index("sent")
+
+
+def test_what_trades_does_not_go_to_live_and_the_refusal_is_on_record(call: Call, live: BlockingServer) -> None:
+    done = call("send", "live", "NewOrderReq", *ORDER, **variables_of(live, "LIVE"))
+    assert done.returncode == 5
+    assert "CTRADER_LIVE_ENABLED" in done.stderr
+    assert "refused" in [fact["fact"] for fact in facts()]
+    body = body_of(
+        oa.ProtoOANewOrderReq(
+            ctidTraderAccountId=account_of(live), symbolId=1, tradeSide=1, volume=100_000, orderType=1
+        )
+    )
+    assert call("send", "live", "--raw", body.hex(), **variables_of(live, "LIVE")).returncode == 5
+    assert not [fact for fact in facts() if fact["fact"] in ("intent", "sent")]
+
+
+def test_a_token_is_never_used_up_by_hand(call: Call, server: BlockingServer) -> None:
+    done = call("send", "demo", "RefreshTokenReq", "refreshToken=x", **variables_of(server))
+    assert done.returncode == 5
+    raw = body_of(oa.ProtoOARefreshTokenReq(refreshToken="x")).hex()
+    assert call("send", "demo", "--raw", raw, **variables_of(server)).returncode == 5
+
+
+def test_secrets_of_a_reply_are_hidden(call: Call, server: BlockingServer) -> None:
+    done = call("send", "demo", "GetAccountListByAccessTokenReq", **variables_of(server))
+    assert done.returncode == 0, done.stderr
+    assert '  accessToken = "***"' in done.stdout
+    assert server.access_token not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("framed", [True, False])
+def test_raw_bytes_arrive_as_they_were_written(call: Call, server: BlockingServer, framed: bool) -> None:
+    # Not as we would write it: the id stands before the payload.
+    request = oa.ProtoOATraderReq(ctidTraderAccountId=server.account_id)
+    written = oa.ProtoMessage(payloadType=2121, payload=request.SerializeToString()).SerializeToString()
+    body = b"\x1a\x05odd-1" + written
+    data = encode_frame(body) if framed else body
+    done = call("send", "demo", "--raw", base64.b64encode(data).decode(), "--format", "json", **variables_of(server))
+    assert done.returncode == 0, done.stderr
+    (line,) = json_lines(done.stdout)
+    assert (line["name"], line["clientMsgId"]) == ("ProtoOATraderRes", "odd-1")
+
+
+def test_raw_bytes_that_trade_go_on_record_like_any_order(call: Call, server: BlockingServer) -> None:
+    body = body_of(
+        oa.ProtoOANewOrderReq(
+            ctidTraderAccountId=server.account_id, symbolId=1, tradeSide=1, volume=100_000, orderType=1
+        )
+    )
+    done = call("send", "demo", "--raw", body.hex(), "--format", "json", **variables_of(server))
+    assert done.returncode == 0, done.stderr
+    assert json_lines(done.stdout)[0]["name"] == "ProtoOAExecutionEvent"
+    assert {"intent", "sent"} <= {fact["fact"] for fact in facts()}
+
+
+def test_raw_bytes_that_nobody_can_read_go_to_demo_with_a_line_in_the_audit(call: Call, server: BlockingServer) -> None:
+    done = call("send", "demo", "--raw", "0000000308ffff", "--timeout", "0.5", **variables_of(server))
+    assert done.returncode in (1, 4)  # the server answers with an error or ends the connection
+    (fact,) = [fact for fact in facts() if fact["fact"] == "raw_bytes"]
+    assert (fact["size"], len(fact["sha256"])) == (7, 64)
+    done = call("send", "demo", "--raw", "0000000308ffff", **variables_of(server, TRADING="off", MODE="off"))
+    assert "Traceback" not in done.stderr
+
+
+def test_raw_bytes_that_nobody_can_read_do_not_go_to_live(call: Call, live: BlockingServer) -> None:
+    for raw in ("0000000308ffff", "088f4e12020801"):
+        done = call("send", "live", "--raw", raw, **variables_of(live, "LIVE", ENABLED="true"))
+        assert done.returncode == 5
+        assert "what cannot be decoded does not go to live" in done.stderr
+
+
+def test_a_message_cannot_hide_behind_another(call: Call, server: BlockingServer) -> None:
+    order = oa.ProtoOANewOrderReq(ctidTraderAccountId=1, symbolId=1, tradeSide=1, volume=1, orderType=1)
+    data = encode_frame(body_of(oa.ProtoOAVersionReq())) + encode_frame(body_of(order))
+    done = call("send", "demo", "--raw", data.hex(), **variables_of(server))
+    assert done.returncode == 5
+    assert "more than one message" in done.stderr
+
+
+def test_bytes_may_be_given_in_several_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = body_of(oa.ProtoOAVersionReq())
+    assert given(body.hex(" ")) == given(base64.b64encode(body).decode()) == body
+    assert given('{"payloadType":2104}') == b'{"payloadType":2104}'
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(body)))
+    assert given("-") == body
+    with pytest.raises(DraftError):
+        given("what?")
+
+
+def test_only_what_is_known_may_be_unsafe() -> None:
+    refuse_if_unsafe(Environment.DEMO, None)
+    refuse_if_unsafe(Environment.DEMO, Message(UnknownPayload(9999)))
+    with pytest.raises(Refused):
+        refuse_if_unsafe(Environment.LIVE, None)
+    with pytest.raises(Refused):
+        refuse_if_unsafe(Environment.LIVE, Message(UnknownPayload(9999)))
+
+
+def test_a_server_that_is_not_there_is_no_traceback(call: Call, server: BlockingServer) -> None:
+    done = call("send", "demo", "TraderReq", **variables_of(server, CA_FILE=""))
+    assert done.returncode == 3
+    assert "certificate is not trusted" in done.stderr
+    done = call("send", "live", "TraderReq", **variables_of(server))
+    assert done.returncode == 2
+    assert "no key of live is set" in done.stderr
