@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
 
 from anyctrader.session.kept_frame import kept_of
-from anyctrader.session.recording import Direction, iso_of
 from anyctrader.wire import JsonCodec, ProtobufCodec
 from anyctrader.wire.redaction import Redaction
-from anyctrader.wire.rendering import Frame, Rendering
 
 from .options import Format
+from .passing_lines import Passing, PassingLines, colour_of
 from .terminal import escaped, print_json_lines, print_lines, remark
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ __all__ = ["Screen"]
 
 _MOST_WAITING: Final = 2_000  # frames: more than a person can follow
 _MOST_BYTES: Final = 16_000_000
-_HEAD: Final = "36"
-_REFUSED: Final = "31"
 
 
 class Screen:
@@ -48,9 +45,8 @@ class Screen:
         self._quiet = quiet
         self._codec: Codec = ProtobufCodec() if codec == "protobuf" else JsonCodec()
         self._output = output
-        self._brief = brief
         self._redaction = Redaction(secrets)
-        self._rendering = Rendering()
+        self._lines = PassingLines(brief=brief)
         self._waiting: deque[Passage] = deque()
         self._bytes = 0
         self._left_out = 0
@@ -98,48 +94,21 @@ class Screen:
 
     def _write(self, group: Iterable[Passage]) -> None:
         if self._output is Format.JSON:
-            print_json_lines(self._members(passage) for passage in group)
+            print_json_lines(self._lines.members(self._passing(passage)) for passage in group)
             return
         for passage in group:
-            print_lines(self._lines(passage), colour=_HEAD if passage.refused is None else _REFUSED)
+            print_lines(self._lines.of(self._passing(passage)), colour=colour_of(passage.refused))
 
-    def _members(self, passage: Passage) -> dict[str, Any]:
-        said: dict[str, Any] = {
-            "at": iso_of(passage.at.utc_us),
-            "client": passage.client,
-            "direction": passage.direction.value,
-        }
-        if passage.refused is not None:
-            said["refused"] = self._redaction.text(passage.refused)
-        if passage.ours:
-            said["ours"] = True
-        frame = self._frame(passage)
-        if isinstance(frame, Frame):
-            return said | self._rendering.members(frame)
-        return said | {"size": len(passage.body), "damage": frame}
-
-    def _lines(self, passage: Passage) -> list[str]:
-        arrow = "->" if passage.direction is Direction.TO_SERVER else "<-"
-        head = f"{iso_of(passage.at.utc_us)[11:23]} #{passage.client} {arrow} "
-        if passage.refused is not None:
-            head += "REFUSED "
-        frame = self._frame(passage)
-        if not isinstance(frame, Frame):
-            lines = [f"{len(passage.body)} bytes: {frame}"]
-        elif self._brief:
-            lines = [self._rendering.brief(frame.message)]
-        else:
-            lines = self._rendering.lines(frame)
-        lines[0] = head + lines[0]
-        if passage.refused is not None:
-            lines.append(f"  {escaped(self._redaction.text(passage.refused))}")
-        if passage.ours:
-            lines.append("  this is the proxy's own answer")
-        return lines
-
-    def _frame(self, passage: Passage) -> Frame | str:
-        """The frame without its secrets, or why there is none to show."""
+    def _passing(self, passage: Passage) -> Passing:
+        """The frame without its secrets."""
         kept = kept_of(passage.body, codec=self._codec, redaction=self._redaction)
-        if kept.body is None:
-            return kept.reason or ""
-        return Frame(self._codec.decode(kept.body), size=len(passage.body))
+        return Passing(
+            utc_us=passage.at.utc_us,
+            client=str(passage.client),
+            direction=passage.direction,
+            size=len(passage.body),
+            message=self._codec.decode(kept.body) if kept.body is not None else None,
+            reason=kept.reason,
+            refused=None if passage.refused is None else self._redaction.text(passage.refused),
+            ours=passage.ours,
+        )

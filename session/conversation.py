@@ -6,6 +6,7 @@ A replay goes by it, and `differences` holds two of them against each other.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from ..wire import JsonCodec, Message, ProtobufCodec
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from .recording import Record
 
-__all__ = ["Conversation", "Exchange", "Said", "conversations", "differences", "differences_of"]
+__all__ = ["Conversation", "Exchange", "Said", "conversations", "differences", "differences_of", "is_ignored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def differences(
     Args:
         recorded: what is to be met.
         now: what came.
-        ignored: fields that are not compared.
+        ignored: fields that are not compared, by name or pattern.
         left_out: requests that are not compared, by name.
     """
     later: dict[str, list[Exchange]] = {}
@@ -170,11 +171,16 @@ def differences_of(recorded: Message, now: Message, *, ignored: Collection[str] 
     before, after = _flat(recorded), _flat(now)
     for path in dict.fromkeys((*before, *after)):
         steps = path.split(".")
-        if SECRET_FIELDS.intersection(steps) or any(step in ignored for step in steps):
+        if SECRET_FIELDS.intersection(steps) or is_ignored(path, ignored):
             continue
         one, two = before.get(path), after.get(path)
         if one != two and MASK not in (one, two):
             yield f"{recorded.name}: {path} is {_shown(two)}, and was {_shown(one)}"
+
+
+def is_ignored(path: str, ignored: Iterable[str]) -> bool:
+    """Whether a field is named by one of these: a name of its path, or a pattern such as `*Timestamp`."""
+    return any(fnmatchcase(step, pattern) for step in path.split(".") for pattern in ignored)
 
 
 def _flat(message: Message) -> dict[str, Any]:

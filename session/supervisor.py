@@ -317,7 +317,11 @@ class Supervisor:
             async with anyio.create_task_group() as tasks:
 
                 async def live() -> None:
-                    await link.run()
+                    try:
+                        await link.run()
+                    finally:
+                        if track is not None:
+                            track.ended(link.over or "")
                     tasks.cancel_scope.cancel()
 
                 tasks.start_soon(live)
@@ -333,8 +337,6 @@ class Supervisor:
                         rotations, self._access.rotations = self._access.rotations, None
                     rotations.cancel_scope.cancel()
                 tasks.cancel_scope.cancel()
-        if track is not None:
-            track.ended(link.over or "")
         if link.lost and isinstance(self.failure, NotSent | OutcomeUnknown):
             # That is what the end of the link did to a request of ours, and not why it ended.
             where = f"{self.endpoint.host}:{self.endpoint.port}"
