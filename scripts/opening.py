@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from anyctrader.session import ConnectFailed, Mode, SettingsError, connect, load_settings, open_desk
 from anyctrader.session.keys import prefix
+from anyctrader.session.token_store import TokenStore, TokensUnreadable
 
 from .terminal import remark
 
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from anyctrader.session import Environment, EnvironmentSettings, Session, Settings
+    from anyctrader.session import Credentials, Environment, EnvironmentSettings, Session, Settings
 
-__all__ = ["known_secrets", "open_reading", "open_trading", "settings_of"]
+__all__ = ["known_secrets", "newest_credentials", "open_reading", "open_trading", "settings_of"]
 
 
 def settings_of(environment: Environment, env_file: Path | None) -> tuple[Settings, EnvironmentSettings]:
@@ -78,10 +79,23 @@ async def open_trading(settings: Settings, part: EnvironmentSettings) -> AsyncIt
         yield session
 
 
-def known_secrets(part: EnvironmentSettings) -> list[str]:
-    """The secrets of the settings, to be hidden wherever a server says them back."""
+def newest_credentials(settings: Settings, part: EnvironmentSettings) -> Credentials:
+    """Those of the settings, with the stored pair of tokens where there is one: it wins, as in every session."""
     credentials = part.credentials
-    texts = [credentials.client_secret.reveal(), credentials.access_token.reveal()]
-    if credentials.refresh_token is not None:
-        texts.append(credentials.refresh_token.reveal())
+    if settings.token_folder is None:
+        return credentials
+    try:
+        stored = TokenStore(settings.token_folder, part.environment).find(credentials.client_id, credentials.account_id)
+    except (TokensUnreadable, OSError):
+        return credentials  # a session says what is wrong with the store; here the settings' own pair may still do
+    return credentials if stored is None else credentials.with_tokens(stored.pair)
+
+
+def known_secrets(*known: Credentials) -> list[str]:
+    """The secrets of these credentials, to be hidden wherever a server says them back."""
+    texts = []
+    for credentials in known:
+        texts += [credentials.client_secret.reveal(), credentials.access_token.reveal()]
+        if credentials.refresh_token is not None:
+            texts.append(credentials.refresh_token.reveal())
     return texts

@@ -10,6 +10,7 @@ import anyio
 import typer
 
 from anyctrader.scripts.failures import carry_out
+from anyctrader.scripts.opening import newest_credentials
 from anyctrader.scripts.options import (
     DebugOption,
     EnvFileOption,
@@ -108,6 +109,7 @@ async def _ping(ask: partial[list[Target]], wait_s: float, output: Format) -> Ex
                     _show(results[number], output)
                 answered = answered or results[number].ok
     if interruption.signal is not None:
+        remark("interrupted")
         return ExitCode.NO
     if len(targets) > 1 and output is Format.TEXT:
         remark(f"{sum(result.ok for result in results.values())} of {len(targets)} hosts answered")
@@ -125,7 +127,8 @@ def _targets(
 ) -> list[Target]:
     registration = load_registration(environment, env_file)
     try:
-        credentials = load_settings(env_file).environments[environment].credentials
+        settings = load_settings(env_file)
+        credentials = newest_credentials(settings, settings.environments[environment])
     except (SettingsError, KeyError):
         credentials = None  # a token is needed for the clock alone
     endpoint = registration.endpoint

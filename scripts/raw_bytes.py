@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from anyctrader.scripts.opening import known_secrets, open_trading, settings_of
+from anyctrader.scripts.opening import known_secrets, newest_credentials, open_trading, settings_of
 from anyctrader.scripts.options import ExitCode, Format
 from anyctrader.scripts.plain_link import PlainLink, codec_named
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
-from anyctrader.session import AuditUnavailable, Mode, NotSent, OutcomeUnknown, Refused, open_audit
+from anyctrader.session import Mode, NotSent, OutcomeUnknown, Refused, open_audit
 from anyctrader.session.auth import required_account
 from anyctrader.session.gate import READING, Gate
 from anyctrader.session.transport import LinkLost, open_stream
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from anyctrader.session import Environment, EnvironmentSettings, Settings
+    from anyctrader.session import Credentials, Environment, EnvironmentSettings, Settings
     from anyctrader.wire.frame_scan import Piece
 
 __all__ = ["given", "refuse_if_unsafe", "send_raw"]
@@ -66,18 +65,22 @@ async def send_raw(
     """Sends bytes, if the guard lets them, and shows what comes back."""
     settings, part = settings_of(environment, env_file)
     wait_s = timeout_s if timeout_s is not None else part.timings.request_s
+    credentials = newest_credentials(settings, part)
+    redaction = Redaction(known_secrets(part.credentials, credentials))
     body, message = _read(data, part)
     permission = permission_of(message.payload_type) if message is not None else None
     refuse_if_unsafe(environment, message)
     if message is not None and permission not in (*READING, None):
-        return await _traded(settings, part, message, wait_s, output)
+        return await _traded(settings, part, message, wait_s, output, redaction)
     async with AsyncExitStack() as stack:
         gate = await stack.enter_async_context(_gate(settings, part, audited=permission is None))
         if permission is None:
-            _admit(gate, message, data)
+            if message is not None:
+                gate.judge(message)
+            gate.admit_bytes(data)
         link = await stack.enter_async_context(_link(part, gate))
         if permission is not Permission.SESSION:
-            await _authorise(link, gate, part, message, wait_s)
+            await _authorise(link, gate, credentials, message, wait_s)
         if message is not None and permission is not None:
             gate.release(message)
         is_beat = message is not None and isinstance(message.payload, oa.ProtoHeartbeatEvent)
@@ -89,7 +92,7 @@ async def send_raw(
         return ExitCode.DONE
     if answer is None:
         raise OutcomeUnknown(f"the bytes left, and nothing came back within {wait_s:g} s")
-    _show(answer.piece, answer.took_ms, part, output)
+    _show(answer.piece, answer.took_ms, redaction, output)
     said: Any = answer.piece.message.payload if answer.piece.message is not None else None
     refused = isinstance(said, oa.ProtoOAErrorRes | oa.ProtoErrorRes | oa.ProtoOAOrderErrorEvent)
     return ExitCode.NO if refused or isinstance(answer.piece, Damage) else ExitCode.DONE
@@ -137,26 +140,6 @@ async def _gate(settings: Settings, part: EnvironmentSettings, *, audited: bool)
         await audit.flush()
 
 
-def _admit(gate: Gate, message: Message | None, data: bytes) -> None:
-    """Lets bytes out of which nobody knows what they do: where the mode is on, and with a line in the audit.
-
-    Raises:
-        Refused: the mode is not on.
-        AuditUnavailable: they cannot be recorded.
-    """
-    facts = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    standing = gate.standing()
-    if standing.mode is not Mode.ON:
-        why = f"bytes that nobody can read are refused: trading is {standing.mode.value} ({standing.why})"
-        gate.note("refused", {"request": "raw bytes", **facts, "error": "Refused", "reason": why})
-        raise Refused(why)
-    if message is not None:
-        gate.judge(message)
-    if gate.audit is None:
-        raise AuditUnavailable("the bytes cannot be recorded")
-    gate.note("raw_bytes", facts)
-
-
 @asynccontextmanager
 async def _link(part: EnvironmentSettings, gate: Gate) -> AsyncIterator[PlainLink]:
     stream = await open_stream(part.endpoint, deadline_s=part.timings.connect_s)
@@ -170,10 +153,9 @@ async def _link(part: EnvironmentSettings, gate: Gate) -> AsyncIterator[PlainLin
 
 
 async def _authorise(
-    link: PlainLink, gate: Gate, part: EnvironmentSettings, message: Message | None, wait_s: float
+    link: PlainLink, gate: Gate, credentials: Credentials, message: Message | None, wait_s: float
 ) -> None:
     """The application, and the account that the message names or that the settings do."""
-    credentials = part.credentials
     token = credentials.access_token.reveal()
     try:
         await link.ask(
@@ -187,7 +169,7 @@ async def _authorise(
             return
         listed = await link.ask(oa.ProtoOAGetAccountListByAccessTokenReq(accessToken=token), timeout_s=wait_s)
         assert listed.piece.message is not None
-        required_account(listed.piece.message.payload.ctidTraderAccount, account, environment=part.environment)
+        required_account(listed.piece.message.payload.ctidTraderAccount, account, environment=credentials.environment)
         await link.ask(oa.ProtoOAAccountAuthReq(ctidTraderAccountId=account, accessToken=token), timeout_s=wait_s)
     except (LinkLost, OutcomeUnknown) as error:
         raise NotSent(f"the bytes did not leave: {error}") from error
@@ -195,19 +177,19 @@ async def _authorise(
 
 
 async def _traded(
-    settings: Settings, part: EnvironmentSettings, message: Message, wait_s: float, output: Format
+    settings: Settings, part: EnvironmentSettings, message: Message, wait_s: float, output: Format, redaction: Redaction
 ) -> ExitCode:
     """What trades goes the way of all orders: limits, intent, departure and answer on record."""
     async with open_trading(settings, part) as session:
         if message.client_msg_id is not None:
             remark("what trades is sent by the session, under an id of its own")
         reply = await session.request(message.payload, timeout_s=wait_s)
-    _show(Frame(Message(reply)), None, part, output)
+    _show(Frame(Message(reply)), None, redaction, output)
     return ExitCode.DONE
 
 
-def _show(piece: Piece, took_ms: float | None, part: EnvironmentSettings, output: Format) -> None:
-    redaction, rendering = Redaction(known_secrets(part)), Rendering()
+def _show(piece: Piece, took_ms: float | None, redaction: Redaction, output: Format) -> None:
+    rendering = Rendering()
     if isinstance(piece, Damage):
         remark(f"the answer cannot be read: {escaped(redaction.text(piece.reason))}")
         return

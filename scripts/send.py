@@ -13,7 +13,7 @@ import orjson
 import typer
 
 from anyctrader.scripts.failures import carry_out
-from anyctrader.scripts.opening import known_secrets, open_reading, open_trading, settings_of
+from anyctrader.scripts.opening import known_secrets, newest_credentials, open_reading, open_trading, settings_of
 from anyctrader.scripts.options import (
     DebugOption,
     EnvFileOption,
@@ -30,6 +30,7 @@ from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import Environment, ServerError
 from anyctrader.session.gate import READING
 from anyctrader.wire import Message
+from anyctrader.wire import messages as oa
 from anyctrader.wire.catalog import CATALOG, Kind, permission_of
 from anyctrader.wire.drafting import DraftError, class_named, drafted, merged, parsed_pairs, require_complete
 from anyctrader.wire.redaction import Redaction
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from anyctrader.session import EnvironmentSettings, Session, Settings
+    from anyctrader.session import Credentials, EnvironmentSettings, Session, Settings
 
 __all__ = ["send"]
 
@@ -54,10 +55,20 @@ class _Plan:
     env_file: Path | None
 
 
+def _request_names(incomplete: str) -> list[str]:
+    """For the shell: requests whose name begins so, with or without what they all begin with."""
+    names = [cls.__name__ for number, cls in oa.PAYLOAD_CLASSES.items() if CATALOG[number].kind is Kind.REQUEST]
+    short = [name.removeprefix("ProtoOA") for name in names]
+    return [name for name in (*short, *names) if name.startswith(incomplete)]
+
+
 def send(
     env: EnvironmentArgument,
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Of the request: ProtoOATraderReq, TraderReq or 2121.")
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="Of the request: ProtoOATraderReq, TraderReq or 2121.", autocompletion=_request_names
+        ),
     ] = None,
     fields: Annotated[
         list[str] | None,
@@ -97,7 +108,10 @@ def send(
         except DraftError as error:
             raise typer.BadParameter(escaped(str(error)), param_hint="--raw") from None
         carry_out(
-            partial(_interruptible, partial(send_raw, plan.environment, data, env_file, timeout_s, output)), debug=debug
+            partial(
+                _interruptible, partial(send_raw, plan.environment, data, env_file, timeout_s, output), may_trade=True
+            ),
+            debug=debug,
         )
     if name is None:
         raise typer.BadParameter("which request? Such as TraderReq, or --raw", param_hint="NAME")
@@ -105,7 +119,8 @@ def send(
         payload = _drafted(name, fields or [])
     except DraftError as error:
         raise typer.BadParameter(escaped(str(error)), param_hint="NAME") from None
-    carry_out(partial(_interruptible, partial(_send, plan, payload)), debug=debug)
+    may_trade = permission_of(Message(payload).payload_type) not in READING
+    carry_out(partial(_interruptible, partial(_send, plan, payload), may_trade=may_trade), debug=debug)
 
 
 def _drafted(name: str, fields: list[str]) -> Any:
@@ -128,18 +143,23 @@ def _drafted(name: str, fields: list[str]) -> Any:
     return drafted(cls, merged(members, parsed_pairs(cls, pairs)))
 
 
-async def _interruptible(action: Callable[[], Awaitable[ExitCode]]) -> ExitCode:
-    code = ExitCode.NO
-    async with until_signalled():
-        code = await action()
-    return code
+async def _interruptible(action: Callable[[], Awaitable[ExitCode]], *, may_trade: bool) -> ExitCode:
+    """Does it until it is done, or until somebody interrupts it."""
+    async with until_signalled() as interruption:
+        return await action()
+    if interruption.signal is not None and may_trade:
+        remark("interrupted: whether it left, and what became of it, is not known here. Look before it is repeated")
+        return ExitCode.OUTCOME_UNKNOWN
+    remark("interrupted")
+    return ExitCode.NO
 
 
 async def _send(plan: _Plan, payload: Any) -> ExitCode:
     settings, part = settings_of(plan.environment, plan.env_file)
     refuse_if_unsafe(plan.environment, Message(payload))
-    _complete(payload, part)
-    redaction = Redaction(known_secrets(part))
+    credentials = newest_credentials(settings, part)
+    _complete(payload, credentials)
+    redaction = Redaction(known_secrets(part.credentials, credentials))
     rendering = Rendering()
     async with AsyncExitStack() as stack:
         with waited(f"connecting to {part.endpoint.host}:{part.endpoint.port}"):
@@ -176,13 +196,12 @@ async def _opened(stack: AsyncExitStack, settings: Settings, part: EnvironmentSe
     return session
 
 
-def _complete(payload: Any, part: EnvironmentSettings) -> None:
+def _complete(payload: Any, credentials: Credentials) -> None:
     """Fills in the account, and the secrets that only the settings have; sees that nothing is missing.
 
     Raises:
         DraftError: a required field is missing.
     """
-    credentials = part.credentials
     known = {
         "ctidTraderAccountId": credentials.account_id,
         "clientId": credentials.client_id,

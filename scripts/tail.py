@@ -12,7 +12,7 @@ import anyio.to_thread
 import typer
 
 from anyctrader.scripts.failures import carry_out
-from anyctrader.scripts.opening import known_secrets, open_reading, settings_of
+from anyctrader.scripts.opening import known_secrets, newest_credentials, open_reading, settings_of
 from anyctrader.scripts.options import (
     DebugOption,
     EnvFileOption,
@@ -178,7 +178,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 async def _tail(plan: _Plan) -> ExitCode:
     settings, part = settings_of(plan.environment, plan.env_file)
-    show = _Show(plan, Redaction(known_secrets(part)))
+    show = _Show(plan, Redaction(known_secrets(part.credentials, newest_credentials(settings, part))))
     if plan.output is Format.TEXT:
         remark(f"connecting to {part.endpoint.host}:{part.endpoint.port}")
     async with until_signalled():

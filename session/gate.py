@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -144,6 +145,28 @@ class Gate:
             if permission not in READING:
                 self.refused(message, refusal)
             raise
+
+    def admit_bytes(self, data: bytes) -> None:
+        """Lets bytes out that cannot be decoded, so that nobody knows what they do; their size and hash are on record.
+
+        Raises:
+            Refused: this is live, whatever its mode; or the mode is not on. It is on record.
+            AuditUnavailable: there is no audit.
+        """
+        facts = {"request": "raw bytes", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        standing = self.standing()
+        refusal: Refused | None = None
+        if self.environment.is_live:
+            refusal = Refused("these bytes are refused: what cannot be decoded does not go to live")
+        elif standing.mode is not Mode.ON:
+            why = f"trading on {self.environment.value} is {standing.mode.value} ({standing.why})"
+            refusal = Refused(f"these bytes are refused: they cannot be decoded, and {why}")
+        elif self.audit is None:
+            refusal = AuditUnavailable("these bytes are refused: they cannot be decoded, and there is no audit")
+        if refusal is not None:
+            self.note("refused", {**facts, "error": type(refusal).__name__, "reason": str(refusal)})
+            raise refusal
+        self.note("raw_bytes", facts)
 
     def release(self, message: Message) -> None:
         """Lets a message out, or does not: the last question before its bytes are made.

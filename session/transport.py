@@ -215,6 +215,8 @@ async def open_stream(endpoint: Endpoint, *, deadline_s: float = math.inf) -> Tl
 def _text(error: BaseException) -> str:
     if isinstance(error, anyio.EndOfStream):
         return "the server closed the connection in the handshake"
+    if isinstance(error, ConnectionRefusedError) or isinstance(error.__cause__, ConnectionRefusedError):
+        return "the connection was refused; is this the right host and port?"
     return str(error) or (f"{error.__cause__}" if error.__cause__ is not None else type(error).__name__)
 
 

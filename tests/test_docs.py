@@ -43,7 +43,7 @@ pytestmark = pytest.mark.timeout(180)  # most of these start interpreters of the
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = (README, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md")))
-OWN = ("README.md", "architecture.md", "audit.md", "fake.md", "orders.md", "venue.md")
+OWN = ("README.md", "architecture.md", "audit.md", "fake.md", "orders.md", "tools.md", "venue.md")
 
 
 def text_of(name: str) -> str:

@@ -69,9 +69,12 @@ def unknown_fields(message: Message) -> list[UnknownField]:
         found += listed_fields("ProtoMessage", UnknownFieldSet(oa.ProtoMessage.FromString(envelope)))
     elif envelope is not None:
         found += [UnknownField(f"ProtoMessage.{key}", None, None, value) for key, value in envelope.items()]
-    if not isinstance(message.payload, UnknownPayload):
-        for path, part, _ in _parts(message.name, message.payload, shape_of(message.name)):
-            found += listed_fields(path, UnknownFieldSet(part))
+    payload = message.payload
+    if not isinstance(payload, UnknownPayload):
+        shape = shape_of(type(payload).__name__)
+        if _has_unknown(payload, shape):  # hardly any has, and paths cost more than all the rest
+            for path, part, _ in _parts(message.name, payload, shape):
+                found += listed_fields(path, UnknownFieldSet(part))
     for keys, value in (message.unknown_keys or {}).items():
         found.append(UnknownField(".".join(map(str, (message.name, *keys))), None, None, value))
     return found
@@ -98,6 +101,19 @@ def _parts(path: str, message: Any, shape: Shape) -> Iterator[tuple[str, Any, Sh
     yield path, message, shape
     for step, part, inner in parts_of(f"{path}.", message, shape):
         yield from _parts(step, part, inner)
+
+
+def _has_unknown(message: Any, shape: Shape) -> bool:
+    if len(UnknownFieldSet(message)):
+        return True
+    for field, inner in shape.parts:
+        value = getattr(message, field.name)
+        if field.repeated:
+            if any(_has_unknown(part, inner) for part in value):
+                return True
+        elif message.HasField(field.name) and _has_unknown(value, inner):
+            return True
+    return False
 
 
 _GROUP = 3  # the wire type of a group: its value is a set again

@@ -163,16 +163,16 @@ class FrameScan:
         if size > self._max_size:
             return f"a length of {size} bytes, more than {self._max_size}"
         end = start + size
-        if not size or not _fits(buffer, start, min(end, len(buffer)), end):
-            return f"no message fits a length of {size} bytes here"
         if end > len(buffer):
+            if not _fits(buffer, start, len(buffer), end):
+                return f"no message fits a length of {size} bytes here"
             self._waiting = end - len(buffer)
             return None
         piece = self._codecs.piece(buffer[start:end], at + self._offset, end - at)
         if isinstance(piece, Frame):
             return _Found(at, end, piece)
         if piece.message is None:
-            return piece.reason
+            return piece.reason if _fits(buffer, start, end, end) else f"no message fits a length of {size} bytes here"
         # The envelope is sound, its payload is not: only this frame is lost, if another begins where it ends.
         if end + _LENGTH >= len(buffer):
             if not ended and end < len(buffer):
@@ -250,7 +250,7 @@ def _fits(buffer: bytes, at: int, stop: int, end: int) -> bool:
         stop: how much of the buffer may be looked at.
         end: where the body ends; behind `stop` where its rest has not come.
     """
-    if buffer[at] not in _FIRST:
+    if at == end or buffer[at] not in _FIRST:
         return False
     if buffer[at] == _OPEN:
         return end > stop or buffer[stop - 1] == _OPEN + 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -104,10 +105,13 @@ def _plain(number: Decimal) -> str:
     return f"{number:f}"
 
 
+@lru_cache(maxsize=1024)  # quotes repeat their prices, and to make a decimal number costs more than to look it up
+def _price_text(points: int) -> str:
+    return _plain(price_from_wire(points))
+
+
 def _points(value: int, place: Place) -> Reading:
-    if place.sums is not None:
-        return _plain(price_from_wire(place.sums[1])), True
-    return _plain(price_from_wire(value)), True
+    return _price_text(value if place.sums is None else place.sums[1]), True
 
 
 def _ms(value: int, place: Place) -> Reading:
@@ -116,7 +120,7 @@ def _ms(value: int, place: Place) -> Reading:
 
 def _above_low(value: int, place: Place) -> Reading:
     if place.message.HasField("low"):
-        return f"{_plain(price_from_wire(place.message.low + value))} (low + {value})", False
+        return f"{_price_text(place.message.low + value)} (low + {value})", False
     return f"low + {_plain(price_from_wire(value))}", True
 
 

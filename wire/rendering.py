@@ -95,7 +95,14 @@ class Rendering:
 
     def lines(self, frame: Frame) -> list[str]:
         """Readable text: a line for the message, and one for each field, indented by two spaces for each level."""
-        return [self.head(frame), *self._fields_of(frame.message)]
+        message = frame.message
+        lines = [self.head(frame)]
+        if not isinstance(message.payload, UnknownPayload):
+            self._lines(message.payload, Place(), _INDENT, lines)
+        for field in self._unknown(message):
+            kind = f" ({WIRE_TYPES[field.wire_type]})" if field.wire_type is not None else ""
+            lines.append(f"{_INDENT}unknown field {quoted(field.path)[1:-1]}{kind} = {_unknown_value(field)}")
+        return lines
 
     def head(self, frame: Frame) -> str:
         """The first of `lines`: `@0 ProtoOASpotEvent (2131), 41 bytes, id "a"`."""
@@ -130,13 +137,6 @@ class Rendering:
                 else:
                     yield path + plan.name, str(each), plan.read(each, inner)[0]
 
-    def _fields_of(self, message: Message) -> Iterator[str]:
-        if not isinstance(message.payload, UnknownPayload):
-            yield from self._lines(message.payload, Place(), _INDENT)
-        for field in self._unknown(message):
-            kind = f" ({WIRE_TYPES[field.wire_type]})" if field.wire_type is not None else ""
-            yield f"{_INDENT}unknown field {quoted(field.path)[1:-1]}{kind} = {_unknown_value(field)}"
-
     def _unknown(self, message: Message) -> list[UnknownField]:
         found = unknown_fields(message)
         payload = message.payload
@@ -152,18 +152,19 @@ class Rendering:
                 found.append(_whole(message.name, payload.body))
         return found
 
-    def _lines(self, message: Any, place: Place, indent: str) -> Iterator[str]:
+    def _lines(self, message: Any, place: Place, indent: str, lines: list[str]) -> None:
+        # Into a list: the path of every field of every frame, and a generator in a generator costs at each level.
         for plan, value, inner in self._walk(message, place):
             name = plan.name
             if plan.is_part:
                 for index, part in enumerate(value if plan.repeated else (value,)):
-                    yield f"{indent}{name}[{index}]" if plan.repeated else indent + name
-                    yield from self._lines(part, inner.of(part), indent + _INDENT)
+                    lines.append(f"{indent}{name}[{index}]" if plan.repeated else indent + name)
+                    self._lines(part, inner.of(part), indent + _INDENT, lines)
             elif plan.repeated:
-                yield f"{indent}{name} = {', '.join(plan.read(each, inner)[0] for each in value)}"
+                lines.append(f"{indent}{name} = {', '.join(plan.read(each, inner)[0] for each in value)}")
             else:
                 shown, scaled = plan.read(value, inner)
-                yield f"{indent}{name} = {shown} ({value})" if scaled else f"{indent}{name} = {shown}"
+                lines.append(f"{indent}{name} = {shown} ({value})" if scaled else f"{indent}{name} = {shown}")
 
     def _words(self, message: Any, place: Place, path: str) -> Iterator[str]:
         for plan, value, inner in self._walk(message, place):
@@ -177,17 +178,14 @@ class Rendering:
             else:
                 yield f"{name}={plan.read(value, inner)[0]}"
 
-    def _walk(self, message: Any, place: Place) -> Iterator[tuple[_Plan, Any, Place]]:
+    def _walk(self, message: Any, place: Place) -> list[tuple[_Plan, Any, Place]]:
         name = type(message).__name__
         plans = self._plans.get(name)
         if plans is None:
-            plans = self._plans[name] = {
-                field.name: _Plan(name, field, self._symbols) for field in shape_of(name).fields
-            }
+            fields = (field for field in shape_of(name).fields if field.name != "payloadType")
+            plans = self._plans[name] = {field.name: _Plan(name, field, self._symbols) for field in fields}
         inner = place.within(message)
-        for field, value in message.ListFields():
-            if field.name != "payloadType":
-                yield plans[field.name], value, inner
+        return [(plan, value, inner) for field, value in message.ListFields() if (plan := plans.get(field.name))]
 
 
 class _Plan:

@@ -226,3 +226,40 @@ def test_a_narrow_terminal_gets_colours_and_short_lines_and_a_pipe_none(capture:
     assert max(map(len, lines)) < 40
     assert "\x1b" not in "".join(lines)
     assert "  bid = 1.14811 (114811)" in lines
+
+
+def test_no_output_shows_a_secret_wherever_one_can_stand(call: Call, tmp_path: Path) -> None:
+    secret_fields = ("clientSecret", "accessToken", "refreshToken")
+    frames, texts = [], []
+    for cls in oa.PAYLOAD_CLASSES.values():
+        names = [name for name in secret_fields if name in cls.DESCRIPTOR.fields_by_name]
+        if not names:
+            continue
+        payload: Any = cls()
+        for name in names:
+            setattr(payload, name, SECRET)
+        for field in ("clientId", "tokenType"):
+            if field in cls.DESCRIPTOR.fields_by_name:
+                setattr(payload, field, "x")
+        for field in ("ctidTraderAccountId", "expiresIn"):
+            if field in cls.DESCRIPTOR.fields_by_name:
+                setattr(payload, field, 1)
+        if cls is oa.ProtoOAGetCtidProfileByTokenReq:
+            payload.accessToken = SECRET
+        payload.MergeFromString(b"\xba\x3e" + bytes((len(SECRET),)) + SECRET.encode())
+        frames.append(encode_frame(ProtobufCodec().encode(Message(payload, SECRET))))
+        members = {**dict.fromkeys(names, SECRET), "password": SECRET, "newer": {"client_secret": SECRET}}
+        members |= {"clientId": "x", "tokenType": "x", "ctidTraderAccountId": 1, "expiresIn": 1}
+        envelope = {"payloadType": oa.payload_type_of(cls), "payload": members, "refreshToken": SECRET}
+        texts.append(orjson.dumps(envelope))
+    assert len(frames) == 7
+    said = oa.ProtoOAErrorRes(errorCode=SECRET, description=f"<{SECRET}>")
+    frames.append(encode_frame(ProtobufCodec().encode(Message(said))))
+    for name, data in (("a.bin", b"".join(frames)), ("b.json", b"\n".join(texts))):
+        (tmp_path / name).write_bytes(data)
+        for options in ((), ("--brief",), ("--format", "json")):
+            done = call("decode", name, *options)
+            assert done.returncode == 0, done.stderr
+            assert done.stdout.count("***") >= 7
+            assert SECRET not in done.stdout + done.stderr
+        assert SECRET in call("decode", name, "--show-secrets").stdout

@@ -76,7 +76,13 @@ def test_help_that_nobody_reads_is_no_traceback(tmp_path: Path, command: str) ->
 
 @pytest.mark.parametrize(
     ("words", "offered"),
-    [("dec", "decode"), ("tail --sym", "--symbol"), ("ping li", "live"), ("decode --sh", "--show-secrets")],
+    [
+        ("dec", "decode"),
+        ("tail --sym", "--symbol"),
+        ("ping li", "live"),
+        ("decode --sh", "--show-secrets"),
+        ("send demo Trader", "TraderReq"),
+    ],
 )
 def test_the_shell_completes_commands_options_and_choices(tmp_path: Path, words: str, offered: str) -> None:
     line = f"anyctrader {words}"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from anyctrader.wire import messages as oa
 from anyctrader.wire.drafting import DraftError
 
 from .conftest import Call
-from .programs import json_lines
+from .programs import interrupt, json_lines, started
 from .served import served, variables_of
 
 ORDER = ("symbolId=1", "tradeSide=BUY", "volume=100000", "orderType=MARKET")
@@ -215,3 +216,25 @@ def test_a_server_that_is_not_there_is_no_traceback(call: Call, server: Blocking
     done = call("send", "live", "TraderReq", **variables_of(server))
     assert done.returncode == 2
     assert "no key of live is set" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("TraderReq",), 1, "interrupted"),
+        (("NewOrderReq", *ORDER), 4, "Look before it is repeated"),
+        (("--raw", "08b810"), 4, "Look before it is repeated"),
+    ],
+)
+def test_an_interrupted_request_says_whether_anything_is_in_doubt(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, served() as server:
+        variables = variables_of(server, PORT=str(silent.getsockname()[1]), CONNECT_S="60")
+        with started("send", "demo", *arguments, cwd=tmp_path, **variables) as process:
+            peer, _ = silent.accept()
+            with peer:  # it is connecting, and hears nothing
+                _, remarks = interrupt(process)
+    assert process.returncode == code
+    assert said in remarks
+    assert "Traceback" not in remarks

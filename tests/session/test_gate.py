@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +182,22 @@ async def test_an_intent_that_cannot_be_recorded_is_no_intent(tmp_path: Path) ->
         await gate.intend(payload, {})
     with pytest.raises(AuditUnavailable):
         gate.release(Message(payload))
+
+
+async def test_bytes_that_nobody_can_read_leave_for_demo_alone_where_trading_is_on_and_on_record(
+    tmp_path: Path,
+) -> None:
+    async with open_audit(tmp_path) as audit:
+        a_gate(audit).admit_bytes(b"\xff\xff")
+        for gate, why in (
+            (a_gate(audit, mode=Mode.REDUCE_ONLY), "trading on demo is reduce_only"),
+            (a_gate(audit, mode=Mode.OFF), "trading on demo is off"),
+            (a_gate(audit, environment=Environment.LIVE), "does not go to live"),
+        ):
+            with pytest.raises(Refused, match=why):
+                gate.admit_bytes(b"\xff\xff")
+    with pytest.raises(AuditUnavailable):
+        a_gate(None).admit_bytes(b"\xff\xff")
+    lines = audit_of(tmp_path)
+    assert sorted(line["fact"] for line in lines) == ["raw_bytes", "refused", "refused", "refused"]
+    assert {(line["size"], line["sha256"]) for line in lines} == {(2, hashlib.sha256(b"\xff\xff").hexdigest())}

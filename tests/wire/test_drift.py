@@ -189,3 +189,8 @@ def test_an_enum_number_in_a_quotes_bar_is_counted_when_it_is_looked_at() -> Non
     spot = complete(oa.ProtoOASpotEvent)
     spot.trendbar.add(volume=1, period=99)
     assert counts(seen(Message(spot))) == (0, 1)
+
+
+def test_a_field_in_a_part_that_is_no_list_is_found_too() -> None:
+    message = Message(oa.ProtoOAExecutionEvent(ctidTraderAccountId=1, executionType=2, order=order_with(VARINT)))
+    assert [field.path for field in unknown_fields(message)] == ["ProtoOAExecutionEvent.order.999"]
