@@ -12,7 +12,7 @@ import typer
 
 from anyctrader.scripts.door import Address, CaFileOption, KeyLogOption, ListenOption, open_door, remark_key_log
 from anyctrader.scripts.failures import carry_out
-from anyctrader.scripts.opening import known_secrets, settings_of
+from anyctrader.scripts.opening import known_secrets, newest_credentials, settings_of
 from anyctrader.scripts.options import (
     DebugOption,
     EnvFileOption,
@@ -79,7 +79,7 @@ async def _proxy(
     env_file: Path | None,
 ) -> ExitCode:
     settings, part = settings_of(environment, env_file)
-    known = known_secrets(part)
+    known = known_secrets(part.credentials, newest_credentials(settings, part))
     remark_key_log(key_log)
     screen = shown(part.codec, secrets=known)
     recorder: Recorder | None = None

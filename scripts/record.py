@@ -12,7 +12,7 @@ import typer
 
 from anyctrader.scripts.door import KeyLogOption, remark_key_log
 from anyctrader.scripts.failures import carry_out
-from anyctrader.scripts.opening import known_secrets, settings_of
+from anyctrader.scripts.opening import known_secrets, newest_credentials, settings_of
 from anyctrader.scripts.options import (
     DebugOption,
     EnvFileOption,
@@ -77,7 +77,9 @@ async def _record(
 ) -> ExitCode:
     settings, part = settings_of(environment, env_file)
     remark_key_log(key_log)
-    async with open_recorder(to, secrets=known_secrets(part)) as recorder:
+    async with open_recorder(
+        to, secrets=known_secrets(part.credentials, newest_credentials(settings, part))
+    ) as recorder:
         async with until_signalled():
             async with open_recorded(
                 part,

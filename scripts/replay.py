@@ -17,7 +17,7 @@ import typer
 
 from anyctrader.scripts.door import Address, CaFileOption, KeyLogOption, ListenOption, open_door, remark_key_log
 from anyctrader.scripts.failures import carry_out, code_of, told
-from anyctrader.scripts.opening import known_secrets, settings_of
+from anyctrader.scripts.opening import known_secrets, newest_credentials, settings_of
 from anyctrader.scripts.options import (
     DebugOption,
     EnvFileOption,
@@ -198,7 +198,9 @@ async def _to_server(
         taken = record if record is not None else Path(folder) / "replay.jsonl"
         async with until_signalled() as interruption, AsyncExitStack() as stack:
             audit = await _audit(stack, settings.log_folder)
-            recorder = await stack.enter_async_context(open_recorder(taken, secrets=known_secrets(part)))
+            recorder = await stack.enter_async_context(
+                open_recorder(taken, secrets=known_secrets(part.credentials, newest_credentials(settings, part)))
+            )
             session = await stack.enter_async_context(
                 open_recorded(
                     part,
