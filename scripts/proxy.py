@@ -54,7 +54,7 @@ def proxy(
     env_file: EnvFileOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Stands between any client and the server, and shows each frame both ways.
+    """Stands between any client and the server and shows each frame.
 
     Clients connect to it in the server's place and trust the certificate that it names. Bytes pass on unchanged, but
     for what the guard refuses: that is answered with an error, and goes on record. It ends on Ctrl-C.

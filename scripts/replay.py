@@ -93,11 +93,11 @@ def replay(
     env_file: EnvFileOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Plays a recording back: as the server to clients, or with --to as the client to a server.
+    """Plays a recording back, to a client or to a server.
 
-    As the server it needs no settings and no account, and serves until Ctrl-C; with --check one client. As the client
-    it passes through the guard, the limits and the audit like any order, and the settings' secrets stand in for the
-    covered ones.
+    It is the server to clients, and needs no settings and no account then: it serves until Ctrl-C, with --check one
+    client. With --to it is the client to a server, and passes through the guard, the limits and the audit like any
+    order; the settings' secrets stand in for the covered ones.
 
     Example: anyctrader replay demo.jsonl --fast
     """
