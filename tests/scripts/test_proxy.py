@@ -313,6 +313,13 @@ async def test_what_cannot_be_read_does_not_pass_toward_live(tmp_path: Path, cod
         assert [each.name for each in arrived] == ["ProtoOAVersionReq"]
 
 
+async def test_nor_while_live_may_be_traded(tmp_path: Path) -> None:
+    async with a_proxy(tmp_path, Host.LIVE, live_enabled=True) as place, a_client(place) as client:
+        await client.log_in(place.server)
+        await client.stream.send(encode_frame(b"\x08\xba\x10\x12\x02\xff\xff\x1a\x01x"))
+        assert "do not go to live" in (await client.answer("x")).description
+
+
 async def test_on_demo_they_pass_while_everything_may_and_are_on_record(tmp_path: Path) -> None:
     async with a_proxy(tmp_path) as place, a_client(place) as client:
         await client.log_in(place.server)
