@@ -133,20 +133,23 @@ def _targets(
         credentials = None  # a token is needed for the clock alone
     endpoint = registration.endpoint
     chosen: Any = codec.value if codec is not None else registration.codec
-    if port is None and chosen != registration.codec:
-        if endpoint.port not in STANDARD_PORTS.values():
-            raise DraftError(
-                f"the settings name port {endpoint.port}, which speaks {registration.codec}: name that of {chosen} "
-                "with --port"
-            )
-        port = STANDARD_PORTS[chosen]
+    hosts = hosts_of(environment) if everywhere else [endpoint.host]
+    # A server of one's own has a port and an authority that say nothing about the published ones.
+    own = endpoint.host in hosts
+    if port is None and own and chosen == registration.codec:
+        port = endpoint.port
+    elif port is None and own and endpoint.port not in STANDARD_PORTS.values():
+        raise DraftError(
+            f"the settings name port {endpoint.port}, which speaks {registration.codec}: name that of {chosen} "
+            "with --port"
+        )
     ways = delimitings(chosen, endpoint.delimiting, every=codec is PingCodec.JSON)
     return [
         Target(
             environment=environment,
             host=host,
-            port=port if port is not None else endpoint.port,
-            ca_file=endpoint.ca_file,
+            port=port if port is not None else STANDARD_PORTS[chosen],
+            ca_file=endpoint.ca_file if own else None,
             codec=chosen,
             delimitings=ways,
             client_id=registration.client_id,
@@ -154,7 +157,7 @@ def _targets(
             credentials=credentials,
             symbol=symbol,
         )
-        for host in (hosts_of(environment) if everywhere else [endpoint.host])
+        for host in hosts
     ]
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .frame_scan import Piece
 
-__all__ = ["CaptureReader", "Content", "Encoding", "Form", "NoCapture", "form_of"]
+__all__ = ["HEAD", "CaptureReader", "Content", "Encoding", "Form", "NoCapture", "form_of"]
 
 HEAD: Final = 1 << 16
 """Bytes that are looked at, at most, to find out what a capture is: a thousand quotes, or half a symbol list."""

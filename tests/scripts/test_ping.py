@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from anyctrader.fake import BlockingServer, ExchangeSettings
 from anyctrader.fake.exchange_settings import Delays
 from anyctrader.fake.market import MarketSettings
-from anyctrader.scripts.ping import hosts_of
+from anyctrader.scripts.ping import _targets, hosts_of
 from anyctrader.scripts.ping_steps import delimitings
 from anyctrader.session import Environment
 from anyctrader.wire import Delimiting
@@ -126,3 +127,17 @@ def test_without_settings_it_says_what_to_do(call: Call) -> None:
     assert ".env" in done.stderr
     assert call("ping").returncode == 2
     assert call("ping", "prod").returncode == 2
+
+
+def test_published_hosts_are_reached_at_their_own_port_whatever_server_the_settings_name(
+    server: BlockingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables_of(server).items():
+        monkeypatch.setenv(name, value)
+    targets = _targets(Environment.DEMO, None, everywhere=True, codec=None, port=None, symbol="EURUSD")
+    assert [(target.host, target.port, target.ca_file) for target in targets] == [
+        (host, 5035, None) for host in hosts_of(Environment.DEMO)
+    ]
+    (own,) = _targets(Environment.DEMO, None, everywhere=False, codec=None, port=None, symbol="EURUSD")
+    assert (own.host, own.port, own.ca_file) == (server.host, server.port, Path(server.ca_file))
+    assert server.client_secret not in repr(own)
