@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Screen"]
 
 _MOST_WAITING: Final = 2_000  # frames: more than a person can follow
+_STUCK_S: Final = 0.5
 _MOST_BYTES: Final = 16_000_000
 
 
@@ -50,6 +51,7 @@ class Screen:
         self._waiting: deque[Passage] = deque()
         self._bytes = 0
         self._left_out = 0
+        self._writing = False
         self._news = anyio.Event()
         self._limiter = anyio.CapacityLimiter(1)
 
@@ -92,7 +94,21 @@ class Screen:
             if left_out:
                 remark(f"{left_out} frames went by and are not shown: what reads this is slower than they are")
 
+    async def is_stuck(self) -> bool:
+        """Whether a write that was given up does not come to its end: nobody reads, and nobody has closed the pipe."""
+        with anyio.move_on_after(_STUCK_S):
+            while self._writing:  # noqa: ASYNC110 - a thread ends it, and an event would need the loop that it left
+                await anyio.sleep(0.01)
+        return self._writing
+
     def _write(self, group: Iterable[Passage]) -> None:
+        self._writing = True
+        try:
+            self._write_lines(group)
+        finally:
+            self._writing = False
+
+    def _write_lines(self, group: Iterable[Passage]) -> None:
         if self._output is Format.JSON:
             print_json_lines(self._lines.members(self._passing(passage)) for passage in group)
             return

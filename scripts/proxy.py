@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -109,6 +110,11 @@ async def _proxy(
             await screen.show()
     if recorder is not None:
         _tell_recorded(recorder)
+    if await screen.is_stuck():
+        # A thread waits in a write to a pipe that nobody reads, and Python would wait for that thread. All files are
+        # closed by now, and every client is gone.
+        remark("what reads the frames does not take them: the last ones are not shown")
+        os._exit(ExitCode.DONE)
     return ExitCode.DONE
 
 

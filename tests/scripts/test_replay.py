@@ -320,3 +320,25 @@ def test_a_port_that_is_taken_is_said(call: Any, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "in use" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_a_pipe_that_nobody_reads_holds_up_neither_the_clients_nor_the_end(tmp_path: Path) -> None:
+    from anyctrader.session import Endpoint
+    from anyctrader.session.transport import open_stream
+
+    from .test_proxy import Client
+
+    async with quick() as server:
+        with started("proxy", "demo", "--format", "json", cwd=tmp_path, **variables_of(server)) as proxy:
+            ready = await anyio.to_thread.run_sync(first_line, proxy)
+            stream = await open_stream(Endpoint(ready["host"], ready["port"], Path(ready["ca_file"])), deadline_s=10)
+            client = Client(stream, "protobuf")
+            await client.log_in(server)
+            for _ in range(20):  # 6 kB each to show, and a pipe holds 64
+                request = oa.ProtoOANewOrderReq(**order_of(server.account_id, comment="x" * 6_000))
+                answer = await client.ask(request, "1")
+                assert answer is not None
+            proxy.send_signal(2)
+            with anyio.fail_after(20):
+                assert await anyio.to_thread.run_sync(lambda: proxy.wait(15)) == 0
+            await stream.aclose()
