@@ -31,6 +31,7 @@ __all__ = ["decode"]
 
 _CHUNK: Final = 1 << 16  # bytes read at once: what is in memory beside one frame
 _STDIN: Final = Path("-")
+_RECORDING: Final = b'{"record":"'
 _HEAD: Final = "36"  # colours: a frame's head is cyan, damage red
 _DAMAGE: Final = "31"
 
@@ -77,7 +78,8 @@ def decode(
     """Shows the messages in captured bytes.
 
     Binary, hex (plain, spaced, or a dump of xxd and its like), base64 or JSON; frames with their lengths, envelopes
-    without, or bare payloads with --type; protobuf or JSON. Damage is named with its offset and read past.
+    without, or bare payloads with --type; protobuf or JSON; and recordings of `record` and `proxy`. Damage is named
+    with its offset and read past.
 
     Exit code 1: a part could not be read. The rest is shown all the same.
 
@@ -97,11 +99,15 @@ def decode(
         payload_type=number,
     )
     show = _Show(output, brief=brief, redaction=None if show_secrets else Redaction())
-    carry_out_plainly(partial(_decode, file, reader, show), debug=debug)
+    carry_out_plainly(partial(_decode, file, reader, show, output, brief), debug=debug)
 
 
-def _decode(file: Path, reader: CaptureReader, show: _Show) -> ExitCode:
+def _decode(file: Path, reader: CaptureReader, show: _Show, output: Format, brief: bool) -> ExitCode:
     with _opened(file) as (source, size):
+        if _is_recording(source):
+            from anyctrader.scripts.recorded_frames import show_recording  # what reads captures does not wait for it
+
+            return show_recording(source, output=output, brief=brief)
         with Progress("decoding", size, shown=not is_terminal()) as progress:
             done = 0
             try:
@@ -115,6 +121,12 @@ def _decode(file: Path, reader: CaptureReader, show: _Show) -> ExitCode:
                 remark(f"{'stdin' if file == _STDIN else escaped(str(file))}: {error}")
                 return ExitCode.NO
     return show.ended(reader)
+
+
+def _is_recording(source: BinaryIO) -> bool:
+    """Whether it begins as a recording of ours does."""
+    head: bytes = source.peek(len(_RECORDING))  # type: ignore[attr-defined]
+    return head.startswith(_RECORDING)
 
 
 @contextmanager

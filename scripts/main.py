@@ -47,6 +47,9 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "send": Entry("send", "Sends one request and shows the reply."),
         "tail": Entry("tail", "Shows events as they come."),
         "decode": Entry("decode", "Shows the messages in captured bytes."),
+        "record": Entry("record", "Records every frame of a connection of its own, both ways."),
+        "replay": Entry("replay", "Plays a recording back, to a client or to a server."),
+        "proxy": Entry("proxy", "Stands between any client and the server and shows each frame."),
         "fake": Entry("fake", "Runs the fake server."),
     }
 )

@@ -45,9 +45,10 @@ if TYPE_CHECKING:
     from .gate import Intent
     from .leftovers import Leftovers
     from .link import Link
+    from .recorder import Recorder
     from .subscriptions import EventStream
 
-__all__ = ["Session", "StateChange", "connect"]
+__all__ = ["Session", "StateChange", "connect", "served"]
 
 
 class Session:
@@ -74,6 +75,7 @@ class Session:
         accounts: Iterable[int] = (),
         left: Leftovers | None = None,
         tokens: TokenStore | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.environment = credentials.environment
         self.timings = timings
@@ -95,6 +97,7 @@ class Session:
             account=self._make_account,
             wanted=accounts,
             tokens=tokens,
+            recorder=recorder,
         )
 
     def __repr__(self) -> str:
@@ -394,12 +397,12 @@ async def connect(
         log=log,
         tokens=TokenStore(Path(token_folder), environment) if token_folder is not None else None,
     )
-    async with _served(session):
+    async with served(session):
         yield session
 
 
 @asynccontextmanager
-async def _served(session: Session) -> AsyncIterator[None]:
+async def served(session: Session) -> AsyncIterator[None]:
     """The session's own task around the body; the first try decides, and its failure is raised plainly."""
     async with background() as tasks:
         tasks.start_soon(session.serve)

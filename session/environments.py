@@ -115,6 +115,10 @@ class Endpoint:
         ),
     )
 
+    # No setting: a line that is left behind in a file of settings would go on writing keys. A command line asks for it.
+    key_log_file: Path | None = None
+    """Where the TLS keys of each connection are written, for Wireshark: whoever has them and the traffic reads all."""
+
     def __post_init__(self) -> None:
         check_fields(self)
 

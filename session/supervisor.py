@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .connection_log import ConnectionLog
     from .environments import CodecName, Endpoint
     from .gate import Gate
+    from .recorder import Recorder, Track
     from .settings import Credentials, Rates, Timings
     from .token_store import TokenStore
 
@@ -69,6 +70,7 @@ class Supervisor:
         account: makes the account that a row of the account list describes.
         wanted: accounts to authorise before the session is ready.
         tokens: where the newest token pair is kept, or None: that of the credentials is used, and never renewed.
+        recorder: where every frame of every link is recorded, or None.
 
     Attributes:
         state: what the session is doing.
@@ -91,6 +93,7 @@ class Supervisor:
         account: Callable[[Any], Account],
         wanted: Iterable[int],
         tokens: TokenStore | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.environment = credentials.environment
         self.endpoint = endpoint
@@ -104,6 +107,7 @@ class Supervisor:
         self._rates = rates
         self._gate = gate
         self._log = log
+        self._recorder = recorder
         self._account = account
         self._wanted = tuple(wanted)
         self._moved = anyio.Event()
@@ -311,9 +315,10 @@ class Supervisor:
             self.failure = error
             self._move(SessionInput.LOST, str(error))
             return
+        track = self._track()
         link = Link(
             stream,
-            _CODECS[self.codec](),
+            track.watched_codec() if track is not None else _CODECS[self.codec](),
             framing=framing_of(Delimiting(self.endpoint.delimiting)),
             timings=self.timings,
             rates=self._rates,
@@ -325,7 +330,11 @@ class Supervisor:
             async with anyio.create_task_group() as tasks:
 
                 async def live() -> None:
-                    await link.run()
+                    try:
+                        await link.run()
+                    finally:
+                        if track is not None:
+                            track.ended(link.over or "")
                     tasks.cancel_scope.cancel()
 
                 tasks.start_soon(live)
@@ -350,6 +359,18 @@ class Supervisor:
         self._move(
             SessionInput.REFUSED if refused else SessionInput.LOST,
             str(self.failure) if self.failure is not None else link.over or "",
+        )
+
+    def _track(self) -> Track | None:
+        """Where this link's frames are recorded, or None."""
+        if self._recorder is None:
+            return None
+        return self._recorder.begin(
+            environment=self.environment.value,
+            codec=self.codec,
+            server=f"{self.endpoint.host}:{self.endpoint.port}",
+            delimiting=self.endpoint.delimiting,
+            via="session",
         )
 
     async def _use(self, link: Link, *, by_s: float) -> None:

@@ -149,11 +149,12 @@ class TlsStream:
             await anyio.aclose_forcefully(self._raw)
 
 
-def tls_context(ca_file: str | None) -> ssl.SSLContext:
+def tls_context(ca_file: str | None, *, key_log_file: str | None = None) -> ssl.SSLContext:
     """TLS 1.2 or newer, certificate and host name verified, always.
 
     Args:
         ca_file: certificates to trust in place of the system's, or None.
+        key_log_file: where the keys of each connection are written, in the clear, or None.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -161,6 +162,8 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
         context.load_default_certs()
     else:
         context.load_verify_locations(cafile=ca_file)
+    if key_log_file is not None:
+        context.keylog_filename = key_log_file
     return context
 
 
@@ -176,9 +179,12 @@ async def open_stream(endpoint: Endpoint, *, deadline_s: float = math.inf) -> Tl
     """
     where = f"{endpoint.host}:{endpoint.port}"
     try:
-        context = tls_context(str(endpoint.ca_file) if endpoint.ca_file is not None else None)
+        context = tls_context(
+            str(endpoint.ca_file) if endpoint.ca_file is not None else None,
+            key_log_file=str(endpoint.key_log_file) if endpoint.key_log_file is not None else None,
+        )
     except OSError as error:  # ssl.SSLError is one
-        raise ConnectFailed(f"the CA file {endpoint.ca_file} cannot be used: {_text(error)}") from error
+        raise ConnectFailed(f"{_tls_file(endpoint, error)} cannot be used: {_text(error)}") from error
     raw: ByteStream | None = None
     opened = False
     try:
@@ -212,3 +218,9 @@ def _text(error: BaseException) -> str:
     if isinstance(error, ConnectionRefusedError) or isinstance(error.__cause__, ConnectionRefusedError):
         return "the connection was refused; is this the right host and port?"
     return str(error) or (f"{error.__cause__}" if error.__cause__ is not None else type(error).__name__)
+
+
+def _tls_file(endpoint: Endpoint, error: OSError) -> str:
+    """Which of the two files it was: only the one of the key log is opened by Python, which names it."""
+    named = endpoint.key_log_file is not None and error.filename == str(endpoint.key_log_file)
+    return f"the key log {endpoint.key_log_file}" if named else f"the CA file {endpoint.ca_file}"

@@ -60,7 +60,16 @@ ONLY_IN = MappingProxyType(
         ("session", "dotenv"): frozenset({"loading.py"}),
         ("session", "ssl"): frozenset({"transport.py"}),
         ("session", "os"): frozenset(
-            {"audit_files.py", "connection_log.py", "disk.py", "halt.py", "journal.py", "loading.py", "token_store.py"}
+            {
+                "audit_files.py",
+                "connection_log.py",
+                "disk.py",
+                "halt.py",
+                "journal.py",
+                "loading.py",
+                "recorder.py",
+                "token_store.py",
+            }
         ),
         ("fake", "pytest"): frozenset({"plugin.py"}),
         ("fake", "time"): frozenset({"agenda.py"}),

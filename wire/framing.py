@@ -60,6 +60,10 @@ class Framing(Protocol):
     def close(self) -> None:
         """Raises `RemoteProtocolError` if the stream ended inside a message."""
 
+    @property
+    def inside(self) -> int:
+        """How many bytes of a message that is not complete are here."""
+
 
 def encode_frame(body: bytes) -> bytes:
     """Four bytes of length, big-endian, and the body.
@@ -123,6 +127,11 @@ class _Cutter(ABC):
             self._fault = RemoteProtocolError(f"the stream ended inside a frame, {inside} bytes into it")
             self._rest = bytearray()
             raise self._fault
+
+    @property
+    def inside(self) -> int:
+        """How many bytes of a message that is not complete are here; 0 between two messages."""
+        return self._inside()
 
     @abstractmethod
     def _cut(self, chunk: bytes, bodies: list[bytes]) -> None:

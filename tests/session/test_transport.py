@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -125,3 +126,14 @@ async def test_the_end_of_the_stream_is_a_lost_link(tmp_path: Path) -> None:
         with pytest.raises(LinkLost):
             await stream.receive()
         await stream.aclose()
+
+
+async def test_keys_are_logged_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    keys = tmp_path / "keys.log"
+    async with listening(Peer(), tmp_path) as endpoint:
+        await (await open_stream(endpoint, deadline_s=5)).aclose()
+        assert not keys.exists()
+        await (await open_stream(replace(endpoint, key_log_file=keys), deadline_s=5)).aclose()
+        assert "CLIENT_TRAFFIC_SECRET_0" in keys.read_text()
+        with pytest.raises(ConnectFailed, match="the key log"):
+            await open_stream(replace(endpoint, key_log_file=tmp_path / "nowhere" / "keys"), deadline_s=5)

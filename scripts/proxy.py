@@ -1,0 +1,153 @@
+"""`anyctrader proxy`: a man in the middle on this machine, for looking at what any client says and hears."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from anyctrader.scripts.door import Address, CaFileOption, KeyLogOption, ListenOption, open_door, remark_key_log
+from anyctrader.scripts.failures import carry_out
+from anyctrader.scripts.opening import known_secrets, newest_credentials, settings_of
+from anyctrader.scripts.options import (
+    DebugOption,
+    EnvFileOption,
+    EnvironmentArgument,
+    ExitCode,
+    Format,
+    FormatOption,
+    alone,
+)
+from anyctrader.scripts.passing import Screen
+from anyctrader.scripts.signals import until_signalled
+from anyctrader.scripts.terminal import escaped, print_json, remark
+from anyctrader.session import AuditUnavailable, ConnectFailed, Environment, open_audit
+from anyctrader.session.proxy import Proxy
+from anyctrader.session.recorder import open_recorder
+from anyctrader.wire.redaction import Redaction
+
+if TYPE_CHECKING:
+    from anyio.streams.tls import TLSStream
+
+    from anyctrader.scripts.door import Door
+    from anyctrader.session import Audit, EnvironmentSettings
+    from anyctrader.session.recorder import Recorder
+
+__all__ = ["proxy"]
+
+
+def proxy(
+    env: EnvironmentArgument,
+    listen: ListenOption = "127.0.0.1:0",
+    record: Annotated[
+        Path | None, typer.Option("--record", metavar="FILE", help="Record every frame, secrets covered.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no frames.")] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="A line for each frame.")] = False,
+    ca_file: CaFileOption = None,
+    key_log: KeyLogOption = None,
+    output: FormatOption = Format.TEXT,
+    env_file: EnvFileOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Stands between any client and the server and shows each frame.
+
+    Clients connect to it in the server's place and trust the certificate that it names. Bytes pass on unchanged, but
+    for what the guard refuses: that is answered with an error, and goes on record. It ends on Ctrl-C.
+
+    Example: anyctrader proxy demo --listen 127.0.0.1:5035 --record demo.jsonl
+    """
+    address = Address.parsed(listen)
+    environment = Environment(env.value)
+
+    shown = partial(Screen, output=output, brief=brief, quiet=quiet)
+    carry_out(partial(_proxy, environment, address, shown, record, ca_file, key_log, output, env_file), debug=debug)
+
+
+async def _proxy(
+    environment: Environment,
+    address: Address,
+    shown: partial[Screen],
+    record: Path | None,
+    ca_file: Path | None,
+    key_log: Path | None,
+    output: Format,
+    env_file: Path | None,
+) -> ExitCode:
+    settings, part = settings_of(environment, env_file)
+    known = known_secrets(part.credentials, newest_credentials(settings, part))
+    remark_key_log(key_log)
+    screen = shown(part.codec, secrets=known)
+    recorder: Recorder | None = None
+    async with until_signalled(), AsyncExitStack() as stack:
+        audit = await _audit(stack, settings.log_folder)
+        if record is not None:
+            recorder = await stack.enter_async_context(open_recorder(record, secrets=known))
+        between = Proxy(
+            part,
+            endpoint=replace(part.endpoint, key_log_file=key_log),
+            audit=audit,
+            halts=settings.log_folder,
+            why=_why(part),
+            recorder=recorder,
+            onlooker=screen,
+            mask=Redaction(known).text,
+        )
+
+        async def serve(client: TLSStream) -> None:
+            try:
+                await between.serve(client)
+            except ConnectFailed:
+                pass  # the screen has told it, and the client's stream is closed
+
+        async with open_door(address, serve, ca_file=ca_file, key_log=key_log) as door:
+            _tell(door, part, output)
+            await screen.show()
+    if recorder is not None:
+        _tell_recorded(recorder)
+    if await screen.is_stuck():
+        # A thread waits in a write to a pipe that nobody reads, and Python would wait for that thread. All files are
+        # closed by now, and every client is gone.
+        remark("what reads the frames does not take them: the last ones are not shown")
+        os._exit(ExitCode.DONE)
+    return ExitCode.DONE
+
+
+async def _audit(stack: AsyncExitStack, folder: Path) -> Audit | None:
+    """The order audit, where nobody else writes it."""
+    try:
+        return await stack.enter_async_context(open_audit(folder))
+    except AuditUnavailable as error:
+        remark(f"nothing that trades will pass, since it cannot be put on record: {escaped(str(error))}")
+        return None
+
+
+def _why(part: EnvironmentSettings) -> str:
+    if part.environment.is_live and not part.live_enabled:
+        return "CTRADER_LIVE_ENABLED is not true"
+    return "the mode of the settings"
+
+
+def _tell(door: Door, part: EnvironmentSettings, output: Format) -> None:
+    environment = part.environment
+    if output is Format.JSON:
+        ready = {"ready": True, "host": door.host, "port": door.port, "ca_file": str(door.ca_file)}
+        print_json(ready | {"environment": environment.value, "codec": part.codec, "mode": part.mode.value})
+        return
+    remark(f"{environment.value} ({part.codec}, trading {part.mode.value}) is at {door.host}:{door.port}")
+    remark(f"its certificate: {door.ca_file}")
+
+
+def _tell_recorded(recorder: Recorder) -> None:
+    remark(f"{recorder.frames} frames recorded in {escaped(str(recorder.path))}")
+    if recorder.lost:
+        remark(f"{recorder.lost} frames were not recorded ({escaped(recorder.trouble or 'the disk did not keep up')})")
+
+
+if __name__ == "__main__":
+    alone(proxy)

@@ -1,0 +1,285 @@
+"""`anyctrader replay`: a recording played back, to a client or to a server."""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import anyio
+import anyio.to_thread
+import typer
+
+from anyctrader.scripts.door import Address, CaFileOption, KeyLogOption, ListenOption, open_door, remark_key_log
+from anyctrader.scripts.failures import carry_out, code_of, told
+from anyctrader.scripts.opening import known_secrets, newest_credentials, settings_of
+from anyctrader.scripts.options import (
+    DebugOption,
+    EnvFileOption,
+    EnvironmentName,
+    ExitCode,
+    Format,
+    FormatOption,
+    alone,
+)
+from anyctrader.scripts.signals import until_signalled
+from anyctrader.scripts.terminal import escaped, print_json, print_line, remark
+from anyctrader.session import AuditUnavailable, Environment, Mode, open_audit
+from anyctrader.session.conversation import Conversation, conversations, differences, is_ignored
+from anyctrader.session.recorded import open_recorded
+from anyctrader.session.recorder import open_recorder
+from anyctrader.session.recording import read_recording
+from anyctrader.session.replay import Outcome, Pace, ReplayedServer, play_to_server
+from anyctrader.wire.rendering import Rendering
+
+if TYPE_CHECKING:
+    from anyio.streams.tls import TLSStream
+
+    from anyctrader.session import Audit
+    from anyctrader.wire import Message
+
+__all__ = ["replay"]
+
+_LEFT_OUT = ("ProtoOAApplicationAuthReq", "ProtoOARefreshTokenReq")  # the session's own, or never said again
+_LATE_S = 1.0  # what follows the last answer is compared too: a fill follows its acceptance within 0.2 s
+_MOST_SHOWN = 100  # differences: a client that does something else altogether differs in everything
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What was asked for on the command line."""
+
+    pace: Pace
+    check: bool
+    ignored: tuple[str, ...]
+    output: Format
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording of `record` or of `proxy --record`.")],
+    to: Annotated[
+        EnvironmentName | None,
+        typer.Option(
+            "--to", metavar="ENV", help="Be the client, and say the requests again to this server: demo or live."
+        ),
+    ] = None,
+    listen: ListenOption = "127.0.0.1:0",
+    connection: Annotated[
+        str | None, typer.Option("--connection", metavar="NAME", help="Which connection of the recording; the first.")
+    ] = None,
+    speed: Annotated[float, typer.Option("--speed", min=0.001, help="10: ten times as fast as recorded.")] = 1.0,
+    fast: Annotated[bool, typer.Option("--fast", help="Without any waiting.")] = False,
+    step: Annotated[bool, typer.Option("--step", help="Wait for Enter before each message.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare what comes back with what was recorded; exit 1 if it differs.")
+    ] = False,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ignore", metavar="FIELD", help="Do not compare this field, or such fields: *Timestamp. May be repeated."
+        ),
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option("--record", metavar="FILE", help="With --to: record the replay itself.")
+    ] = None,
+    ca_file: CaFileOption = None,
+    key_log: KeyLogOption = None,
+    output: FormatOption = Format.TEXT,
+    env_file: EnvFileOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Plays a recording back, to a client or to a server.
+
+    It is the server to clients, and needs no settings and no account then: it serves until Ctrl-C, with --check one
+    client. With --to it is the client to a server, and passes through the guard, the limits and the audit like any
+    order; the settings' secrets stand in for the covered ones.
+
+    Example: anyctrader replay demo.jsonl --fast
+    """
+    address = Address.parsed(listen)
+    stepped = _Stepped(Rendering()) if step else None
+    pace = Pace(math.inf if fast else speed, stepped)
+    wish = _Wish(pace, check, tuple(ignore or ()), output)
+    try:
+        conversation = _conversation(file, connection)
+    except OSError as error:
+        raise typer.BadParameter(told(error), param_hint="FILE") from None
+    if to is None:
+        carry_out(partial(_to_client, conversation, address, ca_file, key_log, wish), debug=debug)
+    carry_out(partial(_to_server, conversation, Environment(to.value), record, key_log, env_file, wish), debug=debug)
+
+
+def _conversation(file: Path, connection: str | None) -> Conversation:
+    """The connection of a recording that is meant.
+
+    Raises:
+        OSError: the file cannot be read.
+        typer.BadParameter: it has no such connection, or none at all.
+    """
+    remarks: list[str] = []
+    with file.open("rb") as opened:
+        found = conversations(read_recording(opened), remarks=remarks)
+    for text in remarks:
+        remark(escaped(f"{file}: {text}"))
+    if not found:
+        raise typer.BadParameter(f"{escaped(str(file))} holds no connection: is it a recording?", param_hint="FILE")
+    if connection is not None and connection not in found:
+        raise typer.BadParameter(f"it is none of {', '.join(map(escaped, found))}", param_hint="--connection")
+    name = connection if connection is not None else next(iter(found))
+    if len(found) > 1:
+        remark(escaped(f"connection {name} of {', '.join(found)}"))
+    chosen = found[name]
+    if chosen.withheld:
+        remark(f"{chosen.withheld} frames cannot be played: their bodies were not kept")
+    return chosen
+
+
+# As the server
+
+
+async def _to_client(
+    conversation: Conversation, address: Address, ca_file: Path | None, key_log: Path | None, wish: _Wish
+) -> ExitCode:
+    remark_key_log(key_log)
+    opened = conversation.opened
+    over = anyio.Event()
+    found: list[str] = []
+
+    async def serve(client: TLSStream) -> None:
+        remark("a client is connected")
+        server = ReplayedServer(conversation, pace=wish.pace)
+        reason = await server.serve(client)
+        remark(f"the client is gone: {escaped(reason)}")
+        found.extend(each for each in server.differences if not _is_ignored(each, wish.ignored))
+        if wish.check:
+            over.set()
+
+    async with until_signalled():
+        async with open_door(address, serve, ca_file=ca_file, key_log=key_log) as door:
+            if wish.output is Format.JSON:
+                ready = {"ready": True, "host": door.host, "port": door.port, "ca_file": str(door.ca_file)}
+                print_json(ready | {"environment": opened.environment, "codec": opened.codec})
+            else:
+                remark(f"{opened.environment} ({opened.codec}), replayed, is at {door.host}:{door.port}")
+                remark(f"its certificate: {door.ca_file}")
+            await over.wait()
+    return _judged(found, wish) if wish.check else ExitCode.DONE
+
+
+def _is_ignored(difference: str, ignored: tuple[str, ...]) -> bool:
+    return is_ignored(difference.partition(": ")[2].partition(" ")[0], ignored)
+
+
+# As the client
+
+
+async def _to_server(
+    conversation: Conversation,
+    environment: Environment,
+    record: Path | None,
+    key_log: Path | None,
+    env_file: Path | None,
+    wish: _Wish,
+) -> ExitCode:
+    remark_key_log(key_log)
+    settings, part = settings_of(environment, env_file)
+    outcomes: list[Outcome] = []
+
+    def tell(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        _show(outcome, wish.output)
+
+    with tempfile.TemporaryDirectory(prefix="anyctrader-") as folder:
+        taken = record if record is not None else Path(folder) / "replay.jsonl"
+        async with until_signalled() as interruption, AsyncExitStack() as stack:
+            audit = await _audit(stack, settings.log_folder)
+            recorder = await stack.enter_async_context(
+                open_recorder(taken, secrets=known_secrets(part.credentials, newest_credentials(settings, part)))
+            )
+            session = await stack.enter_async_context(
+                open_recorded(
+                    part,
+                    recorder=recorder,
+                    mode=part.mode if audit is not None else Mode.OFF,
+                    why="the mode of the settings" if audit is not None else "there is no audit",
+                    audit=audit,
+                    endpoint=replace(part.endpoint, key_log_file=key_log),
+                    token_folder=settings.token_folder,
+                )
+            )
+            await play_to_server(conversation, session, credentials=part.credentials, pace=wish.pace, told=tell)
+            if wish.check:
+                await anyio.sleep(_LATE_S)
+        if wish.check and interruption.signal is None:
+            with taken.open("rb") as opened:
+                now = list(conversations(read_recording(opened)).values())[-1]
+            left_out = {*_LEFT_OUT, *(each.name for each in outcomes if each.skipped is not None)}
+            return _judged(list(differences(conversation, now, ignored=wish.ignored, left_out=left_out)), wish)
+    return _worst(outcomes)
+
+
+async def _audit(stack: AsyncExitStack, folder: Path) -> Audit | None:
+    try:
+        return await stack.enter_async_context(open_audit(folder))
+    except AuditUnavailable as error:
+        remark(f"nothing that trades will leave, since it cannot be put on record: {escaped(str(error))}")
+        return None
+
+
+def _show(outcome: Outcome, output: Format) -> None:
+    why = told(outcome.error) if outcome.error is not None else escaped(outcome.skipped or "")
+    how = "failed" if outcome.error is not None else "skipped" if outcome.skipped is not None else "answered"
+    if output is Format.JSON:
+        print_json({"name": outcome.name, "outcome": how, "reason": why or None})
+    else:
+        print_line(f"{outcome.name}: {how}{f' ({why})' if why else ''}")
+
+
+def _worst(outcomes: list[Outcome]) -> ExitCode:
+    codes = [code_of(each.error) for each in outcomes if each.error is not None]
+    for code in (ExitCode.OUTCOME_UNKNOWN, ExitCode.REFUSED, ExitCode.NO_CONNECTION):
+        if code in codes:
+            return code
+    return ExitCode.NO if codes else ExitCode.DONE
+
+
+# Both
+
+
+def _judged(found: list[str], wish: _Wish) -> ExitCode:
+    """Tells the differences, and whether there are any."""
+    if wish.output is Format.JSON:
+        print_json({"same": not found, "differences": found})
+    elif not found:
+        print_line("what came back is what was recorded")
+    else:
+        for text in found[:_MOST_SHOWN]:
+            print_line(escaped(text), hanging="  ")
+        if len(found) > _MOST_SHOWN:
+            remark(f"and {len(found) - _MOST_SHOWN} more differences")
+    return ExitCode.NO if found else ExitCode.DONE
+
+
+class _Stepped:
+    """Waits for Enter before each message. Without anybody to press it, it waits no more."""
+
+    def __init__(self, rendering: Rendering) -> None:
+        self._rendering = rendering
+        self._ended = False
+
+    async def __call__(self, message: Message) -> None:
+        """See `Pace.step`."""
+        if self._ended:
+            return
+        remark(f"next: {self._rendering.brief(message)} [Enter]")
+        line = await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
+        self._ended = not line
+
+
+if __name__ == "__main__":
+    alone(replay)

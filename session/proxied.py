@@ -1,0 +1,274 @@
+"""What a client that is not ours may say through the proxy: the gate, asked of each frame ahead of its bytes.
+
+Such a client has no way around what our own programs have to pass: the allow-list, modes, halts, the accounts of its
+own environment, and for what trades an intent on disk. What the proxy cannot know it refuses: it keeps no books, so
+nothing that trades passes where an environment may only be reduced, and nothing that opens where a limit is set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from ..wire import AccountState, Message, UnknownPayload
+from ..wire import messages as oa
+from ..wire.catalog import CATALOG, Kind, Permission, account_of, permission_of
+from ..wire.dialogue import MOVING, Dialogue
+from ..wire.envelope import read_envelope
+from ..wire.errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
+from .bounds import AllowedSymbols, LargestOrder, NoLimit
+from .environments import Mode
+from .errors import AuditUnavailable, LimitExceeded, LiveTradingDisabled, Refused, WrongEnvironment
+from .gate import READING
+from .request_facts import facts_of
+
+if TYPE_CHECKING:
+    from ..wire import Codec
+    from .bounds import Limits
+    from .gate import Gate
+
+__all__ = ["ProxiedClient", "Taken"]
+
+_ACCOUNT_LIST = oa.payload_type_of(oa.ProtoOAGetAccountListByAccessTokenRes)
+_EXECUTION = oa.payload_type_of(oa.ProtoOAExecutionEvent)
+_ERRORS = frozenset(payload_type for payload_type, entry in CATALOG.items() if entry.kind is Kind.ERROR)
+_TELLING: Final = MOVING | _ERRORS | {_ACCOUNT_LIST}
+"""What a server says that the gate must know of, or the record."""
+
+_MOST_OPEN = 10_000  # orders that were never answered: beyond that the oldest is not told of at the end
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A frame that was taken out.
+
+    Attributes:
+        refusal: why.
+        reply: the body of the answer that its client gets in the server's place.
+    """
+
+    refusal: Refused
+    reply: bytes
+
+
+class ProxiedClient:
+    """One client of the proxy: what it has said and been told, and so what it may say.
+
+    Args:
+        gate: of its environment; for this client alone.
+        codec: reads its frames, and writes our answers.
+        limits: what an order may not exceed.
+    """
+
+    def __init__(self, gate: Gate, *, codec: Codec, limits: Limits) -> None:
+        self._gate = gate
+        self._codec = codec
+        self._limits = _set_limits(limits)
+        self._dialogue = Dialogue()
+        self._open: dict[str, dict[str, Any]] = {}  # trading requests that wait for their answer: id to facts
+
+    async def judge(self, body: bytes) -> Taken | None:
+        """Asks whether a frame may pass. When it may, its intent is on disk if it trades, and it must be sent at once.
+
+        Args:
+            body: of the client's frame.
+
+        Returns:
+            None where it may pass, unchanged; else why not, and what its client is told.
+        """
+        message: Message | None = None
+        try:
+            try:
+                message = self._codec.decode(body)
+            except RemoteProtocolError as fault:
+                await self._judge_bytes(body, fault)
+            else:
+                await self._judge(message, body)
+        except Refused as refusal:
+            return Taken(refusal, self._reply(refusal, message, body))
+        return None
+
+    def heard(self, body: bytes) -> None:
+        """The server said this; asked before its bytes go on to the client, who may act on them at once."""
+        try:
+            if self._codec.name == "protobuf":
+                if read_envelope(body)[0] not in _TELLING:
+                    return
+            elif orjson.loads(body).get("payloadType") not in _TELLING:
+                return
+            message = self._codec.decode(body)
+        except (RemoteProtocolError, ValueError, AttributeError):
+            return  # its client has to make something of it; here it moves nothing
+        payload_type, payload, client_msg_id = message.payload_type, message.payload, message.client_msg_id or None
+        if payload_type == _ACCOUNT_LIST:
+            live = self._gate.environment.is_live
+            self._gate.foreign = {
+                row.ctidTraderAccountId for row in payload.ctidTraderAccount if row.isLive is not live
+            }
+        entry = CATALOG[payload_type]
+        settled, _ = self._dialogue.settled_by(payload_type, entry.kind, payload, client_msg_id)
+        self._dialogue.hear(payload_type, payload, client_msg_id, settled)
+        facts = self._open.pop(client_msg_id or "", None)
+        if facts is not None and payload_type in _ERRORS:
+            self._gate.note("server_error", {**facts, "error_code": payload.errorCode})
+
+    def ended(self, reason: str) -> None:
+        """The connection is over: what trades and was not answered has an unknown outcome."""
+        for facts in self._open.values():
+            self._gate.note("outcome_unknown", {**facts, "reason": reason})
+        self._open.clear()
+
+    # Inside
+
+    async def _judge(self, message: Message, body: bytes) -> None:
+        gate, payload_type, payload = self._gate, message.payload_type, message.payload
+        permission = permission_of(payload_type)
+        gate.accounts = self._accounts(asked_for=permission is Permission.READ)
+        gate.judge(message)
+        if (doubt := self._doubt(message, body)) is not None and gate.standing().mode is not Mode.ON:
+            raise self._refused(message, Refused(f"{message.name} is refused: {doubt}"))
+        if permission not in READING:
+            await self._let_trade(message, permission)
+        if self._dialogue.too_early(payload_type, payload) is None:
+            entry = CATALOG.get(payload_type)
+            if entry is None or entry.kind is Kind.REQUEST:
+                self._dialogue.ask(payload_type, payload, message.client_msg_id)
+
+    async def _let_trade(self, message: Message, permission: Permission | None) -> None:
+        gate, payload = self._gate, message.payload
+        if self._limits and permission in (Permission.OPEN, Permission.CHANGE):
+            raise self._refused(
+                message,
+                LimitExceeded(
+                    f"{message.name} is refused: the proxy cannot hold a limit ({', '.join(self._limits)}), and one is "
+                    f"set for {gate.environment.value}"
+                ),
+            )
+        facts = {"request": message.name, **facts_of(payload), "via": "proxy"}
+        intent = await gate.intend(payload, facts, essential=permission in (Permission.CLOSE, Permission.CANCEL))
+        try:
+            gate.release(message)
+        except Refused as refusal:
+            gate.note("not_sent", {**facts, "reason": str(refusal)})
+            raise
+        finally:
+            gate.withdraw(intent)
+        if message.client_msg_id:
+            if len(self._open) >= _MOST_OPEN:
+                del self._open[next(iter(self._open))]
+            self._open[message.client_msg_id] = facts
+        gate.note("sent", {**facts, "request_id": message.client_msg_id or ""})
+
+    async def _judge_bytes(self, body: bytes, fault: RemoteProtocolError) -> None:
+        """What nobody can read may be anything: it passes where everything may, on record, and never toward live."""
+        gate = self._gate
+        standing = gate.standing()
+        where = gate.environment.value
+        facts = {"request": "undecoded", "size": len(body), "sha256": hashlib.sha256(body).hexdigest(), "via": "proxy"}
+        refusal: Refused | None = None
+        if gate.environment.is_live:
+            refusal = Refused("a frame that cannot be decoded is refused: such bytes do not go to live")
+        elif standing.mode is not Mode.ON:
+            refusal = Refused(
+                f"a frame that cannot be decoded is refused: {where} is {standing.mode.value} ({standing.why})"
+            )
+        elif gate.audit is None:
+            refusal = AuditUnavailable("a frame that cannot be decoded is refused: it needs a record")
+        if refusal is not None:
+            gate.note("refused", {**facts, "error": type(refusal).__name__, "reason": str(refusal)})
+            raise refusal
+        assert gate.audit is not None
+        await gate.audit.record(gate.environment, "intent", facts)
+        gate.note("sent", {**facts, "request_id": ""})
+
+    def _accounts(self, *, asked_for: bool) -> set[int]:
+        """The accounts that this client has authorised; to read, also those that it has asked for and not heard of."""
+        wanted = {AccountState.AUTHENTICATED, *((AccountState.AUTHENTICATING,) if asked_for else ())}
+        return {account for account, state in self._dialogue.accounts.items() if state in wanted}
+
+    def _doubt(self, message: Message, body: bytes) -> str | None:
+        """Why the server may take a frame for something else than we do, or None."""
+        if message.unknown_envelope is not None:
+            return "its envelope holds what the schema does not know"
+        if self._codec.name == "json" and _has_repeated_keys(body):
+            return "a key is there twice, and who reads it takes one or the other"
+        return None
+
+    def _refused(self, message: Message, refusal: Refused) -> Refused:
+        """The refusal, on record."""
+        self._gate.refused(message, refusal)
+        return refusal
+
+    def _reply(self, refusal: Refused, message: Message | None, body: bytes) -> bytes:
+        account_id = None if message is None else account_of(message.payload)
+        error = oa.ProtoOAErrorRes(
+            errorCode=_code_of(refusal, message),
+            description=self._gate.mask(f"anyctrader proxy: {refusal}. It was not passed on"),
+        )
+        if account_id:
+            error.ctidTraderAccountId = account_id
+        client_msg_id = message.client_msg_id if message is not None else _id_in(self._codec, body)
+        try:
+            return self._codec.encode(Message(error, client_msg_id))
+        except LocalProtocolError:  # an id that cannot be written again
+            return self._codec.encode(Message(error))
+
+
+def _code_of(refusal: Refused, message: Message | None) -> str:
+    """The published error code that says it best to a client that knows no others (docs/protocol.md section 14)."""
+    match refusal:
+        case WrongEnvironment():
+            return "ACCOUNT_NOT_AUTHORIZED"
+        case LiveTradingDisabled() | LimitExceeded() | AuditUnavailable():
+            return "TRADING_NOT_ALLOWED"
+    if message is None:
+        return "INVALID_REQUEST"
+    return "UNSUPPORTED_MESSAGE" if isinstance(message.payload, UnknownPayload) else "TRADING_NOT_ALLOWED"
+
+
+def _id_in(codec: Codec, body: bytes) -> str | None:
+    """The client message id of a frame whose payload cannot be read."""
+    try:
+        codec.decode(body)
+    except UndecodablePayload as fault:
+        return fault.client_msg_id
+    except RemoteProtocolError:
+        pass
+    return None
+
+
+def _set_limits(limits: Limits) -> tuple[str, ...]:
+    """The names of the limits that are set."""
+    names = (
+        "allowed_symbols",
+        "largest_order_lots",
+        "most_positions",
+        "most_exposure_lots",
+        "orders_per_minute",
+        "price_collar_percent",
+        "loss_of_day",
+    )
+    free = (AllowedSymbols.ALL, LargestOrder.UNLIMITED, NoLimit.UNLIMITED)
+    return tuple(name for name in names if getattr(limits, name) not in free)
+
+
+class _RepeatedKey(ValueError):
+    """A key is there twice."""
+
+
+def _has_repeated_keys(body: bytes) -> bool:
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        if len({key for key, _ in pairs}) < len(pairs):
+            raise _RepeatedKey
+
+    try:
+        json.loads(body, object_pairs_hook=once)
+    except _RepeatedKey:
+        return True
+    except (ValueError, RecursionError):
+        return True  # orjson has read it, and another reader does not: that is doubt enough
+    return False
