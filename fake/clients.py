@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ..wire import Connection, Message, Role
+from .injection import Transport
 from .limits import RequestRates
 from .subscriptions import Subscriptions
 
@@ -87,6 +88,7 @@ class Client:
 
     Attributes:
         application: whose credentials it gave, or None.
+        transport: what it came over, once its first bytes have told.
         sessions: its accounts.
         frames: the newest frames, both ways, oldest first.
         closing: why the server ends the connection, once it does.
@@ -105,6 +107,7 @@ class Client:
         self.number = number
         self.codec = codec
         self.framing = framing
+        self.transport = Transport.TCP
         self.connection = Connection(Role.SERVER, codec, framing=framing)
         self.rates = RequestRates(limits)
         self.application: Application | None = None
@@ -132,6 +135,12 @@ class Client:
         """The account's session, if it is authorised here and its token has not died."""
         session = self.sessions.get(account_id)
         return session if session is not None and session.alive else None
+
+    def speak_websocket(self, framing: Framing) -> None:
+        """It has asked for a WebSocket: nothing was said before, and from now on it is said in this framing."""
+        self.framing = framing
+        self.transport = Transport.WEBSOCKET
+        self.connection = Connection(Role.SERVER, self.codec, framing=framing)
 
     # Speaking
 
@@ -178,6 +187,8 @@ class Client:
                 await stream.send(data)
                 self.waiting_bytes -= len(data)
             if self.closing is not None:
+                if last_word := self.connection.close():
+                    await stream.send(last_word)
                 return
             self._more = anyio.Event()
             await self._more.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
@@ -15,13 +16,49 @@ if TYPE_CHECKING:
 
     from .certificates import WrongCertificate
 
-__all__ = ["Fault", "Faults", "Injection", "OutgoingFrame", "RefusedTls", "Then", "Which", "fits"]
+__all__ = [
+    "Fault",
+    "Faults",
+    "Injection",
+    "OutgoingFrame",
+    "Refusal",
+    "RefusedTls",
+    "Then",
+    "Transport",
+    "Which",
+    "fits",
+]
 
 
 class RefusedTls(enum.Enum):
     """New connections are closed before TLS begins."""
 
     REFUSED = "refused"
+
+
+class Transport(enum.Enum):
+    """What carries a connection's messages."""
+
+    TCP = "tcp"
+    WEBSOCKET = "websocket"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An HTTP answer in place of the upgrade to a WebSocket.
+
+    Attributes:
+        status: from 200 on.
+        text: its body.
+    """
+
+    status: int
+    text: str
+
+    @property
+    def phrase(self) -> str:
+        """The standard's words for the status, or empty."""
+        return HTTPStatus(self.status).phrase if self.status in set(HTTPStatus) else ""
 
 
 class Then(enum.Enum):
@@ -44,6 +81,7 @@ class OutgoingFrame:
         delay_s: how long it is held, seconds.
         overtaken: whether later frames may pass it while it is held.
         then: what follows it.
+        transport: what carries it.
     """
 
     client: int
@@ -53,6 +91,7 @@ class OutgoingFrame:
     delay_s: float = 0.0
     overtaken: bool = False
     then: Then = Then.NOTHING
+    transport: Transport = Transport.TCP
 
     @property
     def name(self) -> str:
@@ -95,6 +134,10 @@ class Fault:
 
     def tls(self) -> WrongCertificate | RefusedTls | None:
         """What is wrong with TLS, or None."""
+        return None
+
+    def upgrade(self) -> Refusal | None:
+        """What is answered in place of the upgrade to a WebSocket, or None."""
         return None
 
 
@@ -192,6 +235,12 @@ class Faults:
             if (wrong := injection.fault.tls()) is not None:
                 return wrong
         return None
+
+    def upgrade(self) -> Refusal | None:
+        """What is answered in place of an upgrade now: the newest fault decides."""
+        said = [refusal for injection in self._injections if (refusal := injection.fault.upgrade()) is not None]
+        self._sweep()
+        return said[-1] if said else None
 
     def remove(self, injection: Injection) -> None:
         """A fault ends."""

@@ -57,6 +57,7 @@ class Access:
         credentials: those that count now.
         was_ready: whether the server has taken the application before.
         rotations: where a pair is renewed while there is a link; the link outlives what runs there.
+        let_in_on: the newest link on which the server took the application.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Access:
         self.credentials = credentials
         self.was_ready = False
         self.rotations: TaskGroup | None = None
+        self.let_in_on: Link | None = None
         self._vault = vault
         self._timings = timings
         self._held = held
@@ -137,6 +139,7 @@ class Access:
                 # All tries fit into the time that a connection may take.
                 await anyio.sleep(min(_AUTH_PAUSE_S, timeout_s / (_AUTH_TRIES + 1)))
             else:
+                self.let_in_on = link
                 break
         rows = await self.accounts(link)
         if self._vault is not None:

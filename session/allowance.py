@@ -6,14 +6,17 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio
+
 from ..wire import Message
 from ..wire import messages as oa
 from . import clock, limits
 from .bounds import AllowedSymbols, LargestOrder, NoLimit
 from .day import Day
 from .environments import Mode
-from .errors import LimitExceeded, RequestFailed
+from .errors import LimitExceeded, RequestFailed, SessionClosed
 from .holdings import price_or_none
+from .states import SessionState
 from .terms import Side
 
 if TYPE_CHECKING:
@@ -23,12 +26,13 @@ if TYPE_CHECKING:
     from .account import Account
     from .books import Books, Target
     from .bounds import Limits
+    from .client import Session
     from .connection_log import ConnectionLog
     from .gate import Gate
     from .orders import OrderRecord
     from .symbols import Symbol
 
-__all__ = ["Allowance", "Claim"]
+__all__ = ["Allowance", "Claim", "watch_losses"]
 
 _MINUTE_S: Final = 60.0
 _PRICES: Final = ("limitPrice", "stopPrice", "baseSlippagePrice")
@@ -319,3 +323,15 @@ class Allowance:
 
 def _not_known(request: Any) -> str:
     return f"no limit can be applied to order {request.orderId}, which is not known to be working"
+
+
+async def watch_losses(session: Session, every_s: float) -> None:
+    """Looks at the loss of the day of each account while the session is ready, until it is left."""
+    try:
+        while True:
+            await session.wait_for(SessionState.READY)
+            for allowance in tuple(session.allowances.values()):
+                await allowance.watch_loss()
+            await anyio.sleep(every_s)
+    except SessionClosed:
+        return

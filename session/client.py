@@ -12,12 +12,12 @@ from ..wire import LocalProtocolError, Message, Permission
 from ..wire.catalog import account_of, permission_of
 from . import clock
 from .account import Account
-from .allowance import Allowance
+from .allowance import Allowance, watch_losses
 from .arguments import check_kind, check_payload, check_word
 from .audit import Audit
 from .books import Books
 from .connection_log import ConnectionLog
-from .environments import Endpoint, Environment, Mode, check_endpoint
+from .environments import Endpoint, Environment, Mode
 from .errors import (
     ConnectFailed,
     NotSent,
@@ -25,7 +25,6 @@ from .errors import (
     RateLimited,
     RequestFailed,
     ServerError,
-    SessionClosed,
     WrongEnvironment,
 )
 from .gate import READING, Gate
@@ -41,11 +40,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from contextlib import AbstractAsyncContextManager
 
-    from .environments import CodecName, DelimitingName
+    from .environments import CodecName, DelimitingName, TransportName
     from .errors import CTraderError
     from .gate import Intent
     from .leftovers import Leftover
     from .link import Link
+    from .proxies import Proxy
     from .subscriptions import EventStream
 
 __all__ = ["Session", "StateChange", "connect"]
@@ -312,7 +312,7 @@ class Session:
         """Holds the session up until it is cancelled."""
         async with background() as tasks:
             if not isinstance(self._limits.loss_of_day, NoLimit):
-                tasks.start_soon(_watch_loss, self, self._limits.loss_check_s)
+                tasks.start_soon(watch_losses, self, self._limits.loss_check_s)
             await self._supervisor.serve()
 
     def resume(self, credentials: Credentials | None = None) -> None:
@@ -327,18 +327,6 @@ class Session:
         self._supervisor.resume(credentials)
 
 
-async def _watch_loss(session: Session, every_s: float) -> None:
-    """Looks at the loss of the day while the session is ready, until it is left."""
-    try:
-        while True:
-            await session.wait_for(SessionState.READY)
-            for allowance in tuple(session.allowances.values()):
-                await allowance.watch_loss()
-            await anyio.sleep(every_s)
-    except SessionClosed:
-        return
-
-
 @asynccontextmanager
 async def connect(
     environment: Environment,
@@ -349,6 +337,8 @@ async def connect(
     host: str | None = None,
     port: int | None = None,
     ca_file: Path | str | None = None,
+    transport: TransportName = "tcp",
+    proxy: Proxy | str | None = None,
     timings: Timings | None = None,
     rates: Rates | None = None,
     trading: Mode = Mode.OFF,
@@ -363,11 +353,13 @@ async def connect(
         environment: demo or live.
         credentials: those of the same environment.
         codec: `"protobuf"` (port 5035) or `"json"` (port 5036).
-        delimiting: how JSON messages are told apart on the stream: `"length"`, `"newline"` or `"objects"`; no source is
+        delimiting: how JSON messages are told apart on TCP: `"length"`, `"newline"` or `"objects"`; no source is
             certain (docs/protocol.md section 19).
         host: another host than the published one; one that is published for the other environment is refused.
         port: another port than the codec's standard one.
         ca_file: certificates to trust in place of the system's (a fake server's own).
+        transport: `"tcp"` or `"websocket"` (extra `ws`). For JSON, WebSocket is the way with evidence behind it.
+        proxy: an HTTP proxy, such as `http://user:password@host:3128`; no environment variable is read for it.
         timings: intervals and deadlines.
         rates: what may leave a second.
         trading: what the guard lets pass. Without both a mode and an audit, no trading request does.
@@ -399,14 +391,16 @@ async def connect(
         raise WrongEnvironment(
             f"the credentials belong to {credentials.environment.value}, and the connection is to {environment.value}"
         )
-    published = Endpoint.published(environment, codec)
-    endpoint = Endpoint(
-        host if host is not None else published.host,
-        port if port is not None else published.port,
-        Path(ca_file) if ca_file is not None else None,
-        delimiting,
+    endpoint = Endpoint.chosen(
+        environment,
+        codec,
+        host=host,
+        port=port,
+        ca_file=ca_file,
+        delimiting=delimiting,
+        transport=transport,
+        proxy=proxy,
     )
-    check_endpoint(environment, endpoint, codec)
     session = Session(
         credentials,
         codec=codec,

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.lowlevel
 
-from ..wire import Delimiting, JsonCodec, ProtobufCodec, framing_of
+from ..wire import JsonCodec, ProtobufCodec
 from . import auth, clock
 from .access import Access
+from .environments import unanswered_hint
 from .errors import (
     AuthenticationFailed,
     ConnectFailed,
@@ -34,7 +35,7 @@ from .states import SESSION_TABLE, SessionInput, SessionState, StateChange
 from .subscriptions import EventStream
 from .tasks import background
 from .tokens import TokenVault
-from .transport import open_stream
+from .transport import client_framing, open_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
@@ -293,7 +294,7 @@ class Supervisor:
         by_s = clock.now_s() + self.timings.connect_s
         try:
             await self._access.open()
-            stream = await open_stream(self.endpoint, deadline_s=self.timings.connect_s)
+            stream = await open_stream(self.endpoint, deadline_s=self.timings.connect_s, mask=self._access.masked)
         except ConnectFailed as error:
             self.failure = error
             self._move(SessionInput.LOST, str(error))
@@ -301,7 +302,7 @@ class Supervisor:
         link = Link(
             stream,
             _CODECS[self.codec](),
-            framing=framing_of(Delimiting(self.endpoint.delimiting)),
+            framing=client_framing(self.endpoint, self.codec),
             timings=self.timings,
             rates=self._rates,
             listener=self._roster,
@@ -332,6 +333,8 @@ class Supervisor:
             # That is what the end of the link did to a request of ours, and not why it ended.
             where = f"{self.endpoint.host}:{self.endpoint.port}"
             self.failure = ConnectFailed(f"{where}: {link.over}") if self._ready_s is None else None
+        if isinstance(self.failure, ConnectFailed) and self._access.let_in_on is not link:
+            self.failure = ConnectFailed(f"{self.failure}{unanswered_hint(self.endpoint, self.codec)}")
         self._roster.link_over()
         refused = isinstance(self.failure, AuthenticationFailed)
         self._move(
@@ -342,7 +345,8 @@ class Supervisor:
     async def _use(self, link: Link, *, by_s: float) -> None:
         """Brings a link up and looks after it, until it ends or something says that it must."""
         self.link = link
-        self._move(SessionInput.CONNECTED, f"{self.endpoint.host}:{self.endpoint.port} over {self.codec}")
+        how = f"{self.codec} and {self.endpoint.transport}"
+        self._move(SessionInput.CONNECTED, f"{self.endpoint.host}:{self.endpoint.port} over {how}")
         try:
             with anyio.fail_after(max(0.0, by_s - clock.now_s())):
                 await self._authenticate(link)
