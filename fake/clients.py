@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from ..wire import Connection, Message, Role
+from ..wire import Connection, Message, Role, WebSocketFraming
 from .injection import Transport
 from .limits import RequestRates
 from .subscriptions import Subscriptions
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .tokens import Application, Grant
 
 __all__ = ["AccountSession", "Client", "Frame", "Origin"]
+
+_BYE = "Bye"  # what the real server says where it closes an idle WebSocket (docs/protocol.md section 4)
 
 FRAMES_KEPT = 1_000
 """How many of a client's newest frames are remembered."""
@@ -187,8 +189,8 @@ class Client:
                 await stream.send(data)
                 self.waiting_bytes -= len(data)
             if self.closing is not None:
-                if last_word := self.connection.close():
-                    await stream.send(last_word)
+                if isinstance(self.framing, WebSocketFraming) and not self.abrupt:
+                    await stream.send(self.framing.farewell(reason=_BYE))
                 return
             self._more = anyio.Event()
             await self._more.wait()

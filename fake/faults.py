@@ -14,9 +14,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
-from ..wire.websocket import MessageKind, Opcode, control_frame, data_frame
-from .injection import Fault, OutgoingFrame, Refusal, RefusedTls, Then, Transport, Which, fits
+from ..wire.websocket import MessageKind, data_frame
+from .injection import Fault, Nth, OutgoingFrame, RefusedTls, Then, Transport, Which, fits
 from .refused import Blame, Carried, Refused
+from .websocket_faults import CloseWebSocket, Fragments, HalfMessage, NoUpgrade
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,27 +50,6 @@ __all__ = [
     "Unanswering",
     "WrongTls",
 ]
-
-
-_FIN = 0x80  # the bit of a frame that ends its message
-
-
-class _Nth(Fault):
-    """Strikes at the n-th frame that fits, counted from the moment of injection, once."""
-
-    def __init__(self, nth: int = 1, *, which: Which = None) -> None:
-        if nth < 1:
-            raise ValueError(f"nth is {nth}; frames are counted from 1")
-        self._nth = nth
-        self._which = which
-        self._count = 0
-
-    def _strikes(self, frame: OutgoingFrame) -> bool:
-        if self.spent or not fits(self._which, frame):
-            return False
-        self._count += 1
-        self.spent = self._count == self._nth
-        return self.spent
 
 
 # What is not sent
@@ -113,7 +93,7 @@ class Deafness(Fault):
         return self._name is not None and name != self._name
 
 
-class Lose(_Nth):
+class Lose(Nth):
     """The n-th frame that fits is never sent: an execution event that got lost, say (py-sdk issue 47)."""
 
     def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
@@ -156,7 +136,7 @@ class Jitter(Fault):
         return (replace(frame, delay_s=frame.delay_s + self._random.uniform(0, self._most_s)),)
 
 
-class Late(_Nth):
+class Late(Nth):
     """The n-th frame that fits comes so much later, and the others pass it: a late fill, say."""
 
     def __init__(self, delay_s: float, nth: int = 1, *, which: Which = None) -> None:
@@ -170,7 +150,7 @@ class Late(_Nth):
         return (frame,)
 
 
-class Reorder(_Nth):
+class Reorder(Nth):
     """The n-th frame that fits leaves after the one that follows it."""
 
     def __init__(self, nth: int = 1, *, which: Which = None) -> None:
@@ -194,7 +174,7 @@ class Reorder(_Nth):
 # What is sent differently
 
 
-class Duplicate(_Nth):
+class Duplicate(Nth):
     """The n-th frame that fits is sent twice."""
 
     def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
@@ -202,7 +182,7 @@ class Duplicate(_Nth):
         return (frame, frame) if self._strikes(frame) else (frame,)
 
 
-class Replace(_Nth):
+class Replace(Nth):
     """Other bytes leave in place of the n-th frame that fits.
 
     Args:
@@ -218,7 +198,7 @@ class Replace(_Nth):
         return (replace(frame, data=self._data),) if self._strikes(frame) else (frame,)
 
 
-class Garbage(_Nth):
+class Garbage(Nth):
     """A sound frame with a body that is nothing leaves in place of the n-th frame that fits."""
 
     def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
@@ -229,12 +209,12 @@ class Garbage(_Nth):
         if frame.transport is Transport.TCP:
             data = b"\x00\x00\x00\x10" + nothing
         else:
-            text = frame.data[:1] == data_frame(_FIN | MessageKind.TEXT, b"")[:1]
+            text = frame.data[:1] == bytes((0x80 | MessageKind.TEXT,))
             data = data_frame(frame.data[0], b"no JSON at all" if text else nothing)
         return (replace(frame, data=data),)
 
 
-class OversizeLength(_Nth):
+class OversizeLength(Nth):
     """A length that no client takes leaves in place of the n-th frame that fits."""
 
     def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
@@ -247,7 +227,7 @@ class OversizeLength(_Nth):
         return (replace(frame, data=length),)
 
 
-class HalfFrame(_Nth):
+class HalfFrame(Nth):
     """The first half of the n-th frame that fits leaves, then the connection is dropped."""
 
     def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
@@ -257,65 +237,7 @@ class HalfFrame(_Nth):
         return (frame,)
 
 
-class HalfMessage(_Nth):
-    """The first half of the n-th WebSocket message that fits leaves as a fragment, then the connection is dropped."""
-
-    def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
-        """Half of one of them; over TCP they stay whole."""
-        if frame.transport is Transport.TCP or not self._strikes(frame):
-            return (frame,)
-        first, body = _unframed(frame.data)
-        return (replace(frame, data=data_frame(first & ~_FIN, body[: len(body) // 2]), then=Then.DROP),)
-
-
-class Fragments(Fault):
-    """Every WebSocket message leaves in several frames with a ping between them, as it lawfully may.
-
-    Args:
-        pieces: into how many.
-    """
-
-    def __init__(self, pieces: int = 3) -> None:
-        if pieces < 1:
-            raise ValueError(f"pieces is {pieces}; a message has at least one")
-        self._pieces = pieces
-
-    def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
-        """The same message in pieces; over TCP it stays whole."""
-        if frame.transport is Transport.TCP:
-            return (frame,)
-        first, body = _unframed(frame.data)
-        size = len(body) // self._pieces + 1
-        last = self._pieces - 1
-        parts = [
-            data_frame(
-                (first & ~_FIN if at == 0 else 0) | (_FIN if at == last else 0), body[at * size : (at + 1) * size]
-            )
-            for at in range(self._pieces)
-        ]
-        return (replace(frame, data=control_frame(Opcode.PING, b"fragment").join(parts)),)
-
-
-class CloseWebSocket(_Nth):
-    """The WebSocket is closed with a code and a reason in place of the n-th message that fits.
-
-    Args:
-        code: RFC 6455 section 7.4.
-        reason: for people; at most 123 bytes.
-    """
-
-    def __init__(self, code: int = 1001, reason: str = "", nth: int = 1, *, which: Which = None) -> None:
-        super().__init__(nth, which=which)
-        self._frame = control_frame(Opcode.CLOSE, code.to_bytes(2, "big") + reason.encode())
-
-    def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
-        """A close frame, once; over TCP everything leaves as it is."""
-        if frame.transport is Transport.TCP or not self._strikes(frame):
-            return (frame,)
-        return (replace(frame, data=self._frame),)
-
-
-class DropBefore(_Nth):
+class DropBefore(Nth):
     """The connection is dropped in place of the n-th frame that fits."""
 
     def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
@@ -323,7 +245,7 @@ class DropBefore(_Nth):
         return (replace(frame, data=b"", then=Then.DROP),) if self._strikes(frame) else (frame,)
 
 
-class DropAfter(_Nth):
+class DropAfter(Nth):
     """The connection is dropped after the n-th frame that fits."""
 
     def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
@@ -425,26 +347,3 @@ class WrongTls(Fault):
     def tls(self) -> WrongCertificate | RefusedTls | None:
         """See the class."""
         return self._wrong
-
-
-class NoUpgrade(Fault):
-    """Requests for a WebSocket get another HTTP answer; TCP goes on.
-
-    Args:
-        status: such as 403 or 503.
-        text: the body.
-    """
-
-    def __init__(self, status: int = 503, text: str = "no WebSocket here") -> None:
-        if not 200 <= status <= 599:
-            raise ValueError(f"status is {status}; an answer has one from 200 to 599")
-        self._refusal = Refusal(status, text)
-
-    def upgrade(self) -> Refusal | None:
-        """See the class."""
-        return self._refusal
-
-
-def _unframed(data: bytes) -> tuple[int, bytes]:
-    """The first byte and the payload of a WebSocket frame of ours, which has no mask."""
-    return data[0], data[{126: 4, 127: 10}.get(data[1], 2) :]

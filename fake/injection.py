@@ -20,6 +20,7 @@ __all__ = [
     "Fault",
     "Faults",
     "Injection",
+    "Nth",
     "OutgoingFrame",
     "Refusal",
     "RefusedTls",
@@ -151,6 +152,24 @@ def fits(which: Which, frame: OutgoingFrame) -> bool:
     if frame.name != name:
         return False
     return not colon or frame.payload.executionType == oa.ProtoOAExecutionType[kind]
+
+
+class Nth(Fault):
+    """Strikes at the n-th frame that fits, counted from the moment of injection, once."""
+
+    def __init__(self, nth: int = 1, *, which: Which = None) -> None:
+        if nth < 1:
+            raise ValueError(f"nth is {nth}; frames are counted from 1")
+        self._nth = nth
+        self._which = which
+        self._count = 0
+
+    def _strikes(self, frame: OutgoingFrame) -> bool:
+        if self.spent or not fits(self._which, frame):
+            return False
+        self._count += 1
+        self.spent = self._count == self._nth
+        return self.spent
 
 
 class Injection:

@@ -31,7 +31,7 @@ from anyctrader.session import (
 from anyctrader.wire import LocalProtocolError, encode_frame
 from anyctrader.wire import messages as oa
 
-from .peer import Answer, Peer, listening
+from .peer import CODEC, Answer, Peer, listening
 from .rig import (
     EURUSD,
     QUICK,
@@ -294,6 +294,8 @@ async def at_a_peer(
             credentials,
             host=endpoint.host,
             port=endpoint.port,
+            codec=CODEC,
+            transport=endpoint.transport,
             ca_file=endpoint.ca_file,
             timings=QUICK,
             **given,

@@ -13,12 +13,12 @@ from anyctrader.session.errors import NotSent, OutcomeUnknown, RateLimited, Refu
 from anyctrader.session.link import Link
 from anyctrader.session.settings import Rates, Timings
 from anyctrader.session.tasks import background
-from anyctrader.session.transport import open_stream
-from anyctrader.wire import LocalProtocolError, Message, ProtobufCodec
+from anyctrader.session.transport import client_framing, open_stream
+from anyctrader.wire import JsonCodec, LocalProtocolError, Message, ProtobufCodec
 from anyctrader.wire import messages as oa
 from anyctrader.wire.events import ErrorReceived, Event, EventReceived, LinkClosed, SpotsReceived, UndecodedReceived
 
-from .peer import Answer, Peer, listening
+from .peer import CODEC, Answer, Peer, listening
 
 pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
 
@@ -69,7 +69,8 @@ async def linked(
         stream = await open_stream(endpoint, deadline_s=5)
         link = Link(
             stream,
-            ProtobufCodec(),
+            JsonCodec() if CODEC == "json" else ProtobufCodec(),
+            framing=client_framing(endpoint, CODEC),
             timings=timings or Timings(),
             rates=rates or Rates(),
             listener=ears,

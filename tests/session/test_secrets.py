@@ -33,7 +33,7 @@ from anyctrader.session import (
 from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 
-from .peer import Peer, listening
+from .peer import CODEC, Peer, listening
 from .rig import (
     ACCEPTED,
     FILLED,
@@ -185,6 +185,8 @@ async def test_a_server_that_quotes_our_secrets_does_not_get_them_into_errors_an
             credentials,
             host=endpoint.host,
             port=endpoint.port,
+            codec=CODEC,
+            transport=endpoint.transport,
             ca_file=endpoint.ca_file,
             timings=QUICK,
             log=log,
