@@ -17,6 +17,7 @@ from typing import Any
 
 import anyio
 import anyio.abc
+import pytest
 import trustme
 from anyio.streams.tls import TLSStream
 
@@ -27,6 +28,10 @@ from anyctrader.wire.events import HeartbeatReceived, LinkClosed, RequestReceive
 
 CODEC: Any = os.environ.get("ANYCTRADER_CODEC", "protobuf")
 TRANSPORT: Any = os.environ.get("ANYCTRADER_TRANSPORT", "tcp")
+
+BYTES_BY_HAND = pytest.mark.skipif(
+    (CODEC, TRANSPORT) != ("protobuf", "tcp"), reason="its bytes are written by hand, in frames of protobuf over TCP"
+)
 
 Answer = Callable[["Peer", Any], Iterable[Any]]
 

@@ -18,7 +18,7 @@ from anyctrader.wire import JsonCodec, LocalProtocolError, Message, ProtobufCode
 from anyctrader.wire import messages as oa
 from anyctrader.wire.events import ErrorReceived, Event, EventReceived, LinkClosed, SpotsReceived, UndecodedReceived
 
-from .peer import CODEC, Answer, Peer, listening
+from .peer import BYTES_BY_HAND, CODEC, Answer, Peer, listening
 
 pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
 
@@ -289,6 +289,7 @@ async def test_the_end_of_the_stream_ends_the_link_and_all_that_was_under_way(tm
             await running.link.request(VERSION, timeout_s=5)
 
 
+@BYTES_BY_HAND
 async def test_half_a_frame_at_the_end_of_the_stream_is_told_from_a_plain_end(tmp_path: Path) -> None:
     for said, told in ((b"", False), (b"\x00\x00\x00\x10half", True)):
         async with linked(tmp_path) as running:
@@ -301,6 +302,7 @@ async def test_half_a_frame_at_the_end_of_the_stream_is_told_from_a_plain_end(tm
             assert running.link.lost
 
 
+@BYTES_BY_HAND
 async def test_broken_framing_ends_the_link_and_says_what_was_wrong(tmp_path: Path) -> None:
     async with linked(tmp_path) as running:
         await running.peer.say_bytes(b"\xff\xff\xff\xff garbage")
@@ -318,6 +320,7 @@ async def test_a_disconnect_event_ends_the_link_with_the_servers_reason(tmp_path
         assert "too many" in running.reason
 
 
+@BYTES_BY_HAND
 async def test_events_and_unknown_messages_go_to_the_listener(tmp_path: Path) -> None:
     async with linked(tmp_path) as running:
         await running.peer.say(oa.ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=1, bid=2))

@@ -33,7 +33,7 @@ from anyctrader.session import (
 from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 
-from .peer import CODEC, Peer, listening
+from .peer import BYTES_BY_HAND, CODEC, Peer, listening
 from .rig import (
     ACCEPTED,
     FILLED,
@@ -216,6 +216,7 @@ class SaidOtherwise(Fault):
         return (replace(frame, data=encode_frame(body)),)
 
 
+@BYTES_BY_HAND
 async def test_a_server_that_quotes_our_secrets_of_an_order_does_not_get_them_into_its_record(tmp_path: Path) -> None:
     quoted: list[str] = []
 
