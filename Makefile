@@ -6,14 +6,28 @@ READY := $(VENV)/.ready
 LINKS := .types/anyctrader
 PACKAGES := proto wire session fake scripts
 
-.PHONY: sandbox test test-long check format lint types schema clean
+OTHER_WAYS := protobuf-websocket json-tcp json-websocket
+WAY_TESTS = tests/session
+
+.PHONY: sandbox test test-matrix test-way test-long check format lint types schema clean
 
 # The main job: demo and live, two embedded servers, the promotion runbook. No account, no credentials.
 sandbox: $(READY)
 	$(BIN)/anyctrader runbook --sandbox
 
+# All tests, then those of sessions that move the most bytes over the three other ways.
+test: WAY_TESTS = tests/session/test_client.py tests/session/test_healing.py tests/session/test_link.py
 test: $(READY)
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	@for way in $(OTHER_WAYS); do $(MAKE) --no-print-directory test-way WAY=$$way WAY_TESTS="$(WAY_TESTS)" || exit 1; done
+
+# All of tests/session over each combination of codec and transport.
+test-matrix: $(READY)
+	@for way in protobuf-tcp $(OTHER_WAYS); do $(MAKE) --no-print-directory test-way WAY=$$way || exit 1; done
+
+test-way: $(READY)
+	ANYCTRADER_CODEC=$(firstword $(subst -, ,$(WAY))) ANYCTRADER_TRANSPORT=$(lastword $(subst -, ,$(WAY))) \
+	  $(BIN)/python -m pytest -n auto -q $(WAY_TESTS)
 
 # All that has I/O on asyncio with uvloop too, and minutes of chaos.
 test-long: $(READY)

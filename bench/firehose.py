@@ -21,8 +21,21 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import trustme
+from wsproto.connection import ConnectionType
+from wsproto.events import AcceptConnection, Request
+from wsproto.handshake import H11Handshake
 
-from anyctrader.wire import FrameDecoder, JsonCodec, Message, ProtobufCodec, UndecodablePayload, encode_frame
+from anyctrader.wire import (
+    Delimiting,
+    JsonCodec,
+    Message,
+    MessageKind,
+    ProtobufCodec,
+    Role,
+    UndecodablePayload,
+    WebSocketFraming,
+    framing_of,
+)
 from anyctrader.wire import messages as oa
 
 ACCOUNT = 1_000_001
@@ -136,29 +149,48 @@ class Stream:
 class Firehose:
     """The prebuilt stream, and one thread a connection."""
 
-    def __init__(self, events: int, *, each: bool, codec: ProtobufCodec | JsonCodec, times: int = 1) -> None:
+    def __init__(
+        self, events: int, *, each: bool, codec: ProtobufCodec | JsonCodec, times: int = 1, transport: str = "tcp"
+    ) -> None:
+        self.transport = transport
         self.times = times
         self.codec = codec
         self.each = each
-        self.frames = [encode_frame(codec.encode(Message(event))) for event in spot_events(events)]
+        framing = self.framing()
+        self.frames = [framing.wrap(codec.encode(Message(event))) for event in spot_events(events)]
         self.packed = b"".join(self.frames)
         self.answers = answers(codec)
+
+    def framing(self) -> Any:
+        if self.transport == "tcp":
+            return framing_of(Delimiting.LENGTH)
+        kind = MessageKind.TEXT if isinstance(self.codec, JsonCodec) else MessageKind.BINARY
+        return WebSocketFraming(Role.SERVER, kind)
+
+    def upgrade(self, stream: Stream) -> None:
+        handshake = H11Handshake(ConnectionType.SERVER)
+        while not any(isinstance(event, Request) for event in handshake.events()):
+            handshake.receive_data(stream.receive())
+        stream.write(handshake.send(AcceptConnection()))
+        stream.flush()
 
     def serve(self, raw: socket.socket, context: ssl.SSLContext) -> None:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             stream = Stream(raw, context)
-            decoder = FrameDecoder()
+            if self.transport == "websocket":
+                self.upgrade(stream)
+            framing = self.framing()
             while True:
-                for body in decoder.feed(stream.receive()):
-                    self.answer(stream, body)
+                for body in framing.feed(stream.receive()):
+                    self.answer(stream, body, framing)
                 stream.flush()
         except (ConnectionError, ssl.SSLError):
             pass  # the client has what it wanted
         finally:
             raw.close()
 
-    def answer(self, stream: Stream, body: bytes) -> None:
+    def answer(self, stream: Stream, body: bytes, framing: Any) -> None:
         try:
             message = self.codec.decode(body)
         except UndecodablePayload:
@@ -170,7 +202,7 @@ class Firehose:
         else:
             return
         for payload in answer:
-            stream.write(encode_frame(self.codec.encode(Message(payload, message.client_msg_id))))
+            stream.write(framing.wrap(self.codec.encode(Message(payload, message.client_msg_id))))
         if message.name == "ProtoOASubscribeSpotsReq":
             stream.flush()
             for _ in range(self.times):
@@ -196,10 +228,11 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=300_000)
     parser.add_argument("--each", action="store_true")
     parser.add_argument("--codec", choices=("protobuf", "json"), default="protobuf")
+    parser.add_argument("--transport", choices=("tcp", "websocket"), default="tcp")
     parser.add_argument("--times", type=int, default=1, help="how often the stream is sent, one behind the other")
     options = parser.parse_args()
     codec = JsonCodec() if options.codec == "json" else ProtobufCodec()
-    hose = Firehose(options.events, each=options.each, codec=codec, times=options.times)
+    hose = Firehose(options.events, each=options.each, codec=codec, times=options.times, transport=options.transport)
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)

@@ -1,6 +1,7 @@
 """Our client through its public API.
 
     python bench/ours.py SHAPE --port N --ca-file F --events N [--backend asyncio|uvloop|trio] [--codec ...]
+        [--transport tcp|websocket]
 
 `quotes`: an `async for` over `account.spots(..., policy=EVERY)`, both sides read of each; `one`, `many`: version
 requests one at a time, and 64 in flight, throttle out of the way; `history`: a reply of 5,000 bars, decoded;
@@ -103,6 +104,7 @@ async def run(options: argparse.Namespace) -> dict[str, float]:
         Environment.DEMO,
         credentials,
         codec=options.codec,
+        transport=options.transport,
         host="127.0.0.1",
         port=options.port,
         ca_file=options.ca_file,
@@ -120,6 +122,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, required=True)
     parser.add_argument("--backend", choices=("asyncio", "uvloop", "trio"), default="asyncio")
     parser.add_argument("--codec", choices=("protobuf", "json"), default="protobuf")
+    parser.add_argument("--transport", choices=("tcp", "websocket"), default="tcp")
     options = parser.parse_args()
     backend = "trio" if options.backend == "trio" else "asyncio"
     extra = {"use_uvloop": True} if options.backend == "uvloop" else {}

@@ -1,6 +1,6 @@
 """Runs the benchmarks in interleaved rounds and prints their medians, with ratios, as the tables of README.md.
 
-    python bench/run.py [--rounds 5] [--events 300000] [--only quotes requests history import memory]
+    python bench/run.py [--rounds 5] [--events 300000] [--only quotes requests websocket history import memory]
 
 Each client is a process of its own, against one firehose server in another. The rounds are interleaved, because these
 figures are worth only as much as their ratios: a machine's speed drifts within a minute. The official SDK is measured
@@ -143,6 +143,39 @@ def requests(events: int, rounds: int) -> None:
             print(f"\nThe SDK as it comes, its throttle in: {shipped:,.0f} µs, median of 5.")
 
 
+def websocket(events: int, rounds: int) -> None:
+    """Each codec over both transports, in the same rounds; a WebSocket's ratio is to TCP's of its round."""
+    for codec in ("protobuf", "json"):
+        rows = {
+            shape: [
+                Row(
+                    f"{codec}, {transport}",
+                    ("ours.py", shape, "--codec", codec, "--transport", transport),
+                    server=transport,
+                )
+                for transport in ("tcp", "websocket")
+            ]
+            for shape in ("quotes", "many", "one")
+        }
+        for title, more in (("Quotes, packed", ()), ("Quotes, a TLS record each", ("--each",))):
+            with both_transports(events, "--codec", codec, *more) as servers:
+                compare(title, "a second", rounds_of(rows["quotes"], servers, events=events, rounds=rounds), "per_s")
+        with both_transports(1, "--codec", codec) as servers:
+            many = rounds_of(rows["many"], servers, events=20_000, rounds=rounds)
+            compare("Requests, 64 in flight", "a second", many, "per_s")
+            one = rounds_of(rows["one"], servers, events=2_000, rounds=rounds)
+            compare("Requests, one at a time", "µs, median", one)
+
+
+@contextmanager
+def both_transports(events: int, *more: str) -> Iterator[dict[str, dict[str, Any]]]:
+    with ExitStack() as stack:
+        yield {
+            transport: stack.enter_context(firehose(events, *more, "--transport", transport))
+            for transport in ("tcp", "websocket")
+        }
+
+
 def history(events: int, rounds: int) -> None:
     with both_flavours(1) as servers:
         compare("A reply of 5,000 bars", "µs, median", rounds_of(HISTORY, servers, events=200, rounds=rounds))
@@ -172,7 +205,14 @@ def both_flavours(events: int, *more: str) -> Iterator[dict[str, dict[str, Any]]
         }
 
 
-PARTS = {"quotes": quotes, "requests": requests, "history": history, "import": importing, "memory": memory}
+PARTS = {
+    "quotes": quotes,
+    "requests": requests,
+    "websocket": websocket,
+    "history": history,
+    "import": importing,
+    "memory": memory,
+}
 
 
 def main() -> None:

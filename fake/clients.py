@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from ..wire import Connection, Message, Role
+from ..wire import Connection, Message, Role, WebSocketFraming
+from .injection import Transport
 from .limits import RequestRates
 from .subscriptions import Subscriptions
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .tokens import Application, Grant
 
 __all__ = ["AccountSession", "Client", "Frame", "Origin"]
+
+_BYE = "Bye"  # what the real server says where it closes an idle WebSocket (docs/protocol.md section 4)
 
 FRAMES_KEPT = 1_000
 """How many of a client's newest frames are remembered."""
@@ -87,6 +90,7 @@ class Client:
 
     Attributes:
         application: whose credentials it gave, or None.
+        transport: what it came over, once its first bytes have told.
         sessions: its accounts.
         frames: the newest frames, both ways, oldest first.
         closing: why the server ends the connection, once it does.
@@ -105,6 +109,7 @@ class Client:
         self.number = number
         self.codec = codec
         self.framing = framing
+        self.transport = Transport.TCP
         self.connection = Connection(Role.SERVER, codec, framing=framing)
         self.rates = RequestRates(limits)
         self.application: Application | None = None
@@ -132,6 +137,12 @@ class Client:
         """The account's session, if it is authorised here and its token has not died."""
         session = self.sessions.get(account_id)
         return session if session is not None and session.alive else None
+
+    def speak_websocket(self, framing: Framing) -> None:
+        """It has asked for a WebSocket: nothing was said before, and from now on it is said in this framing."""
+        self.framing = framing
+        self.transport = Transport.WEBSOCKET
+        self.connection = Connection(Role.SERVER, self.codec, framing=framing)
 
     # Speaking
 
@@ -178,6 +189,8 @@ class Client:
                 await stream.send(data)
                 self.waiting_bytes -= len(data)
             if self.closing is not None:
+                if isinstance(self.framing, WebSocketFraming) and not self.abrupt:
+                    await stream.send(self.framing.farewell(reason=_BYE))
                 return
             self._more = anyio.Event()
             await self._more.wait()

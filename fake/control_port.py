@@ -107,6 +107,7 @@ class ControlPort:
                 {
                     "number": client.number,
                     "codec": client.codec.name,
+                    "transport": client.transport.value,
                     "authorised": client.application is not None,
                     "accounts": sorted(client.sessions),
                 }

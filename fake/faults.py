@@ -14,8 +14,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
-from .injection import Fault, OutgoingFrame, RefusedTls, Then, Which, fits
+from ..wire.websocket import MessageKind, data_frame
+from .injection import Fault, Nth, OutgoingFrame, RefusedTls, Then, Transport, Which, fits
 from .refused import Blame, Carried, Refused
+from .websocket_faults import CloseWebSocket, Fragments, HalfMessage, NoUpgrade
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,18 +26,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Blocked",
+    "CloseWebSocket",
     "ConnectionLimit",
     "Deafness",
     "Delay",
     "DropAfter",
     "DropBefore",
     "Duplicate",
+    "Fragments",
     "Garbage",
     "HalfFrame",
+    "HalfMessage",
     "Jitter",
     "Late",
     "Lose",
     "Maintenance",
+    "NoUpgrade",
     "OversizeLength",
     "RefuseTls",
     "Reorder",
@@ -44,24 +50,6 @@ __all__ = [
     "Unanswering",
     "WrongTls",
 ]
-
-
-class _Nth(Fault):
-    """Strikes at the n-th frame that fits, counted from the moment of injection, once."""
-
-    def __init__(self, nth: int = 1, *, which: Which = None) -> None:
-        if nth < 1:
-            raise ValueError(f"nth is {nth}; frames are counted from 1")
-        self._nth = nth
-        self._which = which
-        self._count = 0
-
-    def _strikes(self, frame: OutgoingFrame) -> bool:
-        if self.spent or not fits(self._which, frame):
-            return False
-        self._count += 1
-        self.spent = self._count == self._nth
-        return self.spent
 
 
 # What is not sent
@@ -105,7 +93,7 @@ class Deafness(Fault):
         return self._name is not None and name != self._name
 
 
-class Lose(_Nth):
+class Lose(Nth):
     """The n-th frame that fits is never sent: an execution event that got lost, say (py-sdk issue 47)."""
 
     def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
@@ -148,7 +136,7 @@ class Jitter(Fault):
         return (replace(frame, delay_s=frame.delay_s + self._random.uniform(0, self._most_s)),)
 
 
-class Late(_Nth):
+class Late(Nth):
     """The n-th frame that fits comes so much later, and the others pass it: a late fill, say."""
 
     def __init__(self, delay_s: float, nth: int = 1, *, which: Which = None) -> None:
@@ -162,7 +150,7 @@ class Late(_Nth):
         return (frame,)
 
 
-class Reorder(_Nth):
+class Reorder(Nth):
     """The n-th frame that fits leaves after the one that follows it."""
 
     def __init__(self, nth: int = 1, *, which: Which = None) -> None:
@@ -186,7 +174,7 @@ class Reorder(_Nth):
 # What is sent differently
 
 
-class Duplicate(_Nth):
+class Duplicate(Nth):
     """The n-th frame that fits is sent twice."""
 
     def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
@@ -194,7 +182,7 @@ class Duplicate(_Nth):
         return (frame, frame) if self._strikes(frame) else (frame,)
 
 
-class Replace(_Nth):
+class Replace(Nth):
     """Other bytes leave in place of the n-th frame that fits.
 
     Args:
@@ -210,21 +198,36 @@ class Replace(_Nth):
         return (replace(frame, data=self._data),) if self._strikes(frame) else (frame,)
 
 
-class Garbage(Replace):
+class Garbage(Nth):
     """A sound frame with a body that is nothing leaves in place of the n-th frame that fits."""
 
-    def __init__(self, nth: int = 1, *, which: Which = None) -> None:
-        super().__init__(b"\x00\x00\x00\x10" + b"\xff" * 16, nth, which=which)
+    def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
+        """Nonsense, once; on a WebSocket in a message of the kind that is due."""
+        if not self._strikes(frame):
+            return (frame,)
+        nothing = b"\xff" * 16
+        if frame.transport is Transport.TCP:
+            data = b"\x00\x00\x00\x10" + nothing
+        else:
+            text = frame.data[:1] == bytes((0x80 | MessageKind.TEXT,))
+            data = data_frame(frame.data[0], b"no JSON at all" if text else nothing)
+        return (replace(frame, data=data),)
 
 
-class OversizeLength(Replace):
+class OversizeLength(Nth):
     """A length that no client takes leaves in place of the n-th frame that fits."""
 
-    def __init__(self, nth: int = 1, *, which: Which = None) -> None:
-        super().__init__(b"\x7f\xff\xff\xff", nth, which=which)
+    def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
+        """The length of two gigabytes and nothing behind it, once."""
+        if not self._strikes(frame):
+            return (frame,)
+        length = b"\x7f\xff\xff\xff"
+        if frame.transport is Transport.WEBSOCKET:
+            length = frame.data[:1] + b"\x7f\x00\x00\x00\x00" + length
+        return (replace(frame, data=length),)
 
 
-class HalfFrame(_Nth):
+class HalfFrame(Nth):
     """The first half of the n-th frame that fits leaves, then the connection is dropped."""
 
     def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
@@ -234,7 +237,7 @@ class HalfFrame(_Nth):
         return (frame,)
 
 
-class DropBefore(_Nth):
+class DropBefore(Nth):
     """The connection is dropped in place of the n-th frame that fits."""
 
     def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
@@ -242,7 +245,7 @@ class DropBefore(_Nth):
         return (replace(frame, data=b"", then=Then.DROP),) if self._strikes(frame) else (frame,)
 
 
-class DropAfter(_Nth):
+class DropAfter(Nth):
     """The connection is dropped after the n-th frame that fits."""
 
     def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:

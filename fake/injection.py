@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
@@ -15,13 +16,50 @@ if TYPE_CHECKING:
 
     from .certificates import WrongCertificate
 
-__all__ = ["Fault", "Faults", "Injection", "OutgoingFrame", "RefusedTls", "Then", "Which", "fits"]
+__all__ = [
+    "Fault",
+    "Faults",
+    "Injection",
+    "Nth",
+    "OutgoingFrame",
+    "Refusal",
+    "RefusedTls",
+    "Then",
+    "Transport",
+    "Which",
+    "fits",
+]
 
 
 class RefusedTls(enum.Enum):
     """New connections are closed before TLS begins."""
 
     REFUSED = "refused"
+
+
+class Transport(enum.Enum):
+    """What carries a connection's messages."""
+
+    TCP = "tcp"
+    WEBSOCKET = "websocket"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An HTTP answer in place of the upgrade to a WebSocket.
+
+    Attributes:
+        status: from 200 on.
+        text: its body.
+    """
+
+    status: int
+    text: str
+
+    @property
+    def phrase(self) -> str:
+        """The standard's words for the status, or empty."""
+        return HTTPStatus(self.status).phrase if self.status in set(HTTPStatus) else ""
 
 
 class Then(enum.Enum):
@@ -44,6 +82,7 @@ class OutgoingFrame:
         delay_s: how long it is held, seconds.
         overtaken: whether later frames may pass it while it is held.
         then: what follows it.
+        transport: what carries it.
     """
 
     client: int
@@ -53,6 +92,7 @@ class OutgoingFrame:
     delay_s: float = 0.0
     overtaken: bool = False
     then: Then = Then.NOTHING
+    transport: Transport = Transport.TCP
 
     @property
     def name(self) -> str:
@@ -97,6 +137,10 @@ class Fault:
         """What is wrong with TLS, or None."""
         return None
 
+    def upgrade(self) -> Refusal | None:
+        """What is answered in place of the upgrade to a WebSocket, or None."""
+        return None
+
 
 def fits(which: Which, frame: OutgoingFrame) -> bool:
     """Whether a frame is one of these."""
@@ -108,6 +152,24 @@ def fits(which: Which, frame: OutgoingFrame) -> bool:
     if frame.name != name:
         return False
     return not colon or frame.payload.executionType == oa.ProtoOAExecutionType[kind]
+
+
+class Nth(Fault):
+    """Strikes at the n-th frame that fits, counted from the moment of injection, once."""
+
+    def __init__(self, nth: int = 1, *, which: Which = None) -> None:
+        if nth < 1:
+            raise ValueError(f"nth is {nth}; frames are counted from 1")
+        self._nth = nth
+        self._which = which
+        self._count = 0
+
+    def _strikes(self, frame: OutgoingFrame) -> bool:
+        if self.spent or not fits(self._which, frame):
+            return False
+        self._count += 1
+        self.spent = self._count == self._nth
+        return self.spent
 
 
 class Injection:
@@ -192,6 +254,12 @@ class Faults:
             if (wrong := injection.fault.tls()) is not None:
                 return wrong
         return None
+
+    def upgrade(self) -> Refusal | None:
+        """What is answered in place of an upgrade now: the newest fault decides."""
+        said = [refusal for injection in self._injections if (refusal := injection.fault.upgrade()) is not None]
+        self._sweep()
+        return said[-1] if said else None
 
     def remove(self, injection: Injection) -> None:
         """A fault ends."""

@@ -15,7 +15,8 @@ from .choices import IdleClose, LimitCheck
 from .clients import Client
 from .injection import RefusedTls
 from .lifeline import Verdict, look
-from .observations import CLOSED, CONNECTED, HANDSHAKE_FAILED
+from .observations import CLOSED, CONNECTED, HANDSHAKE_FAILED, UPGRADED
+from .upgrade import FIRST_BYTES, upgrade
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream, SocketStream
@@ -46,11 +47,13 @@ class Flavour:
 
     Attributes:
         codec: makes a codec for one connection.
-        framing: makes a framing for one connection.
+        framing: makes a framing for one connection over TCP.
+        websocket: makes one for a WebSocket.
     """
 
     codec: Callable[[], Codec]
     framing: Callable[[], Framing]
+    websocket: Callable[[], Framing]
 
 
 class Links:
@@ -112,7 +115,7 @@ class Links:
             self._watch(client)
             with client.scope:
                 async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._read, client, stream)
+                    tasks.start_soon(self._read, client, stream, flavour)
                     await self._write(client, stream)
                     tasks.cancel_scope.cancel()
         finally:
@@ -125,17 +128,36 @@ class Links:
         if not client.abrupt and not client.scope.cancelled_caught:
             await self._end_tls(stream)
 
-    async def _read(self, client: Client, stream: ByteStream) -> None:
+    async def _read(self, client: Client, stream: ByteStream, flavour: Flavour) -> None:
         """Hands on what the client says, until the connection ends in either direction."""
         try:
+            data = await self._first_bytes(client, stream, flavour)
             while client.closing is None:
-                data = await stream.receive()
                 for event in client.connection.receive_data(data):
                     self._answers.take(client, event)
+                if client.connection.owes:
+                    client.write(client.connection.owed(), now_s=client.spoke_s)
+                data = await stream.receive()
         except _LOST:
             for event in client.connection.receive_eof():
                 self._answers.take(client, event)
         client.close("the client is gone")
+
+    async def _first_bytes(self, client: Client, stream: ByteStream, flavour: Flavour) -> bytes:
+        """What the client says first; both transports come to one port, and its first bytes tell them apart."""
+        data = b""
+        while len(data) < len(FIRST_BYTES) and FIRST_BYTES.startswith(data):
+            data += await stream.receive()
+        if not data.startswith(FIRST_BYTES):
+            return data
+        behind, remark = await upgrade(stream, data, self._board.faults.upgrade())
+        self._board.observe(client, UPGRADED if behind is not None else HANDSHAKE_FAILED, text=remark)
+        self._board.remark(client, remark)
+        if behind is None:
+            client.close(remark)
+            return b""
+        client.speak_websocket(flavour.websocket())
+        return behind
 
     async def _write(self, client: Client, stream: ByteStream) -> None:
         try:

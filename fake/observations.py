@@ -11,14 +11,16 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["CLOSED", "CONNECTED", "HANDSHAKE_FAILED", "UNDECODED", "Observations", "Seen"]
+__all__ = ["CLOSED", "CONNECTED", "HANDSHAKE_FAILED", "UNDECODED", "UPGRADED", "Observations", "Seen"]
 
 CONNECTED = "connected"
 """`Seen.name`: a client has finished its TLS handshake."""
 CLOSED = "closed"
 """`Seen.name`: a connection is over; the text says why."""
 HANDSHAKE_FAILED = "handshake failed"
-"""`Seen.name`: no TLS came to be; the text says why."""
+"""`Seen.name`: no TLS, or no WebSocket, came to be; the text says why."""
+UPGRADED = "upgraded"
+"""`Seen.name`: the connection is a WebSocket from here on."""
 UNDECODED = "undecoded"
 """`Seen.name`: a message that could not be read; the text says why."""
 

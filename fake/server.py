@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.abc import SocketAttribute
 
-from ..wire import JsonCodec, ProtobufCodec
+from ..wire import JsonCodec, MessageKind, ProtobufCodec, Role, WebSocketFraming
 from ..wire.framing import Delimiting, framing_of
 from .answers import Answers
 from .certificates import Certificates
@@ -264,8 +264,12 @@ class FakeServer(Controls):
         answers = Answers(self._board)
         stack.callback(self._board.directory.watch(answers.sessions.grant_ended))
         links = Links(self._board, answers, certificates)
-        protobuf = Flavour(ProtobufCodec, lambda: self._framing(Delimiting.LENGTH))
-        json = Flavour(JsonCodec, lambda: self._framing(settings.json_delimiting))
+        protobuf = Flavour(
+            ProtobufCodec, lambda: self._framing(Delimiting.LENGTH), lambda: self._websocket(MessageKind.BINARY)
+        )
+        json = Flavour(
+            JsonCodec, lambda: self._framing(settings.json_delimiting), lambda: self._websocket(MessageKind.TEXT)
+        )
         listeners = {
             "protobuf": (settings.port, lambda raw: links.serve(raw, protobuf)),
             "json": (settings.json_port, lambda raw: links.serve(raw, json)),
@@ -304,6 +308,9 @@ class FakeServer(Controls):
 
     def _framing(self, delimiting: Delimiting) -> Any:
         return framing_of(delimiting, max_size=self.settings.limits.frame_bytes)
+
+    def _websocket(self, kind: MessageKind) -> WebSocketFraming:
+        return WebSocketFraming(Role.SERVER, kind, max_size=self.settings.limits.frame_bytes)
 
     def _newest_grant(self) -> Grant:
         """The newest pair of our application, or the last one that there was."""

@@ -133,7 +133,7 @@ class Switchboard:
             return
         if isinstance(payload, _ERRORS):
             self.remark(client, f"refused: {payload.errorCode} {payload.description}")
-        self.put(client, OutgoingFrame(client.number, payload, client_msg_id, data))
+        self.put(client, OutgoingFrame(client.number, payload, client_msg_id, data, transport=client.transport))
 
     def put(self, client: Client, frame: OutgoingFrame) -> None:
         """Sends a frame as the faults at work will have it."""
@@ -254,13 +254,13 @@ class Switchboard:
                 subscription = session.subscriptions.spots.get(quote.symbol_id)
                 if subscription is not None and session.alive and client.closing is None:
                     listens = (session.subscriptions.account_id, subscription.with_timestamp, subscription.periods)
-                    key = (client.codec.name, *listens)
+                    key = (client.codec.name, client.transport, *listens)
                     if key not in encoded:  # the same bytes for all that listen alike
                         event = session.subscriptions.spot_event(quote, self.exchange)
                         encoded[key] = event, client.encode(event)
                     event, data = encoded[key]
                     if self.faults or client.held_frames:
-                        self.put(client, OutgoingFrame(client.number, event, None, data))
+                        self.put(client, OutgoingFrame(client.number, event, None, data, transport=client.transport))
                     else:
                         self._write_data(client, data, "ProtoOASpotEvent", None, now_s=now_s)
                 if quote.symbol_id in session.subscriptions.depth and session.alive:

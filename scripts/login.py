@@ -187,6 +187,8 @@ async def _accounts(registration: Registration, pair: TokenPair) -> tuple[int | 
         port=endpoint.port,
         ca_file=endpoint.ca_file,
         delimiting=endpoint.delimiting,
+        transport=endpoint.transport,
+        proxy=endpoint.proxy,
     ) as session:
         rows = await session.accounts()
         request = oa.ProtoOAGetCtidProfileByTokenReq(accessToken=pair.access_token.reveal())

@@ -58,6 +58,7 @@ class Access:
         credentials: those that count now.
         was_ready: whether the server has taken the application before.
         rotations: where a pair is renewed while there is a link; the link outlives what runs there.
+        let_in_on: the newest link on which the server took the application.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Access:
         self.credentials = credentials
         self.was_ready = False
         self.rotations: TaskGroup | None = None
+        self.let_in_on: Link | None = None
         self._vault = vault
         self._timings = timings
         self._held = held
@@ -90,11 +92,6 @@ class Access:
         for credentials in self._known:
             text = credentials.masked(text)
         return text
-
-    @property
-    def renews(self) -> bool:
-        """Whether the pair is renewed here, and by nobody else."""
-        return self._vault is not None
 
     async def replaced(self) -> None:
         """Returns when somebody has given others than the present link was opened with."""
@@ -151,6 +148,7 @@ class Access:
                 # All tries fit into the time that a connection may take.
                 await anyio.sleep(min(_AUTH_PAUSE_S, timeout_s / (_AUTH_TRIES + 1)))
             else:
+                self.let_in_on = link
                 break
         rows = await self.accounts(link)
         if self._vault is not None:

@@ -16,7 +16,7 @@ from .arguments import check_kind, check_payload, check_word
 from .audit import Audit
 from .books import Books
 from .connection_log import ConnectionLog
-from .environments import Endpoint, Environment, Mode, check_endpoint
+from .environments import Endpoint, Environment, Mode
 from .errors import (
     ConnectFailed,
     NotSent,
@@ -40,11 +40,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
     from contextlib import AbstractAsyncContextManager
 
-    from .environments import CodecName, DelimitingName
+    from .environments import CodecName, DelimitingName, TransportName
     from .errors import CTraderError
     from .gate import Intent
     from .leftovers import Leftovers
     from .link import Link
+    from .proxies import Proxy
     from .recorder import Recorder
     from .subscriptions import EventStream
 
@@ -108,12 +109,12 @@ class Session:
     @property
     def state(self) -> SessionState:
         """What it is doing."""
-        return self._supervisor.state
+        return self._supervisor.course.state
 
     @property
     def reason(self) -> str:
         """Why it came to that, for people."""
-        return self._supervisor.reason
+        return self._supervisor.course.reason
 
     @property
     def failure(self) -> CTraderError | None:
@@ -137,7 +138,7 @@ class Session:
 
     def changes(self) -> AbstractAsyncContextManager[EventStream[StateChange]]:
         """The session's moves, as an asynchronous iterator; the present state comes first."""
-        return self._supervisor.changes()
+        return self._supervisor.course.changes()
 
     async def wait_for(self, *states: SessionState) -> SessionState:
         """Waits until the session is in one of these states. No deadline: bring your own.
@@ -147,7 +148,7 @@ class Session:
         """
         for state in states:
             check_word("states", state, SessionState)
-        return await self._supervisor.wait_for(*states)
+        return await self._supervisor.course.wait_for(*states)
 
     # Asking
 
@@ -328,6 +329,8 @@ async def connect(
     host: str | None = None,
     port: int | None = None,
     ca_file: Path | str | None = None,
+    transport: TransportName = "tcp",
+    proxy: Proxy | str | None = None,
     timings: Timings | None = None,
     rates: Rates | None = None,
     trading: Mode = Mode.OFF,
@@ -342,11 +345,13 @@ async def connect(
         environment: demo or live.
         credentials: those of the same environment.
         codec: `"protobuf"` (port 5035) or `"json"` (port 5036).
-        delimiting: how JSON messages are told apart on the stream: `"length"`, `"newline"` or `"objects"`; no source is
+        delimiting: how JSON messages are told apart on TCP: `"length"`, `"newline"` or `"objects"`; no source is
             certain (docs/protocol.md section 19).
         host: another host than the published one; one that is published for the other environment is refused.
         port: another port than the codec's standard one.
         ca_file: certificates to trust in place of the system's (a fake server's own).
+        transport: `"tcp"` or `"websocket"` (extra `ws`). For JSON, WebSocket is the way with evidence behind it.
+        proxy: an HTTP proxy, such as `http://user:password@host:3128`; no environment variable is read for it.
         timings: intervals and deadlines.
         rates: what may leave a second.
         trading: what the guard lets pass. Without both a mode and an audit, no trading request does.
@@ -378,14 +383,16 @@ async def connect(
         raise WrongEnvironment(
             f"the credentials belong to {credentials.environment.value}, and the connection is to {environment.value}"
         )
-    published = Endpoint.published(environment, codec)
-    endpoint = Endpoint(
-        host if host is not None else published.host,
-        port if port is not None else published.port,
-        Path(ca_file) if ca_file is not None else None,
-        delimiting,
+    endpoint = Endpoint.chosen(
+        environment,
+        codec,
+        host=host,
+        port=port,
+        ca_file=ca_file,
+        delimiting=delimiting,
+        transport=transport,
+        proxy=proxy,
     )
-    check_endpoint(environment, endpoint, codec)
     session = Session(
         credentials,
         codec=codec,

@@ -166,17 +166,13 @@ class Link:
         reason = "closed by us"
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._read)
-                tasks.start_soon(self._write)
-                tasks.start_soon(self._watch)
-                tasks.start_soon(self._beat)
-                tasks.start_soon(self._deadlines.run)
+                for work in (self._read, self._write, self._watch, self._beat, self._deadlines.run):
+                    tasks.start_soon(work)
         except* LinkLost as lost:
             reason, self.lost = str(lost.exceptions[0]), True
         finally:
-            self._end(reason)
             with anyio.move_on_after(_GOODBYE_S, shield=True):
-                await self._stream.aclose()
+                await self._stream.aclose(self._end(reason))
         return reason
 
     async def _read(self) -> None:
@@ -189,6 +185,8 @@ class Link:
             heartbeat.heard_s = clock.now_s()
             for event in connection.receive_data(data):
                 self._take(event)
+            if connection.owes:
+                self._news.set()
 
     def _take(self, event: Event) -> None:
         if isinstance(event, ResponseReceived):
@@ -243,9 +241,11 @@ class Link:
             if not data and now_s >= self.heartbeat.due_s:
                 data.append(self.connection.send(Message(oa.ProtoHeartbeatEvent())))
                 self.throttle.sent(Budget.ORDINARY, now_s=now_s)
-            if data:
-                self.heartbeat.sent_s = self._writing_since_s = now_s
-                await self._stream.send(b"".join(data))
+            if data:  # what the framing owes is no message: a heartbeat stays due
+                self.heartbeat.sent_s = now_s
+            if (owed := self.connection.owed()) or data:
+                self._writing_since_s = now_s
+                await self._stream.send(b"".join((*data, owed)))
                 self._writing_since_s = math.inf
                 continue
             if news.is_set():
@@ -314,14 +314,14 @@ class Link:
         self.connection.abandon(client_msg_id)
         request.fail(OutcomeUnknown(f"{name} left, and was not answered {when}"))
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str) -> bytes:
         self._over = reason
-        self.connection.close()
         for request in self._outbox.clear():
             request.fail(NotSent(f"{request.message.name} did not leave: {reason}"))
         for request in self._waiting.values():
             request.fail(OutcomeUnknown(f"{request.message.name} left, and was not answered: {reason}"))
         self._waiting.clear()
+        return self.connection.close()
 
 
 def _ended(connection: Connection, lost: LinkLost) -> LinkLost:

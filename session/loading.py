@@ -13,6 +13,7 @@ from .bounds import Limits, Rates, Timings
 from .environments import CodecName, Endpoint, Environment
 from .errors import SettingsError
 from .keys import ENVIRONMENT_KEYS, SHARED_KEYS, EnvironmentKey, known_names, nearest, prefix
+from .proxies import PROXY_NAMES, proxy_for
 from .settings import (
     STANDARD_PORTS,
     STANDARD_REDIRECT_URI,
@@ -126,7 +127,7 @@ def _load(env_file: Path | str | None, environ: Mapping[str, str] | None) -> Set
         _look_into_store(found, token_folder)
     built = {environment: _build(found) for environment, found in present.items()}
     for found in present.values():
-        problems += found.problems
+        problems += [problem for problem in found.problems if problem not in problems]  # HTTPS_PROXY is that of both
     if len(present) == 2:
         problems += _same(present[Environment.DEMO], present[Environment.LIVE])
     if problems:
@@ -178,7 +179,8 @@ def _texts(
     from_file = _read_file(env_file, problems, warnings)
     from_process = dict(os.environ if environ is None else environ)
     _judge_names(sorted({*from_file, *from_process}), problems, warnings)
-    return _merged(from_process, from_file, problems)
+    proxies = {name: from_process[name] for name in PROXY_NAMES if name in from_process}
+    return _merged(from_process, from_file, problems) | proxies
 
 
 def _shared(texts: Mapping[str, str], problems: list[str]) -> dict[str, object]:
@@ -333,7 +335,24 @@ def _find(environment: Environment, texts: Mapping[str, str], warnings: list[str
             found.spoiled.add(key.field)
         # Trading on live switched off says nothing about whether live is wanted.
         wanted = wanted or found.values.get(key.field) is not False
+    if wanted:
+        _find_proxy(found, texts)
     return found if wanted else None
+
+
+def _find_proxy(found: _Found, texts: Mapping[str, str]) -> None:
+    """The proxy that other programs of this process use, where the settings name none."""
+    if "proxy" in found.values or "proxy" in found.spoiled:
+        return
+    host = found.values.get("host", found.environment.host)
+    port = found.values.get("port", STANDARD_PORTS.get(found.values.get("codec", "protobuf"), 0))
+    try:
+        proxy = proxy_for(host, port, texts)
+    except ValueError as error:
+        found.problems.append(str(error))
+        return
+    if proxy is not None:
+        found.values["proxy"] = proxy
 
 
 def _choose(key: EnvironmentKey, environment: Environment, texts: Mapping[str, str], warnings: list[str]) -> str | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ..wire.exact_numbers import is_plain_number
 from .errors import SettingsError
+from .proxies import PROXY_EXPECTS, Proxy
 from .secret import Secret
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ __all__ = [
     "loss",
     "lots",
     "names",
+    "proxy_url",
     "seconds",
     "secret_text",
     "secret_word",
@@ -306,6 +308,18 @@ def loopback_url() -> Rule:
         lambda value: isinstance(value, str) and _LOOPBACK.fullmatch(value) is not None,
         lambda text: text,
     )
+
+
+def proxy_url() -> Rule:
+    """A `Proxy`, in a text its address."""
+
+    def convert(text: str) -> object:
+        try:
+            return Proxy.from_url(text)
+        except ValueError:
+            return None
+
+    return Rule(PROXY_EXPECTS, lambda value: isinstance(value, Proxy), convert)
 
 
 def folder() -> Rule:

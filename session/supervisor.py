@@ -5,16 +5,18 @@ One link after the other, each of them new; nothing that was queued on one survi
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
 
-from ..wire import Delimiting, JsonCodec, ProtobufCodec, framing_of
+from ..wire import JsonCodec, ProtobufCodec
 from . import auth, clock
 from .access import Access
+from .course import Course
+from .environments import unanswered_hint
 from .errors import (
     AuthenticationFailed,
     ConnectFailed,
@@ -30,14 +32,13 @@ from .errors import (
 from .link import Link
 from .reconnect import Backoff
 from .roster import Roster
-from .states import SESSION_TABLE, SessionInput, SessionState, StateChange
-from .subscriptions import EventStream
+from .states import SessionInput, SessionState
 from .tasks import background
 from .tokens import TokenVault
-from .transport import open_stream
+from .transport import client_framing, open_stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from .account import Account
     from .connection_log import ConnectionLog
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from .settings import Credentials, Rates, Timings
     from .token_store import TokenStore
 
-__all__ = ["StateChange", "Supervisor"]
+__all__ = ["Supervisor"]
 
 _CODECS: Mapping[str, Callable[[], ProtobufCodec | JsonCodec]] = MappingProxyType(
     {"protobuf": ProtobufCodec, "json": JsonCodec}
@@ -73,11 +74,11 @@ class Supervisor:
         recorder: where every frame of every link is recorded, or None.
 
     Attributes:
-        state: what the session is doing.
-        reason: why it came to that, for people.
+        course: the state, and who watches it.
         failure: why the last try ended, where it was a failure.
         link: the present link, or None.
         listed: the account list, newest.
+        renews: whether the token pair is stored and renewed here.
     """
 
     def __init__(
@@ -99,20 +100,18 @@ class Supervisor:
         self.endpoint = endpoint
         self.timings = timings
         self.codec = codec
-        self.state = SessionState.CONNECTING
-        self.reason = "not tried yet"
+        self.course = Course(self.environment, note=self._note)
         self.failure: CTraderError | None = None
         self.link: Link | None = None
         self.listed: list[Any] = []
+        self.renews = tokens is not None
         self._rates = rates
         self._gate = gate
         self._log = log
         self._recorder = recorder
         self._account = account
         self._wanted = tuple(wanted)
-        self._moved = anyio.Event()
         self._resumed = anyio.Event()
-        self._watchers: list[EventStream[StateChange]] = []
         self._authorizing = anyio.Lock()
         self._life = anyio.CancelScope()  # of the present link
         self._serving = anyio.CancelScope()  # of what a session that is ready does on it
@@ -121,7 +120,7 @@ class Supervisor:
         self._backoff = Backoff(
             first_s=timings.reconnect_first_s, most_s=timings.reconnect_most_s, steady_s=timings.reconnect_steady_s
         )
-        self._roster = Roster(gate=gate, tell=self._tell, note=self._note)
+        self._roster = Roster(gate=gate, tell=self.course.tell, note=self._note)
         self._access = Access(
             credentials,
             vault=TokenVault(tokens, credentials, note=self._note) if tokens is not None else None,
@@ -151,19 +150,19 @@ class Supervisor:
             return link
         with anyio.move_on_after(max(0.0, by_s - clock.now_s())):
             while True:
-                moved = self._moved
+                moved = self.course.told
                 if (link := self._usable_now(account_id)) is not None:
                     return link
                 await moved.wait()
         raise self.not_ready(name)
 
     def _usable_now(self, account_id: int | None) -> Link | None:
-        if self.state is SessionState.CLOSED:
+        if self.course.state is SessionState.CLOSED:
             raise SessionClosed(f"the session of {self.environment.value} was left")
         link = self.link
         roster = self._roster
-        restoring = self.state is SessionState.RESTORING and account_id in roster.usable
-        serving = self.state is SessionState.READY or restoring
+        restoring = self.course.state is SessionState.RESTORING and account_id in roster.usable
+        serving = self.course.state is SessionState.READY or restoring
         known = account_id not in roster.accounts or account_id in roster.usable
         return link if link is not None and link.over is None and serving and known else None
 
@@ -173,16 +172,11 @@ class Supervisor:
         Raises:
             NotSent: the session is not ready, or the account is not restored.
         """
-        if self.state is not SessionState.READY or self.link is None or self.link.over is not None:
+        if self.course.state is not SessionState.READY or self.link is None or self.link.over is not None:
             raise self.not_ready(name)
         if account_id is not None and account_id not in self._roster.restored:
             raise NotSent(f"{name} did not leave: account {account_id} is not restored just now")
         return self.link
-
-    @property
-    def renews(self) -> bool:
-        """Whether the token pair is stored and renewed here."""
-        return self._access.renews
 
     def keeps(self, account_id: int | None) -> bool:
         """Whether an account is kept authorised: where it is not just now, it will be."""
@@ -190,7 +184,9 @@ class Supervisor:
 
     def not_ready(self, name: str) -> NotSent:
         """What a request is told that does not leave."""
-        return NotSent(f"{name} did not leave: {self.environment.value} is {self.state.value} ({self.reason})")
+        return NotSent(
+            f"{name} did not leave: {self.environment.value} is {self.course.state.value} ({self.course.reason})"
+        )
 
     async def authorize(self, account_id: int) -> Account:
         """Authorises an account on the present link, and keeps it so over every reconnect."""
@@ -207,33 +203,6 @@ class Supervisor:
                         self._roster.mend_soon()  # whoever asked for it is gone, or it was lost again
         return self.accounts[account_id]
 
-    @asynccontextmanager
-    async def changes(self) -> AsyncIterator[EventStream[StateChange]]:
-        """The moves, as an asynchronous iterator; the present state comes first."""
-        stream: EventStream[StateChange] = EventStream()
-        stream.put(StateChange(clock.utc_ms(), self.state, self.reason))
-        if self.state is SessionState.CLOSED:
-            stream.end()
-        self._watchers.append(stream)
-        try:
-            yield stream
-        finally:
-            self._watchers.remove(stream)
-            stream.end()
-
-    async def wait_for(self, *states: SessionState) -> SessionState:
-        """Waits until the state is one of these. No deadline: bring your own.
-
-        Raises:
-            SessionClosed: it will never be.
-        """
-        await anyio.lowlevel.checkpoint()
-        while self.state not in states:
-            if self.state is SessionState.CLOSED:
-                raise SessionClosed(f"the session of {self.environment.value} was left")
-            await self._moved.wait()
-        return self.state
-
     def review(self, account_id: int | None) -> None:
         """The books of an account are in doubt: the server is asked again, soon."""
         self._roster.doubt(account_id)
@@ -249,7 +218,7 @@ class Supervisor:
         if credentials is not None and others:
             self._access.replace(credentials)
         # Otherwise there is nothing to resume, and the next refusal must not find that somebody has acted on it.
-        if others or self.state in (SessionState.WAITING, SessionState.REFUSED):
+        if others or self.course.state in (SessionState.WAITING, SessionState.REFUSED):
             self._resumed.set()
 
     # The life
@@ -260,20 +229,19 @@ class Supervisor:
         try:
             while True:
                 await self._one_link()
-                if self.state is SessionState.REFUSED:
+                if self.course.state is SessionState.REFUSED:
                     await self._until_somebody_acts()
                 else:
                     await self._wait()
                 self._resumed = anyio.Event()
-                self._move(SessionInput.RETRY, "trying again")
+                self.course.move(SessionInput.RETRY, "trying again")
         except Exception:
             reason = "ended by a fault of our own"
             raise
         finally:
-            self._move(SessionInput.LEFT, reason)
+            self.course.move(SessionInput.LEFT, reason)
             self._roster.end(f"the session of {self.environment.value} was left")
-            for watcher in self._watchers:
-                watcher.end()
+            self.course.end()
 
     async def _until_somebody_acts(self) -> None:
         """Resumes it, gives other credentials, or stores other tokens: `anyctrader login` in another process."""
@@ -310,16 +278,16 @@ class Supervisor:
         by_s = clock.now_s() + self.timings.connect_s
         try:
             await self._access.open()
-            stream = await open_stream(self.endpoint, deadline_s=self.timings.connect_s)
+            stream = await open_stream(self.endpoint, deadline_s=self.timings.connect_s, mask=self._access.masked)
         except ConnectFailed as error:
             self.failure = error
-            self._move(SessionInput.LOST, str(error))
+            self.course.move(SessionInput.LOST, str(error))
             return
         track = self._track()
         link = Link(
             stream,
             track.watched_codec() if track is not None else _CODECS[self.codec](),
-            framing=framing_of(Delimiting(self.endpoint.delimiting)),
+            framing=client_framing(self.endpoint, self.codec),
             timings=self.timings,
             rates=self._rates,
             listener=self._roster,
@@ -354,9 +322,11 @@ class Supervisor:
             # That is what the end of the link did to a request of ours, and not why it ended.
             where = f"{self.endpoint.host}:{self.endpoint.port}"
             self.failure = ConnectFailed(f"{where}: {link.over}") if self._ready_s is None else None
+        if isinstance(self.failure, ConnectFailed) and self._access.let_in_on is not link:
+            self.failure = ConnectFailed(f"{self.failure}{unanswered_hint(self.endpoint, self.codec)}")
         self._roster.link_over()
         refused = isinstance(self.failure, AuthenticationFailed)
-        self._move(
+        self.course.move(
             SessionInput.REFUSED if refused else SessionInput.LOST,
             str(self.failure) if self.failure is not None else link.over or "",
         )
@@ -376,7 +346,8 @@ class Supervisor:
     async def _use(self, link: Link, *, by_s: float) -> None:
         """Brings a link up and looks after it, until it ends or something says that it must."""
         self.link = link
-        self._move(SessionInput.CONNECTED, f"{self.endpoint.host}:{self.endpoint.port} over {self.codec}")
+        how = f"{self.codec} and {self.endpoint.transport}"
+        self.course.move(SessionInput.CONNECTED, f"{self.endpoint.host}:{self.endpoint.port} over {how}")
         try:
             with anyio.fail_after(max(0.0, by_s - clock.now_s())):
                 await self._authenticate(link)
@@ -389,7 +360,7 @@ class Supervisor:
         await self._roster.bring_back(link, self._access, wanted)
         self._ready_s = clock.now_s()
         self._access.was_ready = True
-        self._move(SessionInput.RESTORED, "ready")
+        self.course.move(SessionInput.RESTORED, "ready")
         async with background() as tasks:
             tasks.start_soon(self._access.keep_fresh, link)
             with anyio.CancelScope() as self._serving:
@@ -404,7 +375,7 @@ class Supervisor:
 
     async def _authenticate(self, link: Link) -> None:
         self._take_list(await self._access.authenticate(link))
-        self._move(SessionInput.AUTHENTICATED, f"the token covers {len(self.listed)} accounts")
+        self.course.move(SessionInput.AUTHENTICATED, f"the token covers {len(self.listed)} accounts")
 
     async def list_accounts(self, link: Link) -> None:
         """Asks which accounts the token covers; those of the other environment are refused from here on."""
@@ -434,19 +405,6 @@ class Supervisor:
             yield
         finally:
             life.shield = False
-
-    def _move(self, moved_by: SessionInput, reason: str) -> None:
-        self.state = SESSION_TABLE[self.state, moved_by]
-        self.reason = reason
-        self._note("state", state=self.state.value, reason=reason)
-        change = StateChange(clock.utc_ms(), self.state, reason)
-        for watcher in self._watchers:
-            watcher.put(change)
-        self._tell()
-
-    def _tell(self) -> None:
-        moved, self._moved = self._moved, anyio.Event()
-        moved.set()
 
     def _note(self, what: str, **fields: object) -> None:
         if self._log is not None:

@@ -1,4 +1,4 @@
-"""Opens the TLS stream, and turns every anyio, ssl and OS error into one of ours.
+"""Opens the stream of a link, over TCP or WebSocket, and turns every anyio, ssl and OS error into one of ours.
 
 The TLS here is Python's `ssl` over memory: one TCP read may bring many TLS records, and all of them are decrypted at
 once. A stream that gives one record a call spends most of its time on the way to the next record.
@@ -7,21 +7,28 @@ once. A stream that gives one record a call spends most of its time on the way t
 from __future__ import annotations
 
 import math
+import secrets
 import ssl
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
 
+from ..wire import Delimiting, MessageKind, Role, WebSocketFraming, framing_of
 from ..wire.errors import CTraderError
 from .errors import ConnectFailed
+from .tunnel import authority, open_tunnel
+from .upgrade import upgrade
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from anyio.abc import ByteStream
 
-    from .settings import Endpoint
+    from ..wire.framing import Framing
+    from .environments import CodecName, Endpoint
 
-__all__ = ["LinkLost", "TlsStream", "open_stream"]
+__all__ = ["LinkLost", "TlsStream", "client_framing", "open_stream"]
 
 _CIPHERTEXT = 65_536  # bytes asked of the socket at once: four full TLS records
 _PLAINTEXT = 16_384  # a TLS record holds no more
@@ -45,6 +52,7 @@ class TlsStream:
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
         self._flushing = anyio.Lock(fast_acquire=True)
+        self._given_back = b""
 
     @property
     def tls(self) -> ssl.SSLObject:
@@ -79,6 +87,8 @@ class TlsStream:
         waited = False
         while True:
             data = self._decrypt()
+            if self._given_back:
+                data, self._given_back = self._given_back + data, b""
             if self._outgoing.pending:  # a key update asks for an answer
                 await self._flush()
             if data:
@@ -92,6 +102,10 @@ class TlsStream:
                 raise LinkLost("the server ended the connection") from None
             except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError) as error:
                 raise LinkLost(f"the connection broke: {_text(error)}") from error
+
+    def give_back(self, data: bytes) -> None:
+        """The next `receive` gives these bytes first: they were read, and belong to whoever reads next."""
+        self._given_back = data + self._given_back
 
     def _decrypt(self) -> bytes:
         parts: list[bytes] = []
@@ -135,10 +149,16 @@ class TlsStream:
                 except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError) as error:
                     raise LinkLost(f"the connection broke: {_text(error)}") from error
 
-    async def aclose(self) -> None:
-        """Says good-bye where that is still possible, and closes the socket in any case."""
+    async def aclose(self, last_word: bytes = b"") -> None:
+        """Says good-bye where that is still possible, and closes the socket in any case.
+
+        Args:
+            last_word: sent before it, where that is still possible.
+        """
         try:
             try:
+                if last_word:
+                    self._tls.write(last_word)
                 self._tls.unwrap()
             except ssl.SSLError:
                 pass  # the peer's own good-bye is not waited for; ours lies in the buffer now
@@ -167,17 +187,32 @@ def tls_context(ca_file: str | None, *, key_log_file: str | None = None) -> ssl.
     return context
 
 
-async def open_stream(endpoint: Endpoint, *, deadline_s: float = math.inf) -> TlsStream:
-    """Connects to an endpoint: name, TCP, TLS with the certificate verified.
+def client_framing(endpoint: Endpoint, codec: CodecName) -> Framing:
+    """A fresh framing for one link to this endpoint, ours being the client's end."""
+    if endpoint.transport == "websocket":
+        kind = MessageKind.TEXT if codec == "json" else MessageKind.BINARY
+        return WebSocketFraming(Role.CLIENT, kind, random=secrets.token_bytes)
+    return framing_of(Delimiting(endpoint.delimiting))
+
+
+async def open_stream(
+    endpoint: Endpoint, *, deadline_s: float = math.inf, mask: Callable[[str], str] = str
+) -> TlsStream:
+    """Connects to an endpoint: proxy, name, TCP, TLS with the certificate verified, WebSocket, as it says.
+
+    What is read from the stream and written to it belongs through `client_framing`, whichever transport it is.
 
     Args:
-        endpoint: where to.
+        endpoint: where to, and how.
         deadline_s: seconds for all of it.
+        mask: covers secrets in what a server or a proxy says of its own.
 
     Raises:
         ConnectFailed: with what failed and what to do; nothing is left open.
     """
-    where = f"{endpoint.host}:{endpoint.port}"
+    where = authority(endpoint.host, endpoint.port)
+    proxy = endpoint.proxy
+    first_hop = "" if proxy is None else f"the proxy {proxy}: "  # before TLS, what fails is the way to the proxy
     try:
         context = tls_context(
             str(endpoint.ca_file) if endpoint.ca_file is not None else None,
@@ -186,17 +221,25 @@ async def open_stream(endpoint: Endpoint, *, deadline_s: float = math.inf) -> Tl
     except OSError as error:  # ssl.SSLError is one
         raise ConnectFailed(f"{_tls_file(endpoint, error)} cannot be used: {_text(error)}") from error
     raw: ByteStream | None = None
-    opened = False
+    stage, opened = "TCP connection", False
     try:
         with anyio.fail_after(deadline_s):
-            raw = await anyio.connect_tcp(endpoint.host, endpoint.port)
+            if proxy is None:
+                raw = await anyio.connect_tcp(endpoint.host, endpoint.port)
+            else:
+                raw = await anyio.connect_tcp(proxy.host, proxy.port)
+                stage = "answer to CONNECT"
+                await open_tunnel(raw, proxy, endpoint.host, endpoint.port)
+            stage, first_hop = "TLS handshake", ""
             stream = TlsStream(raw, context, server_hostname=endpoint.host)
             await stream.handshake()
+            if endpoint.transport == "websocket":
+                stage = "answer to the WebSocket upgrade"
+                await upgrade(stream, endpoint, mask=mask)
         opened = True
         return stream
     except TimeoutError:
-        stage = "TLS handshake" if raw is not None else "TCP connection"
-        raise ConnectFailed(f"{where}: no {stage} within {deadline_s:g} s") from None
+        raise ConnectFailed(f"{where}: {first_hop}no {stage} within {deadline_s:g} s") from None
     except ssl.SSLCertVerificationError as error:
         raise ConnectFailed(
             f"{where}: its certificate is not trusted ({error.verify_message}). "
@@ -205,7 +248,7 @@ async def open_stream(endpoint: Endpoint, *, deadline_s: float = math.inf) -> Tl
     except ssl.SSLError as error:
         raise ConnectFailed(f"{where}: no TLS ({error.reason or error}); is this the right port?") from error
     except (OSError, anyio.EndOfStream, anyio.BrokenResourceError, LinkLost) as error:
-        raise ConnectFailed(f"{where}: {_text(error)}") from error
+        raise ConnectFailed(f"{where}: {first_hop}{_text(error)}") from error
     finally:
         if raw is not None and not opened:
             with anyio.CancelScope(shield=True):

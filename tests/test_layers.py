@@ -31,8 +31,8 @@ OTHERS = MappingProxyType(
     {
         "proto": frozenset({"google", "grpc_tools"}),
         "wire": frozenset({"google", "orjson"}),
-        "session": frozenset({"anyio", "orjson", "pydantic", "pydantic_settings", "dotenv"}),
-        "fake": frozenset({"anyio", "google", "h11", "orjson", "pytest", "trustme"}),
+        "session": frozenset({"anyio", "orjson", "pydantic", "pydantic_settings", "dotenv", "wsproto"}),
+        "fake": frozenset({"anyio", "google", "h11", "orjson", "pytest", "trustme", "wsproto"}),
         "scripts": frozenset({"anyio", "httpx", "orjson", "rich", "typer"}),
     }
 )
@@ -59,6 +59,8 @@ ONLY_IN = MappingProxyType(
         ("session", "pydantic_settings"): frozenset({"loading.py"}),
         ("session", "dotenv"): frozenset({"loading.py"}),
         ("session", "ssl"): frozenset({"transport.py"}),
+        ("session", "wsproto"): frozenset({"upgrade.py"}),
+        ("fake", "wsproto"): frozenset({"upgrade.py"}),
         ("session", "os"): frozenset(
             {
                 "audit_files.py",
@@ -262,6 +264,12 @@ def test_some_libraries_belong_to_single_modules() -> None:
 
 def test_pydantic_is_imported_only_while_settings_are_loaded() -> None:
     found = [found for _, module, found in all_imports("session") if found.top in ("pydantic", "pydantic_settings")]
+    assert found
+    assert not [one for one in found if one.at_run_time and not one.inside]
+
+
+def test_wsproto_is_imported_only_when_a_websocket_is_opened() -> None:
+    found = [found for _, module, found in all_imports("session", "fake") if found.top == "wsproto"]
     assert found
     assert not [one for one in found if one.at_run_time and not one.inside]
 

@@ -17,6 +17,7 @@ from .errors import (
 )
 from .framing import Delimiting, FrameDecoder, encode_frame, framing_of
 from .states import AccountState, ConnectionState
+from .websocket import MessageKind, WebSocketFraming
 
 __all__ = [
     "AccountState",
@@ -33,6 +34,7 @@ __all__ = [
     "Kind",
     "LocalProtocolError",
     "Message",
+    "MessageKind",
     "Permission",
     "ProtobufCodec",
     "ProtocolError",
@@ -42,6 +44,7 @@ __all__ = [
     "UnknownEnum",
     "UnknownField",
     "UnknownPayload",
+    "WebSocketFraming",
     "encode_frame",
     "framing_of",
     "unknown_enums",

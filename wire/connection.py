@@ -125,6 +125,8 @@ class Connection:
                         break
         except RemoteProtocolError as error:
             self._end(events, str(error), error)
+        if (ended := self._framing.ended) is not None and not self._closed:
+            self._end(events, ended, None)
         return events
 
     def _take_gathered(self, bodies: list[bytes], events: list[Event]) -> None:
@@ -207,10 +209,25 @@ class Connection:
         """
         self._dialogue.give_up(client_msg_id)
 
-    def close(self) -> None:
-        """We end it. Nothing is sent or reported afterwards."""
+    @property
+    def owes(self) -> bool:
+        """Whether `owed` has bytes that want to leave: a WebSocket's answer to a ping."""
+        return self._framing.owes
+
+    def owed(self) -> bytes:
+        """What the framing itself has to say to the peer, once; no message is in it, and it may be empty."""
+        return self._framing.take_owed()
+
+    def close(self) -> bytes:
+        """We end it. Nothing is sent or reported afterwards.
+
+        Returns:
+            The framing's last word, a WebSocket's close frame, the first time; otherwise nothing. To be written before
+            the stream is closed, where that is still possible.
+        """
         if not self._closed:
             self._dialogue.end()
+        return self._framing.farewell()
 
     # Inside
 

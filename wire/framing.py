@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_FRAME_SIZE",
+    "Cutter",
     "Delimiting",
     "FrameDecoder",
     "Framing",
@@ -62,7 +63,21 @@ class Framing(Protocol):
 
     @property
     def inside(self) -> int:
-        """How many bytes of a message that is not complete are here."""
+        """How many bytes of a message that is not complete are here; 0 between two messages."""
+
+    @property
+    def ended(self) -> str | None:
+        """Why the peer has ended the stream by a word of the framing's own, or None."""
+
+    @property
+    def owes(self) -> bool:
+        """Whether the framing has something of its own to say."""
+
+    def take_owed(self) -> bytes:
+        """What it has to say, once; may be empty."""
+
+    def farewell(self) -> bytes:
+        """Its last word, once; may be empty."""
 
 
 def encode_frame(body: bytes) -> bytes:
@@ -82,8 +97,16 @@ def _raise(fault: RemoteProtocolError) -> Iterator[NoReturn]:
     yield  # makes it a generator: the fault is raised when its turn comes
 
 
-class _Cutter(ABC):
-    """What the ways of delimiting share: the rest that waits for more, and a fault that is final."""
+class Cutter(ABC):
+    """What the ways of delimiting share: the rest that waits for more, and a fault that is final.
+
+    Attributes:
+        ended: why the peer has ended the stream by a word of the framing's own; None where there is no such word.
+        owes: whether the framing has something of its own to say.
+    """
+
+    ended: str | None = None
+    owes: bool = False
 
     def __init__(self, max_size: int = MAX_FRAME_SIZE) -> None:
         if max_size < 1:
@@ -133,6 +156,14 @@ class _Cutter(ABC):
         """How many bytes of a message that is not complete are here; 0 between two messages."""
         return self._inside()
 
+    def take_owed(self) -> bytes:
+        """Nothing: these ways of delimiting say nothing of their own."""
+        return b""
+
+    def farewell(self) -> bytes:
+        """Nothing either."""
+        return b""
+
     @abstractmethod
     def _cut(self, chunk: bytes, bodies: list[bytes]) -> None:
         """Appends what is complete to `bodies` and keeps the rest."""
@@ -142,7 +173,7 @@ class _Cutter(ABC):
         return len(self._rest)
 
 
-class FrameDecoder(_Cutter):
+class FrameDecoder(Cutter):
     """Cuts a stream of length-prefixed frames.
 
     Args:
@@ -207,7 +238,7 @@ class LengthFraming(FrameDecoder):
         return encode_frame(body)
 
 
-class NewlineFraming(_Cutter):
+class NewlineFraming(Cutter):
     """One JSON text a line, both ways; empty lines mean nothing."""
 
     def wrap(self, body: bytes) -> bytes:
@@ -245,7 +276,7 @@ _IN_OBJECT = re.compile(rb'["{}]')
 _BETWEEN = re.compile(rb"[^ \t\r\n]")
 
 
-class ObjectFraming(_Cutter):
+class ObjectFraming(Cutter):
     """JSON objects one after the other, both ways, told apart by counting braces outside of strings."""
 
     def __init__(self, max_size: int = MAX_FRAME_SIZE) -> None:

@@ -5,6 +5,10 @@ By default it authorises whatever asks and answers a version request; `answers` 
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import os
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -13,13 +17,21 @@ from typing import Any
 
 import anyio
 import anyio.abc
+import pytest
 import trustme
 from anyio.streams.tls import TLSStream
 
 from anyctrader.session.settings import Endpoint
-from anyctrader.wire import Connection, Message, ProtobufCodec, Role
+from anyctrader.wire import Connection, JsonCodec, Message, MessageKind, ProtobufCodec, Role, WebSocketFraming
 from anyctrader.wire import messages as oa
 from anyctrader.wire.events import HeartbeatReceived, LinkClosed, RequestReceived
+
+CODEC: Any = os.environ.get("ANYCTRADER_CODEC", "protobuf")
+TRANSPORT: Any = os.environ.get("ANYCTRADER_TRANSPORT", "tcp")
+
+BYTES_BY_HAND = pytest.mark.skipif(
+    (CODEC, TRANSPORT) != ("protobuf", "tcp"), reason="its bytes are written by hand, in frames of protobuf over TCP"
+)
 
 Answer = Callable[["Peer", Any], Iterable[Any]]
 
@@ -38,6 +50,18 @@ DEFAULTS: dict[str, Answer] = {
     "ProtoOAAccountAuthReq": lambda _, r: [oa.ProtoOAAccountAuthRes(ctidTraderAccountId=r.ctidTraderAccountId)],
     "ProtoOAVersionReq": lambda _, __: [oa.ProtoOAVersionRes(version="91")],
 }
+
+
+async def accept_websocket(stream: Any, more: bytes = b"") -> None:
+    """RFC 6455 section 4.2.2, by hand; a client says nothing before it is answered."""
+    request = b""
+    while not request.endswith(b"\r\n\r\n"):
+        request += await stream.receive()
+    key = re.search(rb"(?i)sec-websocket-key: *(\S+)", request)
+    assert key is not None
+    proof = base64.b64encode(hashlib.sha1(key[1] + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    await stream.send(head + b"Sec-WebSocket-Accept: " + proof + b"\r\n" + more + b"\r\n")
 
 
 class Peer:
@@ -85,7 +109,14 @@ class Peer:
             stream = await TLSStream.wrap(raw, server_side=True, ssl_context=context, standard_compatible=False)
         except (anyio.BrokenResourceError, anyio.EndOfStream, ssl.SSLError):
             return
-        self._stream, self._connection = stream, Connection(Role.SERVER, ProtobufCodec())
+        codec = JsonCodec() if CODEC == "json" else ProtobufCodec()
+        if TRANSPORT == "websocket":
+            await accept_websocket(stream)
+            kind = MessageKind.TEXT if CODEC == "json" else MessageKind.BINARY
+            connection = Connection(Role.SERVER, codec, framing=WebSocketFraming(Role.SERVER, kind))
+        else:
+            connection = Connection(Role.SERVER, codec)
+        self._stream, self._connection = stream, connection
         self._tell()
         try:
             await self._converse(self._connection)
@@ -127,6 +158,6 @@ async def listening(peer: Peer, folder: Path, *names: str) -> AsyncIterator[Endp
         tasks.start_soon(listener.serve, serve)
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
         try:
-            yield Endpoint("127.0.0.1", port, ca_file)
+            yield Endpoint("127.0.0.1", port, ca_file, transport=TRANSPORT)
         finally:
             tasks.cancel_scope.cancel()

@@ -5,6 +5,7 @@ Intervals are scaled down where a test would wait for them; answers of the serve
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +32,10 @@ from anyctrader.session import (
     open_desk,
 )
 from anyctrader.wire import messages as oa
+
+CODEC: Any = os.environ.get("ANYCTRADER_CODEC", "protobuf")
+TRANSPORT: Any = os.environ.get("ANYCTRADER_TRANSPORT", "tcp")
+"""What sessions speak where a test does not say: `make test-matrix` runs all of them over each combination."""
 
 QUICK = Timings(reconnect_first_s=0.02, reconnect_most_s=0.05)
 EURUSD = 1  # its id at the fake server
@@ -68,7 +73,8 @@ async def connected(server: FakeServer, **given: Any) -> AsyncIterator[Session]:
     environment = environment_of(server)
     given.setdefault("credentials", credentials_of(server))
     given.setdefault("timings", QUICK)
-    codec = given.setdefault("codec", "protobuf")
+    codec = given.setdefault("codec", CODEC)
+    given.setdefault("transport", TRANSPORT)
     port = server.port if codec == "protobuf" else server.json_port
     given = {"host": server.host, "port": port, "ca_file": server.ca_file} | given
     async with connect(environment, **given) as session:
@@ -85,10 +91,10 @@ async def an_account(**given: Any) -> AsyncIterator[tuple[FakeServer, Session, A
 def side_of(server: FakeServer, **changes: Any) -> EnvironmentSettings:
     """The settings of one environment of a desk."""
     environment = environment_of(server)
-    codec = changes.setdefault("codec", "protobuf")
+    codec = changes.setdefault("codec", CODEC)
     port = server.port if codec == "protobuf" else server.json_port
     changes.setdefault("credentials", credentials_of(server))
-    changes.setdefault("endpoint", Endpoint(server.host, port, server.ca_file))
+    changes.setdefault("endpoint", Endpoint(server.host, port, server.ca_file, transport=TRANSPORT))
     changes.setdefault("timings", QUICK)
     return EnvironmentSettings(environment, **changes)
 

@@ -11,7 +11,7 @@ from anyctrader.session import AuthenticationFailed, Credentials, Environment, S
 from anyctrader.session.auth import required_account
 from anyctrader.wire import messages as oa
 
-from .peer import Answer, Peer, listening
+from .peer import CODEC, Answer, Peer, listening
 from .rig import QUICK
 
 pytestmark = pytest.mark.anyio
@@ -41,6 +41,8 @@ async def test_an_application_or_account_that_is_there_already_is_as_good(code: 
             CREDENTIALS,
             host=endpoint.host,
             port=endpoint.port,
+            codec=CODEC,
+            transport=endpoint.transport,
             ca_file=endpoint.ca_file,
             timings=QUICK,
         ) as session,
@@ -70,6 +72,8 @@ async def test_an_account_is_refused_for_good_or_just_now(code: str, expected: t
             CREDENTIALS,
             host=endpoint.host,
             port=endpoint.port,
+            codec=CODEC,
+            transport=endpoint.transport,
             ca_file=endpoint.ca_file,
             timings=QUICK,
         ) as session,

@@ -77,7 +77,7 @@ async def still_sound(session: Session, account: Account) -> None:
 async def nothing_left(session: Session, account: Account) -> None:
     assert account.board.wanted == ()
     assert account._events == []
-    assert session._supervisor._watchers == []
+    assert session._supervisor.course._watchers == []
 
 
 async def subscribe(account: Account) -> None:

@@ -31,7 +31,7 @@ from anyctrader.session import (
 from anyctrader.wire import LocalProtocolError, encode_frame
 from anyctrader.wire import messages as oa
 
-from .peer import Answer, Peer, listening
+from .peer import BYTES_BY_HAND, CODEC, Answer, Peer, listening
 from .rig import (
     EURUSD,
     QUICK,
@@ -294,6 +294,8 @@ async def at_a_peer(
             credentials,
             host=endpoint.host,
             port=endpoint.port,
+            codec=CODEC,
+            transport=endpoint.transport,
             ca_file=endpoint.ca_file,
             timings=QUICK,
             **given,
@@ -339,6 +341,7 @@ async def test_odd_input_is_carried_on_with_and_loses_no_reply_that_was_due(tmp_
         assert peer.links == 1
 
 
+@BYTES_BY_HAND
 async def test_an_unknown_type_is_logged_and_carried_on_with(tmp_path: Path) -> None:
     unknown = encode_frame(b"\x08\x8f\x4e\x12\x03abc")  # payloadType 9999
     async with open_connection_log(tmp_path, DEMO) as log, at_a_peer(tmp_path, log=log) as (peer, session):

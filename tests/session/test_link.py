@@ -14,12 +14,12 @@ from anyctrader.session.errors import NotSent, OutcomeUnknown, RateLimited, Refu
 from anyctrader.session.link import Link
 from anyctrader.session.settings import Rates, Timings
 from anyctrader.session.tasks import background
-from anyctrader.session.transport import open_stream
-from anyctrader.wire import Budget, LocalProtocolError, Message, ProtobufCodec
+from anyctrader.session.transport import client_framing, open_stream
+from anyctrader.wire import Budget, JsonCodec, LocalProtocolError, Message, ProtobufCodec
 from anyctrader.wire import messages as oa
 from anyctrader.wire.events import ErrorReceived, Event, EventReceived, LinkClosed, SpotsReceived, UndecodedReceived
 
-from .peer import Answer, Peer, listening
+from .peer import BYTES_BY_HAND, CODEC, Answer, Peer, listening
 
 pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
 
@@ -70,7 +70,8 @@ async def linked(
         stream = await open_stream(endpoint, deadline_s=5)
         link = Link(
             stream,
-            ProtobufCodec(),
+            JsonCodec() if CODEC == "json" else ProtobufCodec(),
+            framing=client_framing(endpoint, CODEC),
             timings=timings or Timings(),
             rates=rates or Rates(),
             listener=ears,
@@ -199,8 +200,7 @@ async def test_a_request_that_cannot_leave_in_its_time_is_told_at_once(tmp_path:
 async def test_a_read_of_the_sessions_own_goes_ahead_of_callers_queries(tmp_path: Path) -> None:
     async with linked(tmp_path) as running:
         link, answered = running.link, []
-        for _ in range(50):
-            link.throttle.sent(Budget.ORDINARY, now_s=clock.now_s())
+        link.throttle.block(2104, until_s=clock.now_s() + 2)
 
         async def ask(name: str, ahead: bool) -> None:
             await link.request(VERSION, timeout_s=10, ahead=ahead)
@@ -315,6 +315,7 @@ async def test_the_end_of_the_stream_ends_the_link_and_all_that_was_under_way(tm
             await running.link.request(VERSION, timeout_s=5)
 
 
+@BYTES_BY_HAND
 async def test_half_a_frame_at_the_end_of_the_stream_is_told_from_a_plain_end(tmp_path: Path) -> None:
     for said, told in ((b"", False), (b"\x00\x00\x00\x10half", True)):
         async with linked(tmp_path) as running:
@@ -327,6 +328,7 @@ async def test_half_a_frame_at_the_end_of_the_stream_is_told_from_a_plain_end(tm
             assert running.link.lost
 
 
+@BYTES_BY_HAND
 async def test_broken_framing_ends_the_link_and_says_what_was_wrong(tmp_path: Path) -> None:
     async with linked(tmp_path) as running:
         await running.peer.say_bytes(b"\xff\xff\xff\xff garbage")
@@ -344,6 +346,7 @@ async def test_a_disconnect_event_ends_the_link_with_the_servers_reason(tmp_path
         assert "too many" in running.reason
 
 
+@BYTES_BY_HAND
 async def test_events_and_unknown_messages_go_to_the_listener(tmp_path: Path) -> None:
     async with linked(tmp_path) as running:
         await running.peer.say(oa.ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=1, bid=2))

@@ -22,6 +22,7 @@ from anyctrader.session.environments import Endpoint, Environment, Mode
 from anyctrader.session.errors import SettingsError
 from anyctrader.session.keys import ENVIRONMENT_KEYS, known_names
 from anyctrader.session.loading import load_settings
+from anyctrader.session.proxies import Proxy
 from anyctrader.session.secret import Secret
 from anyctrader.session.settings import Settings
 
@@ -175,6 +176,8 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         "PORT": "40000",
         "CA_FILE": "ca.pem",
         "DELIMITING": "newline",
+        "TRANSPORT": "tcp",
+        "PROXY": "http://me:word@proxy.example:3128",
         "HEARTBEAT_S": "0.5",
         "WATCHDOG_S": "3",
         "CONNECT_S": "1.5",
@@ -214,7 +217,13 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
     assert (live.user_name, live.password) == (Secret("name"), Secret("pass word"))
     assert live.credentials.refresh_token == Secret("refresh")
     assert live.codec == "json"
-    assert live.endpoint == Endpoint("localhost", 40_000, Path("ca.pem"), "newline")
+    assert live.endpoint == Endpoint(
+        "localhost",
+        40_000,
+        Path("ca.pem"),
+        "newline",
+        proxy=Proxy("proxy.example", 3128, Secret("me:word")),
+    )
     assert (live.timings.heartbeat_s, live.timings.watchdog_s, live.timings.connect_s) == (0.5, 3, 1.5)
     assert (live.timings.request_s, live.timings.order_queue_s, live.timings.write_s) == (4, 0.25, 6)
     assert (live.timings.fill_s, live.timings.protection_s) == (7, 3)

@@ -35,7 +35,7 @@ from anyctrader.wire import messages as oa
 
 from ..conftest import _SECRECY
 from ..secrecy import left_in
-from .peer import Peer, listening
+from .peer import BYTES_BY_HAND, CODEC, Peer, listening
 from .rig import (
     ACCEPTED,
     FILLED,
@@ -187,6 +187,8 @@ async def test_a_server_that_quotes_our_secrets_does_not_get_them_into_errors_an
             credentials,
             host=endpoint.host,
             port=endpoint.port,
+            codec=CODEC,
+            transport=endpoint.transport,
             ca_file=endpoint.ca_file,
             timings=QUICK,
             log=log,
@@ -216,6 +218,7 @@ class SaidOtherwise(Fault):
         return (replace(frame, data=encode_frame(body)),)
 
 
+@BYTES_BY_HAND
 async def test_a_server_that_quotes_our_secrets_of_an_order_does_not_get_them_into_its_record(tmp_path: Path) -> None:
     quoted: list[str] = []
 
