@@ -17,7 +17,7 @@ from anyctrader.session.environments import Mode
 from anyctrader.session.errors import OutcomeUnknown, Refused, ServerError
 from anyctrader.session.gate import Gate
 from anyctrader.session.transport import LinkLost, TlsStream, tls_context
-from anyctrader.wire import Delimiting
+from anyctrader.wire import Delimiting, framing_of
 from anyctrader.wire import messages as oa
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class _Walk:
         else:
             await self._step("TCP", tcp)
             await self._step("TLS", tls)
-        link = PlainLink(opened[1], self._target.codec, way, gate=self._gate)
+        link = PlainLink(opened[1], self._target.codec, framing_of(way), gate=self._gate)
         stack.push_async_callback(link.aclose)
         return link
 

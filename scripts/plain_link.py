@@ -16,7 +16,7 @@ import anyio
 
 from anyctrader.session.errors import OutcomeUnknown, ServerError
 from anyctrader.session.transport import LinkLost
-from anyctrader.wire import Delimiting, JsonCodec, Message, ProtobufCodec, RemoteProtocolError, framing_of
+from anyctrader.wire import JsonCodec, Message, ProtobufCodec, RemoteProtocolError
 from anyctrader.wire import messages as oa
 from anyctrader.wire.frame_scan import Damage, Piece, fault_of
 from anyctrader.wire.rendering import Frame
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from anyctrader.session.gate import Gate
     from anyctrader.session.transport import TlsStream
     from anyctrader.wire import Codec
+    from anyctrader.wire.framing import Framing
 
 __all__ = ["Answer", "PlainLink", "codec_named"]
 
@@ -57,18 +58,22 @@ class PlainLink:
     Args:
         stream: open; the link closes it.
         codec: `protobuf` or `json`.
-        delimiting: how messages are told apart.
+        framing: how messages are told apart on it.
         gate: asked before anything is sent.
     """
 
-    def __init__(self, stream: TlsStream, codec: str, delimiting: Delimiting, *, gate: Gate) -> None:
+    def __init__(self, stream: TlsStream, codec: str, framing: Framing, *, gate: Gate) -> None:
         self._stream = stream
         self._codec = codec_named(codec)
-        self._framing = framing_of(delimiting)
+        self._framing = framing
         self._gate = gate
         self._read: deque[Piece] = deque()
         self._prefix = secrets.token_hex(4)
         self._count = 0
+
+    def framed(self, body: bytes) -> bytes:
+        """What carries this body on the stream."""
+        return self._framing.wrap(body)
 
     async def aclose(self) -> None:
         """Ends it."""

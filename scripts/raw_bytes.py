@@ -14,8 +14,8 @@ from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import Mode, NotSent, OutcomeUnknown, Refused, open_audit
 from anyctrader.session.auth import required_account
 from anyctrader.session.gate import READING, Gate
-from anyctrader.session.transport import LinkLost, open_stream
-from anyctrader.wire import Delimiting, Message, Permission, RemoteProtocolError, UnknownPayload, framing_of
+from anyctrader.session.transport import LinkLost, client_framing, open_stream
+from anyctrader.wire import Message, Permission, RemoteProtocolError, UnknownPayload
 from anyctrader.wire import messages as oa
 from anyctrader.wire.catalog import account_of, permission_of
 from anyctrader.wire.drafting import DraftError
@@ -84,7 +84,7 @@ async def send_raw(
         if message is not None and permission is not None:
             gate.release(message)
         is_beat = message is not None and isinstance(message.payload, oa.ProtoHeartbeatEvent)
-        framed = framing_of(Delimiting(part.endpoint.delimiting)).wrap(body) if message is not None else data
+        framed = link.framed(body) if message is not None else data
         answered_by = message.client_msg_id if message is not None else None
         answer = await link.exchange(framed, answered_by=answered_by, timeout_s=0.0 if is_beat else wait_s)
     if is_beat:
@@ -143,7 +143,7 @@ async def _gate(settings: Settings, part: EnvironmentSettings, *, audited: bool)
 @asynccontextmanager
 async def _link(part: EnvironmentSettings, gate: Gate) -> AsyncIterator[PlainLink]:
     stream = await open_stream(part.endpoint, deadline_s=part.timings.connect_s)
-    link = PlainLink(stream, part.codec, Delimiting(part.endpoint.delimiting), gate=gate)
+    link = PlainLink(stream, part.codec, client_framing(part.endpoint, part.codec), gate=gate)
     try:
         yield link
     except LinkLost as lost:

@@ -58,7 +58,7 @@ class Access:
         credentials: those that count now.
         was_ready: whether the server has taken the application before.
         rotations: where a pair is renewed while there is a link; the link outlives what runs there.
-        let_in_on: the newest link on which the server took the application.
+        let_in: whether the server took the application on the newest link.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Access:
         self.credentials = credentials
         self.was_ready = False
         self.rotations: TaskGroup | None = None
-        self.let_in_on: Link | None = None
+        self.let_in = False
         self._vault = vault
         self._timings = timings
         self._held = held
@@ -110,6 +110,7 @@ class Access:
         Raises:
             ConnectFailed: the store cannot be used.
         """
+        self.let_in = False
         given, self._given = self._given, None
         if self._vault is None:
             return
@@ -148,7 +149,7 @@ class Access:
                 # All tries fit into the time that a connection may take.
                 await anyio.sleep(min(_AUTH_PAUSE_S, timeout_s / (_AUTH_TRIES + 1)))
             else:
-                self.let_in_on = link
+                self.let_in = True
                 break
         rows = await self.accounts(link)
         if self._vault is not None:

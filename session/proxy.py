@@ -6,7 +6,7 @@ frame is whole and the gate has let it pass. A side that does not read holds the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -101,7 +101,8 @@ class Proxy:
         mask: Callable[[str], str] = str,
     ) -> None:
         self._settings = settings
-        self._endpoint = endpoint if endpoint is not None else settings.endpoint
+        # Clients come over TCP and their bytes pass unchanged, so the server is reached in the same way.
+        self._endpoint = replace(endpoint if endpoint is not None else settings.endpoint, transport="tcp")
         self._audit = audit
         self._halts = halts
         self._why = why

@@ -322,7 +322,7 @@ class Supervisor:
             # That is what the end of the link did to a request of ours, and not why it ended.
             where = f"{self.endpoint.host}:{self.endpoint.port}"
             self.failure = ConnectFailed(f"{where}: {link.over}") if self._ready_s is None else None
-        if isinstance(self.failure, ConnectFailed) and self._access.let_in_on is not link:
+        if isinstance(self.failure, ConnectFailed) and not self._access.let_in:
             self.failure = ConnectFailed(f"{self.failure}{unanswered_hint(self.endpoint, self.codec)}")
         self._roster.link_over()
         refused = isinstance(self.failure, AuthenticationFailed)
@@ -339,6 +339,7 @@ class Supervisor:
             environment=self.environment.value,
             codec=self.codec,
             server=f"{self.endpoint.host}:{self.endpoint.port}",
+            transport=self.endpoint.transport,
             delimiting=self.endpoint.delimiting,
             via="session",
         )

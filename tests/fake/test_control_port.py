@@ -101,7 +101,13 @@ async def test_status_tells_of_clients_and_of_what_would_have_been_refused_and_n
         await client.ask(oa.ProtoOATraderReq(ctidTraderAccountId=1))
         status = await control.ask("status")
         assert status["clients"] == [
-            {"number": 1, "codec": "protobuf", "authorised": True, "accounts": [server.account_id]}
+            {
+                "number": 1,
+                "codec": "protobuf",
+                "transport": "tcp",
+                "authorised": True,
+                "accounts": [server.account_id],
+            }
         ]
         assert len(status["violations"]) == 1
         assert (status["failures"], status["seen"]) == ([], server.seen.total)

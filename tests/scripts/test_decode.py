@@ -89,7 +89,7 @@ def test_stdin_is_read_where_no_file_is_named(
     call: Call, monkeypatch: pytest.MonkeyPatch, argument: tuple[str]
 ) -> None:
     text = b"\n".join(map(base64.b64encode, FRAMES))
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(text))))
     done = call("decode", *argument, "--format", "json")
     assert [line["name"] for line in json_lines(done.stdout)] == NAMES
 

@@ -100,7 +100,7 @@ async def test_the_official_sdk_trades_through_the_proxy_and_is_replayed_to_our_
     assert all(frame["name"] and "withheld" not in frame for frame in frames)
     readable = await in_thread("decode", str(recording), cwd=tmp_path)
     audit = (tmp_path / "logs" / "ctrader" / "order_audit.jsonl").read_text()
-    assert [json.loads(line)["fact"] for line in audit.splitlines()] == ["intent", "sent"] * 2
+    assert [json.loads(line)["fact"] for line in audit.splitlines()] == ["columns", *["intent", "sent"] * 2]
     for text in (shown, remarks, recording.read_text(), decoded.stdout, readable.stdout, audit):
         assert not any(secret[:16] in text for secret in secrets)
 

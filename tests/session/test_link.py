@@ -199,18 +199,17 @@ async def test_a_request_that_cannot_leave_in_its_time_is_told_at_once(tmp_path:
 
 async def test_a_read_of_the_sessions_own_goes_ahead_of_callers_queries(tmp_path: Path) -> None:
     async with linked(tmp_path) as running:
-        link, answered = running.link, []
+        link, left = running.link, []
         link.throttle.block(2104, until_s=clock.now_s() + 2)
 
         async def ask(name: str, ahead: bool) -> None:
-            await link.request(VERSION, timeout_s=10, ahead=ahead)
-            answered.append(name)
+            await link.request(VERSION, timeout_s=10, ahead=ahead, on_sent=lambda at_ms, id_: left.append(name))
 
         async with anyio.create_task_group() as tasks:
             for name, ahead in (("query", False), ("another query", False), ("own", True)):
                 tasks.start_soon(ask, name, ahead)
                 await anyio.wait_all_tasks_blocked()
-        assert answered == ["own", "query", "another query"]
+        assert left == ["own", "query", "another query"]
 
 
 async def test_what_is_not_released_does_not_leave(tmp_path: Path) -> None:
