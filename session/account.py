@@ -19,6 +19,7 @@ from .symbol_book import SymbolBook
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
+    from .link import Link
     from .settings import Environment
     from .symbols import Symbol
 
@@ -34,6 +35,10 @@ class _Asking(Protocol):
     @property
     def environment(self) -> Environment:
         """Which one."""
+
+    @property
+    def link(self) -> Link | None:
+        """The present one, or None."""
 
     async def request(self, payload: Any, *, timeout_s: float | None = None, ahead: bool = False) -> Any:
         """Asks, and gives the payload of the answer."""
@@ -196,7 +201,7 @@ class Account:
     async def _unsubscribe(self, symbol_ids: list[int]) -> None:
         async with self._subscribing:
             gone = [symbol_id for symbol_id in symbol_ids if symbol_id not in self.board.wanted]
-            if not gone:
+            if not gone or self._session.link is None:  # no subscription outlives its link
                 return
             try:
                 await self.request(oa.ProtoOAUnsubscribeSpotsReq(symbolId=gone), timeout_s=_FAREWELL_S)
