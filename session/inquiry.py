@@ -90,25 +90,26 @@ class Inquiry:
         table, at_ms = self._books.orders, clock.utc_ms()
         # Only those: the lists lag, and of an order that an event has ended they may still say that it works.
         changes = table.settle([row for row in orders if table.find(row) in untold], deals, at_ms=at_ms)
-        for record in table.unknown:
+        alike: dict[tuple[int | None, int], list[OrderRecord]] = {}
+        for record in sorted(table.unknown, key=_left_at_ms):
             if record.is_close:
-                # Its own time, not the window's: another close of the same size may have come before it.
-                since_ms = self._earliest_ms(_left_at_ms(record))
-                change = table.settle_close(record, orders, deals, since_ms=since_ms, at_ms=at_ms)
-                changes += [change] if change is not None else []
+                alike.setdefault((record.position_id, record.volume_cents), []).append(record)
+        for records in alike.values():
+            # Their own time, not the window's: another close of the same size may have come before them.
+            since_ms = self._earliest_ms(_left_at_ms(records[0]))
+            changes += table.settle_closes(records, orders, deals, since_ms=since_ms, at_ms=at_ms)
         for change in changes:
             if change.moved:
                 self._gate.note("resolved", change.record.described())
         self._books.changed(changes)
         for record in table.unknown:
-            self._look_for(record, orders)
+            self._look_for(record, orders, deals)
         return any(change.fills for change in changes)
 
-    def _look_for(self, record: OrderRecord, orders: list[Any]) -> None:
+    def _look_for(self, record: OrderRecord, orders: list[Any], deals: list[Any]) -> None:
         """The lists have settled nothing of it: whether they have nothing of it at all, and often enough."""
-        since_ms = self._earliest_ms(_left_at_ms(record))
-        if record.is_close and self._books.orders.candidates(record, orders, since_ms=since_ms):
-            self._absences.found(record)  # one of several: that it arrived may well be
+        if self._may_have_arrived(record, orders, deals):
+            self._absences.found(record)
         elif record.order_id is None and self._absences.missed(record, now_s=clock.now_s()):
             change = record.never_arrived(at_ms=clock.utc_ms())
             reason = f"{self._absences} found nothing of it, and its link is closed"
@@ -117,6 +118,29 @@ class Inquiry:
             self._books.changed([change])
             return
         self._books.warn("outcome_unknown", order=record.client_order_id)
+
+    def _may_have_arrived(self, record: OrderRecord, orders: list[Any], deals: list[Any]) -> bool:
+        """Whether anything that the server shows may be its work. Its lists lag, so what is open has a say too."""
+        since_ms, book = self._earliest_ms(_left_at_ms(record)), self._books.positions
+        if not record.is_close:
+            taken = {other.position_id for other in self._books.orders if other is not record}
+            intent: Any = record.intent
+            return record.position_id != getattr(intent, "position_id", None) or any(
+                position.label == (intent.label or record.client_order_id)  # each of our orders gives one
+                and (position.opened_at_ms or 0) >= since_ms
+                and position.id not in taken
+                for position in book.positions
+            )
+        if self._books.orders.candidates(record, orders, since_ms=since_ms):
+            return True  # one of several
+        position = book.position(record.position_id or 0)
+        left_cents = position.volume_cents if position is not None and position.is_open else 0
+        closing = [deal for deal in deals if deal.positionId == record.position_id and _closes(deal)]
+        if record.open_before is None:  # an earlier process's: how much was open then is not known
+            return not left_cents and not closing
+        open_cents, known_ms = record.open_before
+        closed_cents = sum(_closes(deal) for deal in closing if deal.executionTimestamp > known_ms)
+        return left_cents < open_cents - closed_cents  # less is open than the deals that are listed explain
 
     def _judge(self, doubts: Iterable[RequestRecord], orders: list[Any], details: dict[int, Any]) -> None:
         table = self._books.orders
@@ -135,6 +159,12 @@ class Inquiry:
                 self._books.settled(record, verdict)
             else:
                 self._books.warn("outcome_unknown", request=record.name, intent=record.intent_id, reason=verdict.reason)
+
+
+def _closes(deal: Any) -> int:
+    """How much a deal closes, hundredths of a unit."""
+    closed: int = deal.closePositionDetail.closedVolume if deal.HasField("closePositionDetail") else 0
+    return closed
 
 
 def _left_at_ms(record: OrderRecord) -> int:

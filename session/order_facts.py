@@ -36,6 +36,8 @@ class OrderFacts:
         client_msg_id: id of the request that it left in, or None.
         order_id: `orderId`, or None while it is not known.
         position_id: `positionId`, or None while it is not known.
+        open_before: of a close: what was open of its position when it was asked for, hundredths of a unit, and when
+            the newest deal that was known by then was made, by the server's clock; None where that is not known.
         executed_volume_cents: the most that the server ever said was filled of it.
         protection: the levels of its position, as last seen.
         error_code: `errorCode` of its refusal, or None.
@@ -78,6 +80,7 @@ class OrderFacts:
         self.client_msg_id: str | None = None
         self.order_id: int | None = None
         self.position_id = intent.position_id if isinstance(intent, (Close, ImmediateTicket)) else None
+        self.open_before: tuple[int, int] | None = None
         self.executed_volume_cents = 0
         self.error_code: str | None = None
         self.error_description: str | None = None

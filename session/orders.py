@@ -17,7 +17,7 @@ from .order_record import OrderChange, OrderRecord
 from .order_states import FINAL_STATES, ORDER_TABLE, OrderInput, OrderState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = [
     "FINAL_STATES",
@@ -31,6 +31,9 @@ __all__ = [
     "Realised",
     "Slippage",
 ]
+
+
+_AT_WORK = oa.ProtoOAOrderStatus.ORDER_STATUS_ACCEPTED
 
 
 class OrderTable:
@@ -190,38 +193,48 @@ class OrderTable:
                     changes.append(change)
         return changes
 
-    def settle_close(
+    def settle_closes(
         self,
-        record: OrderRecord,
+        records: Sequence[OrderRecord],
         orders: Iterable[oa.ProtoOAOrder],
         deals: Iterable[oa.ProtoOADeal] = (),
         *,
         since_ms: int,
         at_ms: int,
-    ) -> OrderChange | None:
-        """Find what became of a close, which the server knows by no id of ours, and take it over.
+    ) -> list[OrderChange]:
+        """Find what became of closes, which the server knows by no id of ours, and take it over.
+
+        Those of one position and size cannot be told apart, nor do they have to be: the oldest order is taken for the
+        first of them. Where there are more orders than closes, somebody else closed as much too, and which order is
+        whose makes no difference once all of them have ended.
 
         Args:
-            record: of the close.
-            orders: of its position, as the server lists them.
-            deals: of its position, likewise.
-            since_ms: no order made before that can be the one, by the server's clock.
+            records: of closes of one position and size, in the order in which they left.
+            orders: of their position, as the server lists them.
+            deals: of their position, likewise.
+            since_ms: no order made before that can be one of them, by the server's clock.
             at_ms: when the answer came, our clock.
 
         Returns:
-            what that did; None if no order can be the one, or more than one can.
+            what that did, for each close that an order was found for.
         """
-        found = self.candidates(record, orders, since_ms=since_ms)
-        if record.order_id is not None or len(found) != 1:
-            return None
-        change = record.settle_from_order(found[0], deals, at_ms=at_ms)
-        self._index(record)
-        return change
+        waiting = [record for record in records if record.order_id is None]
+        if not waiting:
+            return []
+        found = self.candidates(waiting[0], orders, since_ms=since_ms)
+        if len(found) > len(waiting) and any(order.orderStatus == _AT_WORK for order in found):
+            return []
+        found.sort(key=lambda order: (order.tradeData.openTimestamp, order.orderId))
+        changes = []
+        for record, order in zip(waiting, found, strict=False):
+            changes.append(record.settle_from_order(order, deals, at_ms=at_ms))
+            self._index(record)
+        return changes
 
     def candidates(
         self, record: OrderRecord, orders: Iterable[oa.ProtoOAOrder], *, since_ms: int
     ) -> list[oa.ProtoOAOrder]:
-        """Those of the server's orders that a close may be and that are known to be no other. See `settle_close`."""
+        """Those of the server's orders that a close may be and that are known to be no other. See `settle_closes`."""
         return [
             order
             for order in orders

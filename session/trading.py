@@ -128,6 +128,7 @@ class Trading:
             intent_at_ms=clock.utc_ms(),
             quoted_price=self._quotes.last(symbol, side),
         )
+        record.open_before = (position.volume_cents, self._books.deals.since_ms or 0)
         return await self._send(record, request, {"request": "close", **close.described()}, essential=True)
 
     async def cancel(self, order_id: int) -> None:

@@ -779,13 +779,23 @@ def test_a_close_with_unknown_outcome_is_settled_by_the_one_order_that_can_be_it
     row = closing_order(status=Status.ORDER_STATUS_FILLED, executedVolume=100_000)
     rows = [order(), protective(), row]
     deals = [deal(order_id=610), deal()]
-    assert orders.settle_close(made, rows, deals, since_ms=T0 + 1, at_ms=NOW) is None
-    assert orders.settle_close(made, [*rows, closing_order(id=611)], deals, since_ms=T0, at_ms=NOW) is None
-    change = orders.settle_close(made, rows, deals, since_ms=T0, at_ms=NOW)
-    assert change is not None
+    assert orders.settle_closes([made], rows, deals, since_ms=T0 + 1, at_ms=NOW) == []
+    working = closing_order(id=611)
+    assert orders.settle_closes([made], [*rows, working], deals, since_ms=T0, at_ms=NOW) == []
+    (change,) = orders.settle_closes([made], rows, deals, since_ms=T0, at_ms=NOW)
     assert (change.after, len(change.fills)) == (S.FILLED, 1)
     assert orders.by_order_id(610) is made
-    assert orders.settle_close(made, rows, deals, since_ms=T0, at_ms=NOW) is None
+    assert orders.settle_closes([made], rows, deals, since_ms=T0, at_ms=NOW) == []
+
+
+def test_of_more_orders_than_closes_the_oldest_is_taken_once_all_have_ended() -> None:
+    made = closing()
+    made.lost(at_ms=NOW)
+    orders = table(made)
+    rows = [closing_order(id=id_, status=Status.ORDER_STATUS_FILLED, executedVolume=100_000) for id_ in (611, 610)]
+    (change,) = orders.settle_closes([made], rows, since_ms=T0, at_ms=NOW)
+    assert change.record is made
+    assert orders.by_order_id(610) is made
 
 
 def test_an_error_is_found_by_its_request_or_by_the_order_that_it_names() -> None:
