@@ -39,7 +39,7 @@ async def open_tunnel(raw: ByteStream, proxy: Proxy, host: str, port: int) -> No
     found = _STATUS.match(received[: end.end()].decode("latin-1"))
     if found is None:
         raise ConnectFailed(f"{where}: what answers at {proxy} is no HTTP proxy")
-    status, phrase = int(found[1]), proxy.masked(shown(found[2] or ""))
+    status, phrase = int(found[1]), shown(proxy.masked(found[2] or ""))
     if not 200 <= status < 300:
         advice = ": it wants a user and a password, http://USER:PASSWORD@HOST:PORT" if status == 407 else ""
         raise ConnectFailed(f"{where}: the proxy {proxy} refused to connect: {status} {phrase}".rstrip() + advice)

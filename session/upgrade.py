@@ -67,19 +67,17 @@ async def upgrade(stream: TlsStream, endpoint: Endpoint, *, mask: Callable[[str]
                         stream.give_back(bytes(received))
                         return
                     if isinstance(event, RejectConnection):
-                        text = await _text(stream, handshake, bytes(received))
-                        raise ConnectFailed(
-                            f"{where}: {_status(event.status_code)} in place of a WebSocket{mask(text)}"
-                        )
+                        text = await _text(stream, handshake, bytes(received), mask)
+                        raise ConnectFailed(f"{where}: {_status(event.status_code)} in place of a WebSocket{text}")
             if len(received) > _LONGEST_HEAD:
                 raise ConnectFailed(f"{where}: the answer to the WebSocket upgrade has no end")
     except (ProtocolError, UnicodeError) as error:  # UnicodeError: wsproto reads some headers as ASCII
         raise ConnectFailed(
-            f"{where}: the answer to the WebSocket upgrade is none: {mask(shown(str(error)))}"
+            f"{where}: the answer to the WebSocket upgrade is none: {shown(mask(str(error)))}"
         ) from error
 
 
-async def _text(stream: TlsStream, handshake: Any, data: bytes) -> str:
+async def _text(stream: TlsStream, handshake: Any, data: bytes, mask: Callable[[str], str]) -> str:
     """The first words of a refusal's body, behind a colon; empty where it has none."""
     from wsproto.events import RejectData
     from wsproto.utilities import ProtocolError
@@ -99,7 +97,8 @@ async def _text(stream: TlsStream, handshake: Any, data: bytes) -> str:
                     data = await stream.receive()
         except (ProtocolError, LinkLost):
             pass  # what came of it is what there is
-    text = shown(body[:_MOST_TEXT].decode(errors="replace"))
+    # Covered before it is cut: a mask does not know the half of a secret.
+    text = shown(mask(body.decode(errors="replace")))
     return f": {text}" if text else ""
 
 

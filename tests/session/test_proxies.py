@@ -100,6 +100,7 @@ async def test_a_name_that_the_certificate_does_not_have_is_refused_through_a_pr
     [
         (b"HTTP/1.1 407 Who \x1b[31mis me:%s\r\n\r\n" % PASSWORD.encode(), "407 Who .*it wants a user"),
         (b"HTTP/1.1 503 Not now\r\n\r\n", "refused to connect: 503 Not now"),
+        (b"HTTP/1.1 407 %s%s\r\n\r\n" % (b"x" * 195, PASSWORD.encode()), "407 xxx"),
         (b"SSH-2.0\r\n\r\n", "is no HTTP proxy"),
         (b"x" * 20_000, "without an end"),
         (b"HTTP/1.1 200 OK\r\n\r\nmore", "more than it was asked"),
@@ -110,7 +111,7 @@ async def test_a_proxy_that_does_not_lead_on_is_said_to_and_its_password_is_not(
         with pytest.raises(ConnectFailed, match=text) as failure:
             async with connected(server, proxy=f"http://me:{PASSWORD}@127.0.0.1:{middle.port}"):
                 pass
-        assert PASSWORD not in str(failure.value)
+        assert PASSWORD[:5] not in str(failure.value)
         assert "\x1b" not in str(failure.value)
 
 

@@ -166,6 +166,16 @@ async def test_an_http_error_in_place_of_the_upgrade_is_told_with_status_and_tex
             assert (await session.request(VERSION)).version == "91"
 
 
+async def test_no_half_of_a_secret_is_left_where_the_text_of_a_refusal_is_cut() -> None:
+    async with a_server() as server:
+        secret = server.access_token
+        server.faults.inject(faults.NoUpgrade(403, "x" * (200 - len(secret) // 2) + secret))
+        with pytest.raises(ConnectFailed, match="HTTP 403") as failure:
+            async with wss(server):
+                pass
+        assert secret[:8] not in str(failure.value)
+
+
 # Against what nobody here wrote
 
 
