@@ -52,6 +52,8 @@ async def open_reading(settings: Settings, part: EnvironmentSettings) -> AsyncIt
         host=part.endpoint.host,
         port=part.endpoint.port,
         ca_file=part.endpoint.ca_file,
+        transport=part.endpoint.transport,
+        proxy=part.endpoint.proxy,
         timings=part.timings,
         rates=part.rates,
         trading=Mode.OFF,

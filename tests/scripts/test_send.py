@@ -49,6 +49,27 @@ def account_of(server: BlockingServer) -> int:
     return server.account_id
 
 
+def test_a_proxy_of_the_settings_is_no_way_around_where_it_cannot_be_reached(
+    call: Call, server: BlockingServer
+) -> None:
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        proxy = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        done = call("send", "demo", "TraderReq", **variables_of(server), CTRADER_DEMO_PROXY=proxy)
+    assert done.returncode == 3
+    assert "the proxy 127.0.0.1" in done.stderr
+
+
+@pytest.mark.parametrize(("transport", "upgraded"), [("tcp", 0), ("websocket", 1)])
+def test_a_request_goes_over_the_transport_of_the_settings(
+    call: Call, server: BlockingServer, transport: str, upgraded: int
+) -> None:
+    before = server.call(lambda it: it.seen.names()).count("upgraded")
+    done = call("send", "demo", "TraderReq", **variables_of(server), CTRADER_DEMO_TRANSPORT=transport)
+    assert done.returncode == 0, done.stderr
+    assert server.call(lambda it: it.seen.names()).count("upgraded") - before == upgraded
+
+
 def test_a_request_is_completed_sent_and_its_reply_shown_and_timed(call: Call, server: BlockingServer) -> None:
     done = call("send", "demo", "TraderReq", **variables_of(server))
     assert done.returncode == 0, done.stderr
