@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from .errors import CTraderError, OutcomeUnknown, RequestFailed
+from .errors import CTraderError, NotSent, OutcomeUnknown, RequestFailed
 from .tasks import Following
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .order import Order
 
 __all__ = ["ProtectionWatch"]
+
+_AGAIN_S = 1.0  # between tries to close what has no stop: each costs nothing while there is no session
 
 
 class _Closing(Protocol):
@@ -64,11 +66,25 @@ class ProtectionWatch:
         self._warn("unprotected", order)
         if not getattr(order.intent, "close_if_unprotected", False) or order.position_id is None:
             return
-        try:
-            await self._trading.close(order.position_id)
-        except CTraderError as error:
-            self._gate.note("close_failed", {**facts, "reason": str(error)})
-            self._warn("close_failed", order, reason=str(error))
+        told = False
+        while True:
+            try:
+                await self._trading.close(order.position_id)
+            except CTraderError as error:
+                if not told:
+                    self._gate.note("close_failed", {**facts, "reason": str(error)})
+                    self._warn("close_failed", order, reason=str(error))
+                told = True
+                if not isinstance(error, NotSent):
+                    return
+            else:
+                return
+            # The session is away, or a change of the position is in doubt: it is tried again when that is over.
+            try:
+                await order.protected(timeout_s=_AGAIN_S)
+            except OutcomeUnknown:
+                continue
+            return  # the levels have come after all
 
     def _warn(self, what: str, order: Order, **fields: object) -> None:
         if self._log is not None:

@@ -21,7 +21,7 @@ from .orders import OrderRecord
 from .preparing import prepared
 from .protection_watch import ProtectionWatch
 from .request_record import RequestRecord
-from .tickets import ImmediateTicket
+from .tickets import ImmediateTicket, Ticket
 from .traded_quotes import TradedQuotes
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from .gate import Gate
     from .holdings import Position
     from .symbols import Symbol
-    from .tickets import Ticket
 
 __all__ = ["Trading"]
 
@@ -73,6 +72,9 @@ class Trading:
         self._quotes = TradedQuotes(account)
         self._fills = FillWatch(lambda: session.review(account.id), within_s=session.timings.fill_s)
         self._protection = ProtectionWatch(self, gate=gate, log=log, within_s=session.timings.protection_s)
+        for order in books.handles.values():  # of an earlier process
+            if isinstance(order.intent, Ticket) and (order.intent.asks_stop_loss or order.intent.asks_take_profit):
+                self._protection.add(order)
 
     async def place(self, ticket: Ticket) -> Order:
         """Places an order. See `Desk.place`."""

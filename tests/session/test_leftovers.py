@@ -106,10 +106,11 @@ async def test_an_order_that_was_filled_unseen_is_found_at_the_next_start(tmp_pa
     async with a_server() as server:
         async with a_desk_at(server, tmp_path / "a") as desk:
             await desk.account(DEMO).symbol("EURUSD")
-            with server.faults.inject(faults.Silence()), pytest.raises(OutcomeUnknown):
-                await impatient(desk).place(DEMO, BUY)
-            await desk.flush()
-            folder = crashed(tmp_path / "a", tmp_path / "b")
+            with server.faults.inject(faults.Silence()):  # to the end: a look that is answered would settle it
+                with pytest.raises(OutcomeUnknown):
+                    await impatient(desk).place(DEMO, BUY)
+                await desk.flush()
+                folder = crashed(tmp_path / "a", tmp_path / "b")
         async with a_desk_at(server, folder) as desk:
             order = await left_behind(desk)
             assert order.state is OrderState.FILLED
@@ -129,10 +130,13 @@ async def test_an_order_that_was_filled_unseen_is_found_at_the_next_start(tmp_pa
 async def test_an_order_that_never_arrived_is_found_out_by_several_looks(tmp_path: Path) -> None:
     async with a_server() as server:
         async with a_desk_at(server, tmp_path / "a") as desk:
-            with server.faults.inject(faults.Deafness("ProtoOANewOrderReq")), pytest.raises(OutcomeUnknown):
-                await impatient(desk).place(DEMO, BUY)
-            await desk.flush()
-            folder = crashed(tmp_path / "a", tmp_path / "b")
+            with server.faults.inject(
+                faults.Deafness("ProtoOANewOrderReq")
+            ):  # to the end: a look that is answered would settle it
+                with pytest.raises(OutcomeUnknown):
+                    await impatient(desk).place(DEMO, BUY)
+                await desk.flush()
+                folder = crashed(tmp_path / "a", tmp_path / "b")
         async with a_desk_at(server, folder, absent_s=0.3) as desk:
             order = await left_behind(desk)
             assert order.state is OrderState.UNKNOWN
@@ -152,10 +156,11 @@ async def test_a_close_that_was_done_unseen_is_found_at_the_next_start(tmp_path:
             opened = await desk.place(DEMO, BUY)
             await opened.filled()
             assert opened.position_id is not None
-            with server.faults.inject(faults.Silence()), pytest.raises(OutcomeUnknown):
-                await impatient(desk).close(DEMO, opened.position_id)
-            await desk.flush()
-            folder = crashed(tmp_path / "a", tmp_path / "b")
+            with server.faults.inject(faults.Silence()):  # to the end: a look that is answered would settle it
+                with pytest.raises(OutcomeUnknown):
+                    await impatient(desk).close(DEMO, opened.position_id)
+                await desk.flush()
+                folder = crashed(tmp_path / "a", tmp_path / "b")
         (left,) = leftovers_of(folder, DEMO).orders
         assert left.intent == Close(opened.position_id, volume_cents=LOT_CENTS)
         async with a_desk_at(server, folder) as desk:

@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from anyctrader.fake import faults
+from anyctrader.fake.book import Levels
 from anyctrader.session import Environment, MarketOrder, Side, Timings
 from anyctrader.wire import messages as oa
 
@@ -67,3 +68,21 @@ async def test_a_fill_whose_levels_come_is_not_reported(tmp_path: Path) -> None:
         await second.filled()
         assert len(desk.positions(DEMO)) == 2
     assert "unprotected" not in [line["fact"] for line in audit_of(tmp_path)]
+
+
+async def test_what_has_no_stop_is_closed_as_soon_as_the_session_is_back(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, timings=QUICK) as (server, desk):
+        server.faults.inject(faults.Lose(1, which=protective))
+        ticket = MarketOrder("EURUSD", Side.BUY, lots="0.01", stop_loss_pips=20, close_if_unprotected=True)
+        with server.faults.inject(faults.RefuseTls()):
+            order = await desk.place(DEMO, ticket)
+            await order.filled()
+            for account in server.exchange.accounts.values():
+                for position in account.positions.values():
+                    position.levels = Levels()  # the server never set them
+            server.drop_clients()
+            await on_record(tmp_path, desk, "close_failed")
+        with anyio.fail_after(20):
+            await server.wait_for("ProtoOAClosePositionReq")
+            while desk.positions(DEMO):
+                await anyio.lowlevel.checkpoint()
