@@ -29,9 +29,10 @@ test-way: $(READY)
 	ANYCTRADER_CODEC=$(firstword $(subst -, ,$(WAY))) ANYCTRADER_TRANSPORT=$(lastword $(subst -, ,$(WAY))) \
 	  $(BIN)/python -m pytest -n auto -q $(WAY_TESTS)
 
-# All that has I/O on asyncio with uvloop too, and minutes of chaos.
+# All that has I/O on asyncio with uvloop too, minutes of chaos, cancellation at every turn, hundreds of crashes.
 test-long: $(READY)
-	ANYCTRADER_UVLOOP=1 ANYCTRADER_CHAOS_S=120 $(BIN)/python -m pytest -n auto --timeout 600 tests/session $(PYTEST_ARGS)
+	ANYCTRADER_UVLOOP=1 ANYCTRADER_CHAOS_S=120 ANYCTRADER_EVERY_TURN=1 CTRADER_CRASHES=300 \
+	  $(BIN)/python -m pytest -n auto --timeout 600 tests/session $(PYTEST_ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .
