@@ -17,6 +17,7 @@ from anyctrader.session.gate import READING, Gate
 from anyctrader.session.transport import LinkLost, client_framing, open_stream
 from anyctrader.wire import Message, Permission, RemoteProtocolError, UnknownPayload
 from anyctrader.wire import messages as oa
+from anyctrader.wire.ambiguity import ambiguity_of
 from anyctrader.wire.catalog import account_of, permission_of
 from anyctrader.wire.drafting import DraftError
 from anyctrader.wire.frame_scan import Damage, FrameScan
@@ -119,13 +120,14 @@ def _read(data: bytes, part: EnvironmentSettings) -> tuple[bytes, Message | None
     is_framed = len(data) > _LENGTH and int.from_bytes(data[:_LENGTH], "big") == len(data) - _LENGTH
     body = data[_LENGTH:] if is_framed else data
     try:
-        return body, codec_named(part.codec).decode(body)
+        message = codec_named(part.codec).decode(body)
     except RemoteProtocolError:
         scan = FrameScan()
         hidden = [piece for piece in (*scan.feed(data), *scan.cut("")) if piece.message is not None]
         if hidden and not is_framed:
             raise Refused("these bytes are refused: more than one message is in them, or one and a rest") from None
         return data, None
+    return (body, message) if ambiguity_of(message, body, part.codec) is None else (data, None)
 
 
 @asynccontextmanager

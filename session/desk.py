@@ -253,6 +253,7 @@ class Desk:
         """Takes back a pending order.
 
         Raises:
+            InvalidOrder: it is the hidden order that holds a position's levels: `amend` changes those.
             See `place`.
         """
         await self._open(environment).cancel(order_id)

@@ -15,7 +15,7 @@ from ..wire import UnknownPayload
 from ..wire.catalog import Entry, Permission, account_of, entry_of
 from ..wire.messages import class_of, name_of
 from .environments import Environment, Mode
-from .errors import AuditUnavailable, LiveTradingDisabled, Refused, WrongEnvironment
+from .errors import AuditUnavailable, InvalidOrder, LiveTradingDisabled, Refused, WrongEnvironment
 from .holdings import PendingOrder, Position, price_or_none
 from .terms import Side
 
@@ -92,6 +92,7 @@ class Guard:
             LiveTradingDisabled: trading on live is off.
             WrongEnvironment: its account is none of `authorised`, or is the other environment's.
             AuditUnavailable: it needs a record, and there is no audit.
+            InvalidOrder: it cancels the hidden order that holds a position's levels.
             Refused: the mode does not allow it, or the message is not what its payload type says.
         """
         # Nearly all that is judged is what it says it is, and reads: that way is kept short.
@@ -115,6 +116,13 @@ class Guard:
             if why_not is not None:
                 raise Refused(
                     f"{name} is refused: {self.environment.value} may only be reduced ({standing.why}), and {why_not}"
+                )
+        if permission is Permission.CANCEL and book is not None:
+            order = book.order(payload.orderId)
+            if order is not None and order.is_protective:
+                raise InvalidOrder(
+                    f"order_id: {order.id} is refused: it holds the stop loss and take profit of position "
+                    f"{order.position_id}, and {name} would take them away: amend the levels of that position instead"
                 )
 
     def _off(self, name: str, standing: Standing) -> Refused:

@@ -8,7 +8,6 @@ nothing that trades passes where an environment may only be reduced, and nothing
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +15,7 @@ import orjson
 
 from ..wire import AccountState, Message, UnknownPayload
 from ..wire import messages as oa
+from ..wire.ambiguity import ambiguity_of
 from ..wire.catalog import CATALOG, Kind, Permission, account_of, permission_of
 from ..wire.dialogue import MOVING, Dialogue
 from ..wire.envelope import read_envelope
@@ -84,8 +84,8 @@ class ProxiedClient:
         try:
             try:
                 message = self._codec.decode(body)
-            except RemoteProtocolError as fault:
-                await self._judge_bytes(body, fault)
+            except RemoteProtocolError:
+                await self._judge_bytes(body)
             else:
                 await self._judge(message, body)
         except Refused as refusal:
@@ -129,8 +129,13 @@ class ProxiedClient:
         permission = permission_of(payload_type)
         gate.accounts = self._accounts(asked_for=permission is Permission.READ)
         gate.judge(message)
-        if (doubt := self._doubt(message, body)) is not None and gate.standing().mode is not Mode.ON:
+        doubt = ambiguity_of(message, body, self._codec.name)
+        if doubt is not None and gate.standing().mode is not Mode.ON:
             raise self._refused(message, Refused(f"{message.name} is refused: {doubt}"))
+        self._check_limits(message, permission)
+        if doubt is not None:  # what we read in it is not what the server may do
+            await self._judge_bytes(body)
+            return
         if permission not in READING:
             await self._let_trade(message, permission)
         if self._dialogue.too_early(payload_type, payload) is None:
@@ -138,16 +143,18 @@ class ProxiedClient:
             if entry is None or entry.kind is Kind.REQUEST:
                 self._dialogue.ask(payload_type, payload, message.client_msg_id)
 
-    async def _let_trade(self, message: Message, permission: Permission | None) -> None:
-        gate, payload = self._gate, message.payload
+    def _check_limits(self, message: Message, permission: Permission | None) -> None:
         if self._limits and permission in (Permission.OPEN, Permission.CHANGE):
             raise self._refused(
                 message,
                 LimitExceeded(
                     f"{message.name} is refused: the proxy cannot hold a limit ({', '.join(self._limits)}), and one is "
-                    f"set for {gate.environment.value}"
+                    f"set for {self._gate.environment.value}"
                 ),
             )
+
+    async def _let_trade(self, message: Message, permission: Permission | None) -> None:
+        gate, payload = self._gate, message.payload
         facts = {"request": message.name, **facts_of(payload), "via": "proxy"}
         intent = await gate.intend(payload, facts, essential=permission in (Permission.CLOSE, Permission.CANCEL))
         try:
@@ -163,7 +170,7 @@ class ProxiedClient:
             self._open[message.client_msg_id] = facts
         gate.note("sent", {**facts, "request_id": message.client_msg_id or ""})
 
-    async def _judge_bytes(self, body: bytes, fault: RemoteProtocolError) -> None:
+    async def _judge_bytes(self, body: bytes) -> None:
         """What nobody can read may be anything: it passes where everything may, on record, and never toward live."""
         gate = self._gate
         standing = gate.standing()
@@ -189,14 +196,6 @@ class ProxiedClient:
         """The accounts that this client has authorised; to read, also those that it has asked for and not heard of."""
         wanted = {AccountState.AUTHENTICATED, *((AccountState.AUTHENTICATING,) if asked_for else ())}
         return {account for account, state in self._dialogue.accounts.items() if state in wanted}
-
-    def _doubt(self, message: Message, body: bytes) -> str | None:
-        """Why the server may take a frame for something else than we do, or None."""
-        if message.unknown_envelope is not None:
-            return "its envelope holds what the schema does not know"
-        if self._codec.name == "json" and _has_repeated_keys(body):
-            return "a key is there twice, and who reads it takes one or the other"
-        return None
 
     def _refused(self, message: Message, refusal: Refused) -> Refused:
         """The refusal, on record."""
@@ -254,21 +253,3 @@ def _set_limits(limits: Limits) -> tuple[str, ...]:
     )
     free = (AllowedSymbols.ALL, LargestOrder.UNLIMITED, NoLimit.UNLIMITED)
     return tuple(name for name in names if getattr(limits, name) not in free)
-
-
-class _RepeatedKey(ValueError):
-    """A key is there twice."""
-
-
-def _has_repeated_keys(body: bytes) -> bool:
-    def once(pairs: list[tuple[str, Any]]) -> None:
-        if len({key for key, _ in pairs}) < len(pairs):
-            raise _RepeatedKey
-
-    try:
-        json.loads(body, object_pairs_hook=once)
-    except _RepeatedKey:
-        return True
-    except (ValueError, RecursionError):
-        return True  # orjson has read it, and another reader does not: that is doubt enough
-    return False

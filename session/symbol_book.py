@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ..wire import messages as oa
+from . import fields
 from .errors import Refused, ServerError
 from .symbols import Symbol
 
@@ -42,7 +43,7 @@ class SymbolBook:
         """Symbols by their names, in that order.
 
         Raises:
-            Refused: there is no such symbol; the text gives the nearest names.
+            InvalidOrder: there is no such symbol; the text gives the nearest names.
         """
         wanted = list(names)
         async with self._loading:
@@ -103,7 +104,7 @@ class SymbolBook:
             if name not in lights:
                 near = difflib.get_close_matches(name, lights, n=3, cutoff=0.5)
                 hint = f"; nearest: {', '.join(near)}" if near else ""
-                raise Refused(f"{self._owner} has no symbol {name!r}{hint}")
+                raise fields.invalid("symbol", name, f"{self._owner} has no symbol of that name{hint}")
             missing.append(lights[name])
         for start in range(0, len(missing), _AT_ONCE):
             some = {light.symbolId: light for light in missing[start : start + _AT_ONCE]}

@@ -214,10 +214,14 @@ def verify(path: Path | str) -> list[Damage]:
     if not path.is_dir():
         stem = path.name.removesuffix(".jsonl")
         return _verify([path], head_of(path.parent, stem), whole=False)
-    stems = [stem for stem in ("order_audit", "position_snapshot") if files_of(path, stem)]
+    stems = [stem for stem in ("order_audit", "position_snapshot") if files_of(path, stem) or _has_lines(path, stem)]
     if not stems:
         raise FileNotFoundError(f"there is no order_audit.jsonl in {path}")
-    return [damage for stem in stems for damage in _verify(files_of(path, stem), head_of(path, stem), whole=True)]
+    return [
+        damage
+        for stem in stems
+        for damage in _verify(files_of(path, stem), head_of(path, stem), whole=True, name=f"{stem}.jsonl")
+    ]
 
 
 def head_of(folder: Path, stem: str) -> Path:
@@ -225,7 +229,16 @@ def head_of(folder: Path, stem: str) -> Path:
     return folder / f".{stem}.head.json"
 
 
-def _verify(paths: Iterable[Path], head: Path, *, whole: bool) -> list[Damage]:
+def _has_lines(folder: Path, stem: str) -> bool:
+    """Whether the head of an audit tells of lines, or cannot be read, so that nobody knows: its files may be gone."""
+    try:
+        return bool(read_head(head_of(folder, stem)))
+    except ValueError:
+        return True
+
+
+def _verify(paths: Iterable[Path], head: Path, *, whole: bool, name: str = "") -> list[Damage]:
+    """What is wrong with these files; `name` is where lines are missing when there is no file at all."""
     stand, found = None, []
     try:
         # Before the lines: those that a writer adds meanwhile are then ahead of it, and none seems missing.
@@ -234,7 +247,7 @@ def _verify(paths: Iterable[Path], head: Path, *, whole: bool) -> list[Damage]:
         what = "it cannot be read, and without it lines missing at the end do not show"
         found.append(Damage(head.name, 1, None, None, "torn", what))
     checker = Checker(stand, whole=whole)
-    name, number = "", 0
+    number = 1
     for path in paths:
         name, number = path.name, 0
         with path.open("rb") as lines:

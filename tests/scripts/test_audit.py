@@ -148,6 +148,14 @@ def test_damage_is_named_and_ends_with_1(call: Call, tmp_path: Path, damage: Any
     assert {line["file"] for line in found} == {"order_audit.jsonl"}
 
 
+def test_an_audit_that_is_gone_is_named_by_what_its_head_tells(call: Call, tmp_path: Path) -> None:
+    write(tmp_path, *((DEMO, "halt", {"reason": word}) for word in ("one", "two")))
+    (tmp_path / "order_audit.jsonl").unlink()
+    done = call("audit", "verify", "--folder", ".")
+    assert (done.returncode, "1 missing" in done.stderr) == (1, True)
+    assert "order_audit.jsonl:1: missing: lines 1 to " in done.stdout
+
+
 def test_a_line_that_cannot_be_read_is_told_and_passed_over(call: Call, tmp_path: Path) -> None:
     write(tmp_path, (DEMO, "halt", {"reason": "a"}), (DEMO, "resume", {"reason": "b"}))
     path = tmp_path / "order_audit.jsonl"

@@ -320,6 +320,32 @@ async def test_nor_while_live_may_be_traded(tmp_path: Path) -> None:
         assert "do not go to live" in (await client.answer("x")).description
 
 
+TWO_READINGS = [
+    b'{"payloadType":2106,"payload":{},"payloadType":2104,"payload":{},"clientMsgId":"x"}',
+    b'{"payloadType":2104,"payload":{"payloadType":2104,"payloadType":2104},"clientMsgId":"x"}',
+    b'{"PayloadType":2106,"payloadType":2104,"clientMsgId":"x"}',
+]
+
+
+@pytest.mark.parametrize("body", TWO_READINGS)
+async def test_json_with_two_readings_is_no_read_though_live_may_be_traded(tmp_path: Path, body: bytes) -> None:
+    async with a_proxy(tmp_path, Host.LIVE, codec="json", live_enabled=True) as place, a_client(place) as client:
+        await client.log_in(place.server)
+        await client.stream.send(encode_frame(body))
+        assert "do not go to live" in (await client.answer("x")).description
+        assert "ProtoOAVersionReq" not in place.server.seen.names()
+    assert [line["fact"] for line in place.audit() if line.get("request") == "undecoded"] == ["refused"]
+
+
+@pytest.mark.parametrize("body", TWO_READINGS)
+async def test_json_with_two_readings_passes_on_demo_on_record_only(tmp_path: Path, body: bytes) -> None:
+    async with a_proxy(tmp_path, codec="json") as place, a_client(place) as client:
+        await client.log_in(place.server)
+        await client.stream.send(encode_frame(body))
+        await client.answer("x")
+    assert [line["fact"] for line in place.audit() if line.get("request") == "undecoded"] == ["intent", "sent"]
+
+
 async def test_on_demo_they_pass_while_everything_may_and_are_on_record(tmp_path: Path) -> None:
     async with a_proxy(tmp_path) as place, a_client(place) as client:
         await client.log_in(place.server)

@@ -203,6 +203,38 @@ def test_raw_bytes_that_nobody_can_read_do_not_go_to_live(call: Call, live: Bloc
         assert "what cannot be decoded does not go to live" in done.stderr
 
 
+def with_repeated_keys(server: BlockingServer) -> bytes:
+    """An order to who takes the first of two keys, a read to who takes the last."""
+    account = server.account_id
+    order = f'{{"ctidTraderAccountId":{account},"symbolId":1,"orderType":1,"tradeSide":1,"volume":100000}}'
+    read = f'{{"ctidTraderAccountId":{account}}}'
+    return f'{{"payloadType":2106,"payload":{order},"payloadType":2121,"payload":{read}}}'.encode()
+
+
+def test_json_with_repeated_keys_does_not_go_to_live(call: Call, live: BlockingServer) -> None:
+    more = {"CODEC": "json", "PORT": str(live.json_port)}
+    nested = b'{"payloadType":2121,"payload":{"ctidTraderAccountId":1,"ctidTraderAccountId":%d}}' % live.account_id
+    in_other_case = b'{"PayloadType":2106,"payloadType":2121,"payload":{"ctidTraderAccountId":%d}}' % live.account_id
+    for body in (with_repeated_keys(live), nested, encode_frame(nested), in_other_case):
+        for enabled in ("true", "false"):
+            done = call("send", "live", "--raw", body.hex(), **variables_of(live, "LIVE", ENABLED=enabled, **more))
+            assert done.returncode == 5, done.stdout
+            assert "what cannot be decoded does not go to live" in done.stderr
+
+
+def test_json_with_repeated_keys_goes_to_demo_as_bytes_that_nobody_can_read(call: Call, server: BlockingServer) -> None:
+    data = encode_frame(with_repeated_keys(server))
+    more = {"CODEC": "json", "PORT": str(server.json_port)}
+    assert call("halt", "demo", "--why", "the test", **variables_of(server, **more)).returncode == 0
+    done = call("send", "demo", "--raw", data.hex(), **variables_of(server, **more))
+    assert done.returncode == 5
+    assert [fact["request"] for fact in facts() if fact["fact"] == "refused"] == ["raw bytes"]
+    assert call("resume", "demo", **variables_of(server, **more)).returncode == 0
+    call("send", "demo", "--raw", data.hex(), "--timeout", "0.5", **variables_of(server, **more))
+    (fact,) = [fact for fact in facts() if fact["fact"] == "raw_bytes"]
+    assert fact["size"] == len(data)
+
+
 def test_a_message_cannot_hide_behind_another(call: Call, server: BlockingServer) -> None:
     order = oa.ProtoOANewOrderReq(ctidTraderAccountId=1, symbolId=1, tradeSide=1, volume=1, orderType=1)
     data = encode_frame(body_of(oa.ProtoOAVersionReq())) + encode_frame(body_of(order))

@@ -9,7 +9,7 @@ import pytest
 
 from anyctrader.fake import AnswerVariants, faults
 from anyctrader.fake.choices import FirstSpot, SecondSubscription
-from anyctrader.session import EVERY, LATEST, Refused, SessionState, SlowConsumer, Spot
+from anyctrader.session import EVERY, LATEST, InvalidOrder, Refused, SessionState, SlowConsumer, Spot
 from anyctrader.wire import Message
 from anyctrader.wire import messages as oa
 
@@ -43,9 +43,9 @@ async def test_two_tasks_that_want_the_same_symbol_ask_once() -> None:
 
 async def test_an_unknown_symbol_is_refused_with_the_nearest_names() -> None:
     async with an_account() as (server, _, account):
-        with pytest.raises(Refused, match=r"no symbol 'EURUDS'; nearest: EURUSD"):
+        with pytest.raises(InvalidOrder, match=r"^symbol: 'EURUDS' is refused: .* of that name; nearest: EURUSD"):
             await account.symbol("EURUDS")
-        with pytest.raises(Refused, match=r"no symbol '12'$"):
+        with pytest.raises(Refused, match=r"^symbol: '12' is refused: .* has no symbol of that name$"):
             await account.symbol("12")
         with pytest.raises(Refused, match="999"):
             await account.symbol_by_id(999)

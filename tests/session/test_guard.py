@@ -10,6 +10,7 @@ import pytest
 from anyctrader.session.environments import Environment, Mode
 from anyctrader.session.errors import (
     AuditUnavailable,
+    InvalidOrder,
     LiveTradingDisabled,
     Refused,
     WrongEnvironment,
@@ -254,6 +255,15 @@ def test_reducing_does_not_close_what_is_not_known_to_be_open(position_id: int) 
 
 def cancel(order_id: int) -> Any:
     return oa.ProtoOACancelOrderReq(ctidTraderAccountId=MINE, orderId=order_id)
+
+
+def test_the_order_that_holds_the_levels_of_a_position_is_never_cancelled() -> None:
+    for environment in Environment:
+        with pytest.raises(InvalidOrder, match=r"^order_id: 71 .* position 7, .*: amend the levels of that position"):
+            judge(guard(Mode.ON, environment), cancel(71))
+        for other in (70, 72, 99):
+            judge(guard(Mode.ON, environment), cancel(other))
+        judge(guard(Mode.ON, environment), cancel(71), book=None)
 
 
 def test_reducing_cancels_orders_that_open_and_no_others() -> None:

@@ -244,12 +244,29 @@ BAD_SIZES_AND_PRICES: list[tuple[Any, str]] = [
 ]
 
 
+async def test_a_cancel_never_takes_the_levels_of_a_position_away(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (server, desk):
+        server.set_price(EURUSD, bid=120_000, ask=120_010)
+        position_id = await open_position(desk)
+        await desk.amend(DEMO, PositionAmendment(position_id, stop_loss="1.15"))
+        account = desk.account(DEMO)
+        (hidden,) = (await account.request(oa.ProtoOAReconcileReq(returnProtectionOrders=True))).order
+        with pytest.raises(InvalidOrder, match=f"position {position_id}, .*: amend the levels"):
+            await desk.cancel(DEMO, hidden.orderId)
+        with pytest.raises(InvalidOrder, match=f"position {position_id}, .*: amend the levels"):
+            await account.request(oa.ProtoOACancelOrderReq(orderId=hidden.orderId))
+        assert heard(server, oa.ProtoOACancelOrderReq) == []
+        assert desk.positions(DEMO)[0].stop_loss == Decimal("1.15")
+        await desk.flush()
+    assert facts_of(tmp_path, request="ProtoOACancelOrderReq") == ["refused"] * 2
+
+
 async def test_what_the_symbol_does_not_take_is_refused_before_anything_is_written_or_sent(tmp_path: Path) -> None:
     async with a_desk(tmp_path) as (server, desk):
         for ticket, field in BAD_SIZES_AND_PRICES:
             with pytest.raises(InvalidOrder, match=f"^{field}:? "):
                 await desk.place(DEMO, ticket)
-        with pytest.raises(Refused, match="nearest: EURUSD"):
+        with pytest.raises(InvalidOrder, match=r"^symbol: 'EURUSDX' is refused: .*; nearest: EURUSD"):
             await desk.place(DEMO, MarketOrder("EURUSDX", Side.BUY, lots="0.01"))
         position_id = await open_position(desk)
         for size in ({"lots": "0.02"}, {"lots": "0.005"}, {"units": 1, "lots": 1}):

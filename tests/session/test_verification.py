@@ -212,6 +212,36 @@ def test_without_a_head_the_lines_alone_are_checked(tmp_path: Path) -> None:
     assert verify(folder) == []
 
 
+@pytest.mark.parametrize("stem", ["order_audit", "position_snapshot"])
+@pytest.mark.parametrize("other_is_there", [True, False])
+def test_all_lines_of_a_file_that_is_gone_are_missing_by_its_head(
+    tmp_path: Path, stem: str, other_is_there: bool
+) -> None:
+    for each in ("order_audit", "position_snapshot"):
+        if each == stem or other_is_there:
+            (tmp_path / f"{each}.jsonl").write_bytes(b"".join(lines()))
+            (tmp_path / f".{each}.head.json").write_bytes(head(lines()))
+    assert verify(tmp_path) == []
+    (tmp_path / f"{stem}.jsonl").unlink()
+    assert [str(damage) for damage in verify(tmp_path)] == [
+        f"{stem}.jsonl:1: missing: lines 1 to 7 of demo are not here",
+        f"{stem}.jsonl:1: missing: lines 1 to 3 of live are not here",
+    ]
+
+
+def test_a_head_that_cannot_be_read_is_a_damage_without_files_too(tmp_path: Path) -> None:
+    (tmp_path / ".order_audit.head.json").write_bytes(b"x")
+    (damage,) = verify(tmp_path)
+    assert (damage.file, damage.kind) == (".order_audit.head.json", "torn")
+
+
+def test_a_head_that_tells_of_no_lines_misses_none(tmp_path: Path) -> None:
+    for content in (b"", b"{}"):
+        (tmp_path / ".order_audit.head.json").write_bytes(content)
+        with pytest.raises(FileNotFoundError, match="order_audit"):
+            verify(tmp_path)
+
+
 def test_where_there_is_no_audit_that_is_an_error_and_not_a_clean_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="order_audit"):
         verify(tmp_path)
