@@ -24,9 +24,11 @@ from .errors import (
     RateLimited,
     Refused,
     RequestFailed,
+    ServerError,
     WrongEnvironment,
 )
 from .gate import READING, Gate
+from .order_inputs import is_out_of_time
 from .raw_subscriptions import SUBSCRIPTIONS
 from .raw_trading import RawTrading
 from .settings import Credentials, Limits, NoLimit, Rates, Timings
@@ -220,7 +222,7 @@ class Session:
             on_sent: told, just before its bytes leave, the UTC milliseconds and the client message id.
 
         Raises:
-            See `request`.
+            See `request`. An error that says only that the server took too long is an `OutcomeUnknown` with that cause.
         """
         payload = intent.payload
         try:
@@ -231,8 +233,15 @@ class Session:
                 leave_within_s=self.timings.order_queue_s,
                 on_sent=on_sent,
             )
+            if is_out_of_time(code := getattr(answer.payload, "errorCode", "")):
+                raise ServerError(code)
         except OutcomeUnknown:
             self.review(account_of(payload))
+            raise
+        except ServerError as error:
+            if is_out_of_time(error.code):
+                self.review(account_of(payload))
+                raise OutcomeUnknown(f"{type(payload).__name__} left, and the server answered {error}") from error
             raise
         except LocalProtocolError as error:
             if self._supervisor.keeps(account_of(payload)):

@@ -193,18 +193,14 @@ class Trading:
             await self._session.trade(intent, on_sent=lambda at_ms, id_: self._sent(order, at_ms, id_))
         except ServerError as error:
             self._books.changed([record.refuse(error.code, error.description, at_ms=clock.utc_ms())])
-            if record.state is OrderState.UNKNOWN:  # TIMEOUT_ERROR says only that the server took too long
-                self._books.unknown(record, str(error))
-                self._session.review(self._account.id)
-                unknown = OutcomeUnknown(f"{record!r}: the server answered {error}")
-                unknown.order = order
-                raise unknown from error
             error.order = order
             raise
         except OutcomeUnknown as error:
-            if not record.is_final and record.state is not OrderState.UNKNOWN:
-                record.lost(at_ms=clock.utc_ms())
-                self._books.unknown(record, str(error))
+            if not record.is_final:
+                if known := record.state is not OrderState.UNKNOWN:
+                    record.lost(at_ms=clock.utc_ms())
+                if known or isinstance(error.__cause__, ServerError):  # the books took it from the error, unremarked
+                    self._books.unknown(record, str(error))
             error.order = order
             raise
         except (RequestFailed, LocalProtocolError) as error:
