@@ -12,6 +12,7 @@ from ..wire.catalog import account_of, permission_of
 from . import clock
 from .account import Account
 from .allowance import Allowance
+from .answers import answered
 from .arguments import check_kind, check_payload, check_word
 from .audit import Audit
 from .books import Books
@@ -24,11 +25,9 @@ from .errors import (
     RateLimited,
     Refused,
     RequestFailed,
-    ServerError,
     WrongEnvironment,
 )
 from .gate import READING, Gate
-from .order_inputs import is_out_of_time
 from .raw_subscriptions import SUBSCRIPTIONS
 from .raw_trading import RawTrading
 from .settings import Credentials, Limits, NoLimit, Rates, Timings
@@ -212,13 +211,19 @@ class Session:
                     raise NotSent(f"{message.name} did not leave: {error}") from error
 
     async def trade(
-        self, intent: Intent, *, timeout_s: float | None = None, on_sent: Callable[[int, str], None] | None = None
+        self,
+        intent: Intent,
+        *,
+        timeout_s: float | None = None,
+        leave_within_s: float | None = None,
+        on_sent: Callable[[int, str], None] | None = None,
     ) -> Any:
         """Sends a trading request whose intent is on record. Never waits for the session, never repeats.
 
         Args:
             intent: from the gate, which lets it out once.
             timeout_s: seconds for the answer.
+            leave_within_s: seconds that it may wait in the queue; None for the settings' own.
             on_sent: told, just before its bytes leave, the UTC milliseconds and the client message id.
 
         Raises:
@@ -227,21 +232,15 @@ class Session:
         payload = intent.payload
         try:
             link = self._supervisor.trading_link(type(payload).__name__, account_of(payload))
-            answer = await link.request(
+            answer = await answered(
+                link,
                 payload,
                 timeout_s=self.timings.request_s if timeout_s is None else timeout_s,
-                leave_within_s=self.timings.order_queue_s,
+                leave_within_s=self.timings.order_queue_s if leave_within_s is None else leave_within_s,
                 on_sent=on_sent,
             )
-            if is_out_of_time(code := getattr(answer.payload, "errorCode", "")):
-                raise ServerError(code)
         except OutcomeUnknown:
             self.review(account_of(payload))
-            raise
-        except ServerError as error:
-            if is_out_of_time(error.code):
-                self.review(account_of(payload))
-                raise OutcomeUnknown(f"{type(payload).__name__} left, and the server answered {error}") from error
             raise
         except LocalProtocolError as error:
             if self._supervisor.keeps(account_of(payload)):

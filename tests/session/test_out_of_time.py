@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from anyctrader.fake.injection import Fault
-from anyctrader.session import OutcomeUnknown
+from anyctrader.session import OutcomeUnknown, open_desk
 from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 
 from .rig import a_server, desk_settings, facts_of, side_of
-from .test_doubts import SOON, Kind, every_kind, open_desk, resolved, something_open, until_resolved
+from .test_doubts import SOON, Kind, every_kind, resolved, something_open, until_resolved
 
 pytestmark = pytest.mark.anyio
 
