@@ -26,6 +26,8 @@ from .order_states import OrderState
 from .orders import OrderChange, OrderRecord, OrderTable
 from .positions import PositionBook
 from .server_clock import FAR_APART_MS, ServerClock
+from .turns import Turns
+from .verdicts import Evidence, judged
 
 if TYPE_CHECKING:
     from ..wire import Message
@@ -59,6 +61,7 @@ class Books:
         ledger: what deals have booked, whoever made them.
         deals: which deals are known.
         doubts: the requests of unknown outcome that are no orders of ours.
+        turns: which amendment of an order or a position is under way.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Books:
         timings = timings if timings is not None else Timings()
         self._absences = Absences(looks=timings.absent_looks, over_s=timings.absent_s)
         self.doubts = Doubts(self._absences)
+        self.turns = Turns()
         self._account = account
         self._gate = gate
         self._log = log
@@ -148,6 +152,16 @@ class Books:
         if verdict.order_id is not None:
             facts["order_id"] = verdict.order_id
         self._gate.note("resolved", facts)
+
+    def amended(self, record: RequestRecord) -> None:
+        """The server has taken an amendment: what it says now is held against what was asked for."""
+        kind, id_ = record.target if record.target is not None else ("order", 0)
+        held = self.positions.position(id_) if kind == "position" else self.positions.order(id_)
+        verdict = judged(record, Evidence(book=self.positions, orders=()))
+        if held is None or verdict.outcome is not None:
+            return
+        self._gate.note("levels_differ", {**record.ids, "reason": verdict.reason})
+        self.warn("levels_differ", request=record.name, reason=verdict.reason)
 
     @property
     def has_unknown(self) -> bool:

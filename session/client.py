@@ -12,6 +12,7 @@ from ..wire.catalog import account_of, permission_of
 from . import clock
 from .account import Account
 from .allowance import Allowance
+from .answers import answered
 from .arguments import check_kind, check_payload, check_word
 from .audit import Audit
 from .books import Books
@@ -210,25 +211,32 @@ class Session:
                     raise NotSent(f"{message.name} did not leave: {error}") from error
 
     async def trade(
-        self, intent: Intent, *, timeout_s: float | None = None, on_sent: Callable[[int, str], None] | None = None
+        self,
+        intent: Intent,
+        *,
+        timeout_s: float | None = None,
+        leave_within_s: float | None = None,
+        on_sent: Callable[[int, str], None] | None = None,
     ) -> Any:
         """Sends a trading request whose intent is on record. Never waits for the session, never repeats.
 
         Args:
             intent: from the gate, which lets it out once.
             timeout_s: seconds for the answer.
+            leave_within_s: seconds that it may wait in the queue; None for the settings' own.
             on_sent: told, just before its bytes leave, the UTC milliseconds and the client message id.
 
         Raises:
-            See `request`.
+            See `request`. An error that says only that the server took too long is an `OutcomeUnknown` with that cause.
         """
         payload = intent.payload
         try:
             link = self._supervisor.trading_link(type(payload).__name__, account_of(payload))
-            answer = await link.request(
+            answer = await answered(
+                link,
                 payload,
                 timeout_s=self.timings.request_s if timeout_s is None else timeout_s,
-                leave_within_s=self.timings.order_queue_s,
+                leave_within_s=self.timings.order_queue_s if leave_within_s is None else leave_within_s,
                 on_sent=on_sent,
             )
         except OutcomeUnknown:

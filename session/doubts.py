@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
+from .order_inputs import is_out_of_time
 from .request_facts import TRADING
 from .verdicts import Evidence, Outcome, Verdict, judged
 
@@ -71,7 +72,7 @@ class Doubts:
         if record is None:
             return None
         code = message.errorCode
-        if code == "TIMEOUT_ERROR":  # it says only that the server took too long (docs/protocol.md section 14)
+        if is_out_of_time(code):
             return None
         rejected = (oa.ProtoOAExecutionType.ORDER_CANCEL_REJECTED, oa.ProtoOAExecutionType.ORDER_REJECTED)
         if code or getattr(message, "executionType", 0) in rejected:

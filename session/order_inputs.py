@@ -12,7 +12,7 @@ from .order_states import OrderInput
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["heard_of_error", "heard_of_event", "heard_of_order", "is_protective"]
+__all__ = ["heard_of_error", "heard_of_event", "heard_of_order", "is_out_of_time", "is_protective"]
 
 _TYPES: Final[Mapping[int, OrderInput]] = MappingProxyType(
     {
@@ -36,6 +36,11 @@ _STATUSES: Final[Mapping[int, OrderInput]] = MappingProxyType(
     }
 )
 _OUT_OF_TIME: Final = "TIMEOUT_ERROR"
+
+
+def is_out_of_time(code: str) -> bool:
+    """Whether an error says only that the server took too long: it may be done (docs/protocol.md section 14)."""
+    return code == _OUT_OF_TIME
 
 
 def is_protective(order: oa.ProtoOAOrder) -> bool:
@@ -77,6 +82,6 @@ def heard_of_event(event: oa.ProtoOAExecutionEvent, *, first_word: bool, unanswe
 def heard_of_error(code: str) -> OrderInput:
     """What an error answer to the order itself says.
 
-    `TIMEOUT_ERROR` says that it took too long, not that it was not done (docs/protocol.md section 14).
+    One that only says that it took too long leaves the outcome open.
     """
-    return OrderInput.LOST if code == _OUT_OF_TIME else OrderInput.REJECTED
+    return OrderInput.LOST if is_out_of_time(code) else OrderInput.REJECTED

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..wire import LocalProtocolError, Message, Permission
+from ..wire import messages as oa
 from ..wire.catalog import permission_of
 from . import clock
 from .errors import OutcomeUnknown, RequestFailed, ServerError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .gate import Gate
 
 __all__ = ["RawTrading"]
+
+_AMENDMENTS: Final = (oa.ProtoOAAmendOrderReq, oa.ProtoOAAmendPositionSLTPReq)
 
 
 class RawTrading:
@@ -45,11 +48,30 @@ class RawTrading:
         record = RequestRecord(
             intent_id=uuid.uuid4().hex, name=message.name, payload=payload, intent_at_ms=clock.utc_ms()
         )
+        if books is None or record.target is None or not isinstance(payload, _AMENDMENTS):
+            return await self._request(message.name, record, books=books, timeout_s=timeout_s)
+        async with books.turns.of(record.target, within_s=self._session.timings.order_queue_s) as left_s:
+            answer = await self._request(message.name, record, books=books, timeout_s=timeout_s, leave_within_s=left_s)
+            if not getattr(answer, "errorCode", ""):
+                books.amended(record)
+            return answer
+
+    async def _request(
+        self,
+        name: str,
+        record: RequestRecord,
+        *,
+        books: Books | None,
+        timeout_s: float,
+        leave_within_s: float | None = None,
+    ) -> Any:
+        payload = record.payload
+        account_id = getattr(payload, "ctidTraderAccountId", 0)
         if books is not None and record.target is not None:
             books.check_settled(record.target)
         # The last question is asked and answered without waiting: what is let through counts at once.
-        settle = await self._within_limits(message.name, payload, self._session.allowances.get(account_id))
-        essential = permission_of(message.payload_type) in (Permission.CLOSE, Permission.CANCEL)
+        settle = await self._within_limits(name, payload, self._session.allowances.get(account_id))
+        essential = permission_of(Message(payload).payload_type) in (Permission.CLOSE, Permission.CANCEL)
 
         def sent(at_ms: int, client_msg_id: str) -> None:
             record.sent(at_ms, client_msg_id)
@@ -61,7 +83,7 @@ class RawTrading:
             settle(None)
             raise
         try:
-            answer = await self._session.trade(intent, timeout_s=timeout_s, on_sent=sent)
+            answer = await self._session.trade(intent, timeout_s=timeout_s, leave_within_s=leave_within_s, on_sent=sent)
         except ServerError as error:
             self._gate.note("server_error", {**record.ids, "error_code": error.code})
             raise

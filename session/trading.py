@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from .client import Session
     from .connection_log import ConnectionLog
     from .gate import Gate
-    from .holdings import Position
+    from .holdings import PendingOrder, Position
+    from .request_record import Target
     from .symbols import Symbol
 
 __all__ = ["Trading"]
@@ -141,29 +142,14 @@ class Trading:
 
     async def amend(self, change: OrderAmendment | PositionAmendment) -> None:
         """Changes a pending order or the levels of a position. See `Desk.amend`."""
-        request: Any
         of_position = isinstance(change, PositionAmendment)
         self._check_open(oa.ProtoOAAmendPositionSLTPReq if of_position else oa.ProtoOAAmendOrderReq, Mode.OFF)
-        if isinstance(change, PositionAmendment):
-            position = self._position(change.position_id)
-            symbol = await self._figures("ProtoOAAmendPositionSLTPReq", position.symbol_id)
-            request = change.to_request(position, symbol, account_id=self._account.id)
-            await self._change(self._record("amend", request, change))
-        else:
-            order = self._books.positions.order(change.order_id)
-            if order is None:
-                raise Refused(f"order {change.order_id} is not known to be working in account {self._account.id}")
-            symbol = await self._figures("ProtoOAAmendOrderReq", order.symbol_id)
-            request = change.to_request(order, symbol, account_id=self._account.id, now_ms=clock.utc_ms())
-            self._allowance.check_order(request, symbol)
-            result = await self._prepared("ProtoOAAmendOrderReq", self._allowance.result(request))
-            self._allowance.check_account(request, symbol, result)
-            claim = self._allowance.claim(request, symbol)
-            record = self._record("amend", request, change)
-            try:
-                await self._change(record)
-            finally:
-                self._allowance.settle(claim, in_doubt=record if record in self._books.doubts else None)
+        target = _target(change)
+        async with self._books.turns.of(target, within_s=self._session.timings.order_queue_s) as left_s:
+            if isinstance(change, PositionAmendment):
+                await self._amend_position(change, leave_within_s=left_s)
+            else:
+                await self._amend_order(change, leave_within_s=left_s)
 
     async def serve(self) -> None:
         """Sees after the fills of its orders until it is cancelled."""
@@ -176,6 +162,26 @@ class Trading:
         await self._quotes.aclose()
 
     # How
+
+    async def _amend_position(self, change: PositionAmendment, *, leave_within_s: float) -> None:
+        symbol = await self._figures("ProtoOAAmendPositionSLTPReq", self._position(change.position_id).symbol_id)
+        position = self._position(change.position_id)  # as it is now: reading the figures may have taken a while
+        request = change.to_request(position, symbol, account_id=self._account.id)
+        await self._change(self._record("amend", request, change), leave_within_s=leave_within_s)
+
+    async def _amend_order(self, change: OrderAmendment, *, leave_within_s: float) -> None:
+        symbol = await self._figures("ProtoOAAmendOrderReq", self._order(change.order_id).symbol_id)
+        order = self._order(change.order_id)
+        request = change.to_request(order, symbol, account_id=self._account.id, now_ms=clock.utc_ms())
+        self._allowance.check_order(request, symbol)
+        result = await self._prepared("ProtoOAAmendOrderReq", self._allowance.result(request))
+        self._allowance.check_account(request, symbol, result)
+        claim = self._allowance.claim(request, symbol)
+        record = self._record("amend", request, change)
+        try:
+            await self._change(record, leave_within_s=leave_within_s)
+        finally:
+            self._allowance.settle(claim, in_doubt=record if record in self._books.doubts else None)
 
     async def _send(
         self,
@@ -196,18 +202,14 @@ class Trading:
             await self._session.trade(intent, on_sent=lambda at_ms, id_: self._sent(order, at_ms, id_))
         except ServerError as error:
             self._books.changed([record.refuse(error.code, error.description, at_ms=clock.utc_ms())])
-            if record.state is OrderState.UNKNOWN:  # TIMEOUT_ERROR says only that the server took too long
-                self._books.unknown(record, str(error))
-                self._session.review(self._account.id)
-                unknown = OutcomeUnknown(f"{record!r}: the server answered {error}")
-                unknown.order = order
-                raise unknown from error
             error.order = order
             raise
         except OutcomeUnknown as error:
-            if not record.is_final and record.state is not OrderState.UNKNOWN:
-                record.lost(at_ms=clock.utc_ms())
-                self._books.unknown(record, str(error))
+            if not record.is_final:
+                if known := record.state is not OrderState.UNKNOWN:
+                    record.lost(at_ms=clock.utc_ms())
+                if known or isinstance(error.__cause__, ServerError):  # the books took it from the error, unremarked
+                    self._books.unknown(record, str(error))
             error.order = order
             raise
         except (RequestFailed, LocalProtocolError) as error:
@@ -239,7 +241,9 @@ class Trading:
             intent_id=uuid.uuid4().hex, name=name, payload=request, intent_at_ms=clock.utc_ms(), said=said
         )
 
-    async def _change(self, record: RequestRecord, *, essential: bool = False) -> None:
+    async def _change(
+        self, record: RequestRecord, *, essential: bool = False, leave_within_s: float | None = None
+    ) -> None:
         """A cancel or an amend: on record, sent, answered."""
         assert record.target is not None
         self._books.check_settled(record.target)
@@ -251,7 +255,7 @@ class Trading:
             self._gate.note("sent", {**record.ids, "sent_at_ms": at_ms})
 
         try:
-            answer = await self._session.trade(intent, on_sent=sent)
+            answer = await self._session.trade(intent, leave_within_s=leave_within_s, on_sent=sent)
         except ServerError as error:
             self._gate.note("change_refused", {**record.ids, "error_code": error.code})
             raise
@@ -276,6 +280,8 @@ class Trading:
             self._gate.note("change_refused", {**record.ids, "error_code": refusal.code})
             raise refusal
         self._gate.note("change_done", record.ids)
+        if record.name == "amend":
+            self._books.amended(record)
 
     def _sent(self, order: Order, at_ms: int, client_msg_id: str) -> None:
         record = order.record
@@ -300,6 +306,12 @@ class Trading:
             raise Refused(f"position {position_id} is not known to be open in account {self._account.id}")
         return position
 
+    def _order(self, order_id: int) -> PendingOrder:
+        order = self._books.positions.order(order_id)
+        if order is None:
+            raise Refused(f"order {order_id} is not known to be working in account {self._account.id}")
+        return order
+
     async def _figures(self, name: str, symbol: str | int) -> Symbol:
         """A symbol's figures, by its name or id. A request that could not leave anyway says so, and asks nothing."""
         self._session.check_ready(name, self._account.id)
@@ -309,3 +321,9 @@ class Trading:
 
     async def _prepared(self, name: str, reading: Awaitable[T]) -> T:
         return await prepared(name, reading, within_s=self._session.timings.order_queue_s)
+
+
+def _target(change: OrderAmendment | PositionAmendment) -> Target:
+    if isinstance(change, PositionAmendment):
+        return ("position", change.position_id)
+    return ("order", change.order_id)
