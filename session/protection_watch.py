@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from .errors import CTraderError, NotSent, OutcomeUnknown, RequestFailed
 from .tasks import Following
+from .tickets import Ticket
 
 if TYPE_CHECKING:
     from .connection_log import ConnectionLog
@@ -43,9 +44,12 @@ class ProtectionWatch:
         self._within_s = within_s
         self._following: Following[Order] = Following(self._follow)
 
-    def add(self, order: Order) -> None:
-        """Follow this one too. Never waits."""
-        self._following.add(order)
+    def add(self, *orders: Order) -> None:
+        """Follow those of these that ask for levels. Never waits."""
+        for order in orders:
+            intent = order.intent
+            if isinstance(intent, Ticket) and (intent.asks_stop_loss or intent.asks_take_profit):
+                self._following.add(order)
 
     async def serve(self) -> None:
         """Follows them until it is cancelled: one task an order, for as long as it is under way."""

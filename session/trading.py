@@ -73,9 +73,7 @@ class Trading:
         self._quotes = TradedQuotes(account)
         self._fills = FillWatch(lambda: session.review(account.id), within_s=session.timings.fill_s)
         self._protection = ProtectionWatch(self, gate=gate, log=log, within_s=session.timings.protection_s)
-        for order in books.handles.values():  # of an earlier process
-            if isinstance(order.intent, Ticket) and (order.intent.asks_stop_loss or order.intent.asks_take_profit):
-                self._protection.add(order)
+        self._protection.add(*books.handles.values())  # of an earlier process
 
     async def place(self, ticket: Ticket) -> Order:
         """Places an order. See `Desk.place`."""
@@ -102,7 +100,7 @@ class Trading:
             quoted_price=quote,
         )
         facts = {"request": "place", **ticket.described()}
-        return await self._send(record, request, facts, watched=ticket.asks_stop_loss or ticket.asks_take_profit)
+        return await self._send(record, request, facts)
 
     async def close(
         self,
@@ -190,12 +188,10 @@ class Trading:
         facts: dict[str, Any],
         *,
         essential: bool = False,
-        watched: bool = False,
     ) -> Order:
         order = Order(record, doubt=self._fills.doubt)
         self._books.add(order)
-        if watched:
-            self._protection.add(order)
+        self._protection.add(order)
         try:
             self._gate.judge(Message(request))
             intent = await self._gate.intend(request, {**facts, **record.described()}, essential=essential)
