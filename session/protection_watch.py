@@ -88,6 +88,8 @@ class ProtectionWatch:
                 await order.protected(timeout_s=_AGAIN_S)
             except OutcomeUnknown:
                 continue
+            except RequestFailed:
+                return  # nothing of it is filled after all
             return  # the levels have come after all
 
     def _warn(self, what: str, order: Order, **fields: object) -> None:
