@@ -62,6 +62,7 @@ class Books:
         deals: which deals are known.
         doubts: the requests of unknown outcome that are no orders of ours.
         turns: which amendment of an order or a position is under way.
+        unseen_levels: orders of an earlier process that were filled, and whose levels nobody is known to have seen.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Books:
         self.ledger = Ledger()
         self.deals = DealMemory()
         self._left = (left if left is not None else Leftovers()).of_account(account.id)
+        self.unseen_levels = self._left.levels
         timings = timings if timings is not None else Timings()
         self._absences = Absences(looks=timings.absent_looks, over_s=timings.absent_s)
         self.doubts = Doubts(self._absences)
@@ -195,6 +197,8 @@ class Books:
             record = change.record
             for fill in change.fills:
                 self._gate.note("fill", {**record.described(), **fill.described(), **slippage_facts(record)})
+            if change.became_protected:
+                self._gate.note("protected", {**record.described(), **record.protection.described()})
             if change.moved and record.is_final:
                 self._gate.note("finished", {**record.described(), **end_facts(record)})
             if change.contradiction is not None:

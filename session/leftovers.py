@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .environments import Environment
     from .symbols import Symbol
 
-__all__ = ["Leftover", "Leftovers", "leftovers_of"]
+__all__ = ["Leftover", "Leftovers", "UnseenLevels", "leftovers_of"]
 
 _TICKETS: Final = MappingProxyType(
     {
@@ -36,6 +36,9 @@ _ENUMS: Final = MappingProxyType({"time_in_force": TimeInForce, "stop_trigger_me
 # The record has these by itself, and in one unit.
 _OWN: Final = frozenset({"symbol", "side", "lots", "units", "volume_cents"})
 _ENDS: Final = frozenset({"not_sent", "finished"})
+_LEVELS: Final = frozenset(
+    f"{level}{how}" for level in ("stop_loss", "take_profit") for how in ("", "_pips", "_distance")
+)
 _ENDS_OF_REQUESTS: Final = frozenset(
     {"not_sent", "change_done", "change_refused", "answered", "server_error", "resolved"}
 )
@@ -91,17 +94,38 @@ class Leftover:
         return record
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnseenLevels:
+    """An order of an earlier process that was filled; what came of the levels that it asked for is not on record.
+
+    Attributes:
+        intent: the ticket that it came from.
+        account_id: whose it is.
+        client_order_id: our id of it.
+        symbol: the name of its symbol.
+        position_id: `positionId` of what it filled.
+    """
+
+    intent: Ticket
+    account_id: int
+    client_order_id: str
+    symbol: str
+    position_id: int
+
+
 @dataclass(frozen=True, slots=True)
 class Leftovers:
     """All that an earlier process left.
 
     Attributes:
         orders: those of ours that have no end on record, oldest first.
-        requests: cancels, amends and raw requests, likewise.
+        levels: those that have one, and whose levels are not known to stand.
+        requests: cancels, amends and raw requests without an end on record, likewise.
         problems: what of them cannot be understood, for people.
     """
 
     orders: list[Leftover] = field(default_factory=list)
+    levels: list[UnseenLevels] = field(default_factory=list)
     requests: list[RequestRecord] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -109,6 +133,7 @@ class Leftovers:
         """Those of one account; a list of its own."""
         return Leftovers(
             [each for each in self.orders if each.account_id == account_id],
+            [each for each in self.levels if each.account_id == account_id],
             [each for each in self.requests if each.payload.ctidTraderAccountId == account_id],
         )
 
@@ -124,13 +149,14 @@ def leftovers_of(folder: Path, environment: Environment) -> Leftovers:
         OSError: a file could not be read.
     """
     orders: dict[str, dict[str, Any]] = {}
+    levels: dict[str, dict[str, Any]] = {}
     requests: dict[str, dict[str, Any]] = {}
     try:
         for line in lines_of(folder, containing=f'"environment":"{environment.value}"'.encode()):
             if isinstance(line.get("intent_id"), str):
                 _follow_request(requests, line)
             elif isinstance(line.get("client_order_id"), str):
-                _follow_order(orders, line)
+                _follow_order(orders, levels, line)
     except FileNotFoundError:  # the first process of this folder
         return Leftovers()
     left = Leftovers()
@@ -139,6 +165,11 @@ def leftovers_of(folder: Path, environment: Environment) -> Leftovers:
             left.orders.append(_leftover(client_order_id, facts, environment))
         except (InvalidOrder, KeyError, TypeError, ValueError) as error:
             left.problems.append(f"order {client_order_id} of an earlier process cannot be followed: {error!r}")
+    for client_order_id, facts in levels.items():
+        try:
+            left.levels.append(_unseen(client_order_id, facts))
+        except (InvalidOrder, KeyError, TypeError, ValueError) as error:
+            left.problems.append(f"the levels of order {client_order_id} of an earlier process: {error!r}")
     for intent_id, facts in requests.items():
         try:
             left.requests.append(_request(intent_id, facts))
@@ -147,17 +178,29 @@ def leftovers_of(folder: Path, environment: Environment) -> Leftovers:
     return left
 
 
-def _follow_order(open_: dict[str, dict[str, Any]], line: dict[str, Any]) -> None:
+def _follow_order(open_: dict[str, dict[str, Any]], levels: dict[str, dict[str, Any]], line: dict[str, Any]) -> None:
     client_order_id, fact = line["client_order_id"], line.get("fact")
     if fact == "intent":
         open_[client_order_id] = dict(line)
-    elif client_order_id in open_:
-        if fact in _ENDS:
-            del open_[client_order_id]
-            return
-        for name in ("sent_after_ms", "order_id"):
-            if name in line:
-                open_[client_order_id][name] = line[name]
+        return
+    facts = open_.get(client_order_id) or levels.get(client_order_id)
+    if facts is None:
+        return
+    for name in ("sent_after_ms", "order_id"):
+        if name in line:
+            facts[name] = line[name]
+    if "position_id" in line:
+        facts["position_told"] = line["position_id"]  # a ticket has a field of the other name
+    if fact in _ENDS:
+        open_.pop(client_order_id, None)
+        asks = any(name in facts for name in _LEVELS)
+        if line.get("executed_volume_cents") and asks and client_order_id not in levels:
+            levels[client_order_id] = facts
+    # Who wants the position closed has not got what was asked for by being told.
+    told = fact == "protected" or (fact == "unprotected" and not facts.get("close_if_unprotected"))
+    facts["levels_told"] = told or facts.get("levels_told", False)
+    if facts["levels_told"]:
+        levels.pop(client_order_id, None)
 
 
 def _follow_request(open_: dict[str, dict[str, Any]], line: dict[str, Any]) -> None:
@@ -188,17 +231,8 @@ def _ms_of(at: str) -> int:
 def _leftover(client_order_id: str, facts: dict[str, Any], environment: Environment) -> Leftover:
     at_ms = _ms_of(facts["at"])
     volume_cents = int(facts["volume_cents"])
-    intent: Ticket | Close
-    if facts["request"] == "close":
-        intent = Close(facts["position_id"], volume_cents=volume_cents)
-    else:
-        ticket = _TICKETS[facts["type"]]
-        said: dict[str, Any] = {
-            each.name: _said(each.name, facts[recorded])
-            for each in fields(ticket)
-            if (recorded := RECORDED.get(each.name, each.name)) in facts and each.name not in _OWN
-        }
-        intent = ticket(symbol=facts["symbol"], side=Side[facts["side"]], volume_cents=volume_cents, **said)
+    closes = facts["request"] == "close"
+    intent = Close(facts["position_id"], volume_cents=volume_cents) if closes else _ticket(facts)
     quoted = facts.get("quoted_price")
     return Leftover(
         intent=intent,
@@ -213,6 +247,27 @@ def _leftover(client_order_id: str, facts: dict[str, Any], environment: Environm
         order_id=facts.get("order_id"),
         quoted_price=Decimal(quoted) if quoted is not None else None,
     )
+
+
+def _unseen(client_order_id: str, facts: dict[str, Any]) -> UnseenLevels:
+    return UnseenLevels(
+        intent=_ticket(facts),
+        account_id=int(facts["account_id"]),
+        client_order_id=client_order_id,
+        symbol=facts["symbol"],
+        position_id=int(facts["position_told"]),
+    )
+
+
+def _ticket(facts: dict[str, Any]) -> Ticket:
+    kind = _TICKETS[facts["type"]]
+    said: dict[str, Any] = {
+        each.name: _said(each.name, facts[recorded])
+        for each in fields(kind)
+        if (recorded := RECORDED.get(each.name, each.name)) in facts and each.name not in _OWN
+    }
+    volume_cents = int(facts["volume_cents"])
+    return kind(symbol=facts["symbol"], side=Side[facts["side"]], volume_cents=volume_cents, **said)
 
 
 def _said(name: str, value: Any) -> Any:

@@ -65,6 +65,11 @@ class Protection:
         self.confirmed = True
         return True
 
+    def described(self) -> dict[str, str]:
+        """The levels, for a record."""
+        levels = {"stop_loss": self.stop_loss, "take_profit": self.take_profit}
+        return {name: f"{level:f}" for name, level in levels.items() if level is not None}
+
     def _complete(self) -> bool:
         if (self._asks_stop_loss and self.stop_loss is None) or (self._asks_take_profit and self.take_profit is None):
             return False

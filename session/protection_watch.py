@@ -6,20 +6,27 @@ then, and for ever if it fails, the position is open without a stop.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+import anyio
 
 from .errors import CTraderError, NotSent, OutcomeUnknown, RequestFailed
 from .tasks import Following
 from .tickets import Ticket
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .books import Books
     from .connection_log import ConnectionLog
     from .gate import Gate
+    from .leftovers import UnseenLevels
     from .order import Order
 
 __all__ = ["ProtectionWatch"]
 
 _AGAIN_S = 1.0  # between tries to close what has no stop: each costs nothing while there is no session
+_LOOKS = 15  # at the server's list, which may lag behind the fill: then the position counts as closed
 
 
 class _Closing(Protocol):
@@ -27,57 +34,84 @@ class _Closing(Protocol):
         """Closes all of a position."""
 
 
+class _Filled(Protocol):
+    """What was filled and asks for levels."""
+
+    @property
+    def intent(self) -> Any:
+        """The ticket that it came from."""
+
+    @property
+    def client_order_id(self) -> str:
+        """Our id of it."""
+
+    @property
+    def position_id(self) -> int | None:
+        """`positionId`."""
+
+    def described(self) -> dict[str, Any]:
+        """Its facts, for a record."""
+
+    async def protected(self, *, timeout_s: float) -> None:
+        """Waits until the levels stand: `OutcomeUnknown` if not within the time, another error if they need not."""
+
+
 class ProtectionWatch:
     """Follows the orders of one account that ask for a stop loss or a take profit.
 
     Args:
         trading: closes what its order wants closed.
+        books: of the account.
         gate: where facts go on record.
         log: where a person is warned, or None.
         within_s: how long the levels may take after the fill.
     """
 
-    def __init__(self, trading: _Closing, *, gate: Gate, log: ConnectionLog | None, within_s: float) -> None:
+    def __init__(
+        self, trading: _Closing, *, books: Books, gate: Gate, log: ConnectionLog | None, within_s: float
+    ) -> None:
         self._trading = trading
         self._gate = gate
         self._log = log
         self._within_s = within_s
-        self._following: Following[Order] = Following(self._follow)
+        self._following: Following[_Filled] = Following(self._follow)
+        self.add(books.handles.values())  # of an earlier process
+        for levels in books.unseen_levels:
+            self._following.add(_Inherited(levels, books=books, gate=gate))
 
-    def add(self, *orders: Order) -> None:
+    def add(self, orders: Iterable[Order]) -> None:
         """Follow those of these that ask for levels. Never waits."""
         for order in orders:
             intent = order.intent
             if isinstance(intent, Ticket) and (intent.asks_stop_loss or intent.asks_take_profit):
-                self._following.add(order)
+                self._following.add(_Own(order))
 
     async def serve(self) -> None:
         """Follows them until it is cancelled: one task an order, for as long as it is under way."""
         await self._following.serve()
 
-    async def _follow(self, order: Order) -> None:
-        await order.touched_by_fill()  # a pending order may wait for days: no deadline
+    async def _follow(self, filled: _Filled) -> None:
         try:
-            await order.protected(timeout_s=self._within_s)
+            await filled.protected(timeout_s=self._within_s)
         except OutcomeUnknown:
-            await self._unprotected(order)
+            await self._unprotected(filled)
         except RequestFailed:
-            return  # it ended without a fill: there is nothing to protect
+            return  # there is nothing to protect
 
-    async def _unprotected(self, order: Order) -> None:
-        facts = {**order.record.described(), "within_ms": round(self._within_s * 1000)}
+    async def _unprotected(self, filled: _Filled) -> None:
+        facts = {**filled.described(), "within_ms": round(self._within_s * 1000)}
         self._gate.note("unprotected", facts)
-        self._warn("unprotected", order)
-        if not getattr(order.intent, "close_if_unprotected", False) or order.position_id is None:
+        self._warn("unprotected", filled)
+        if not getattr(filled.intent, "close_if_unprotected", False) or filled.position_id is None:
             return
         told = False
         while True:
             try:
-                await self._trading.close(order.position_id)
+                await self._trading.close(filled.position_id)
             except CTraderError as error:
                 if not told:
                     self._gate.note("close_failed", {**facts, "reason": str(error)})
-                    self._warn("close_failed", order, reason=str(error))
+                    self._warn("close_failed", filled, reason=str(error))
                 told = True
                 if not isinstance(error, NotSent):
                     return
@@ -85,13 +119,74 @@ class ProtectionWatch:
                 return
             # The session is away, or a change of the position is in doubt: it is tried again when that is over.
             try:
-                await order.protected(timeout_s=_AGAIN_S)
+                await filled.protected(timeout_s=_AGAIN_S)
             except OutcomeUnknown:
                 continue
             except RequestFailed:
-                return  # nothing of it is filled after all
+                return  # nothing of it is open after all
             return  # the levels have come after all
 
-    def _warn(self, what: str, order: Order, **fields: object) -> None:
+    def _warn(self, what: str, filled: _Filled, **fields: object) -> None:
         if self._log is not None:
-            self._log.write(what, order=order.client_order_id, position=order.position_id, **fields)
+            self._log.write(what, order=filled.client_order_id, position=filled.position_id, **fields)
+
+
+class _Own:
+    """An order of this process."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self.intent = order.intent
+        self.client_order_id = order.client_order_id
+
+    @property
+    def position_id(self) -> int | None:
+        return self._order.position_id
+
+    def described(self) -> dict[str, Any]:
+        return self._order.record.described()
+
+    async def protected(self, *, timeout_s: float) -> None:
+        await self._order.touched_by_fill()  # a pending order may wait for days: no deadline
+        await self._order.protected(timeout_s=timeout_s)
+
+
+class _Inherited:
+    """An order that an earlier process saw filled, and not protected before it ended."""
+
+    def __init__(self, levels: UnseenLevels, *, books: Books, gate: Gate) -> None:
+        self._levels = levels
+        self._books = books
+        self._gate = gate
+        self._looks = _LOOKS
+        self.intent = levels.intent
+        self.client_order_id = levels.client_order_id
+        self.position_id: int | None = levels.position_id
+
+    def described(self) -> dict[str, Any]:
+        levels = self._levels
+        return {
+            "client_order_id": levels.client_order_id,
+            "account_id": levels.account_id,
+            "symbol": levels.symbol,
+            "position_id": levels.position_id,
+        }
+
+    async def protected(self, *, timeout_s: float) -> None:
+        id_ = self._levels.position_id
+        position = None
+        while position is None:
+            if not self._looks:
+                raise RequestFailed(f"position {id_} is closed")
+            self._looks -= 1
+            await anyio.sleep(timeout_s)
+            position = self._books.positions.position(id_)
+        self._looks = 1  # it was on the list: once it is not, it is closed
+        asked = (self.intent.asks_stop_loss, self.intent.asks_take_profit)
+        levels = {"stop_loss": position.stop_loss, "take_profit": position.take_profit}
+        if any(asks and level is None for asks, level in zip(asked, levels.values(), strict=True)):
+            raise OutcomeUnknown(
+                f"position {id_} of order {self.client_order_id} does not have the levels it asked for"
+            )
+        stand = {name: f"{level:f}" for name, level in levels.items() if level is not None}
+        self._gate.note("protected", {**self.described(), **stand})

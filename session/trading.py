@@ -72,8 +72,8 @@ class Trading:
         self._allowance = allowance
         self._quotes = TradedQuotes(account)
         self._fills = FillWatch(lambda: session.review(account.id), within_s=session.timings.fill_s)
-        self._protection = ProtectionWatch(self, gate=gate, log=log, within_s=session.timings.protection_s)
-        self._protection.add(*books.handles.values())  # of an earlier process
+        within_s = session.timings.protection_s
+        self._protection = ProtectionWatch(self, books=books, gate=gate, log=log, within_s=within_s)
 
     async def place(self, ticket: Ticket) -> Order:
         """Places an order. See `Desk.place`."""
@@ -191,7 +191,7 @@ class Trading:
     ) -> Order:
         order = Order(record, doubt=self._fills.doubt)
         self._books.add(order)
-        self._protection.add(order)
+        self._protection.add([order])
         try:
             self._gate.judge(Message(request))
             intent = await self._gate.intend(request, {**facts, **record.described()}, essential=essential)

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
-from anyctrader.fake import faults
+from anyctrader.fake import FakeServer, faults
 from anyctrader.fake.book import Levels
-from anyctrader.session import Environment, MarketOrder, Side, Timings
+from anyctrader.session import Environment, MarketOrder, Side, Timings, open_desk
+from anyctrader.session.leftovers import leftovers_of
 from anyctrader.wire import messages as oa
 
-from .rig import a_desk, audit_of
+from .rig import a_desk, a_server, audit_of, desk_settings, side_of
 
 pytestmark = pytest.mark.anyio
 DEMO = Environment.DEMO
@@ -21,6 +23,13 @@ def protective(frame: Any) -> bool:
     """The event of the server's own order that holds the levels."""
     event = frame.payload
     return isinstance(event, oa.ProtoOAExecutionEvent) and event.order.orderType == 4 and event.isServerEvent
+
+
+def strip(server: FakeServer) -> None:
+    """The server never set the levels."""
+    for account in server.exchange.accounts.values():
+        for position in account.positions.values():
+            position.levels = Levels()
 
 
 async def on_record(folder: Path, desk: Any, fact: str) -> dict[str, Any]:
@@ -77,12 +86,54 @@ async def test_what_has_no_stop_is_closed_as_soon_as_the_session_is_back(tmp_pat
         with server.faults.inject(faults.RefuseTls()):
             order = await desk.place(DEMO, ticket)
             await order.filled()
-            for account in server.exchange.accounts.values():
-                for position in account.positions.values():
-                    position.levels = Levels()  # the server never set them
+            strip(server)
             server.drop_clients()
             await on_record(tmp_path, desk, "close_failed")
         with anyio.fail_after(20):
             await server.wait_for("ProtoOAClosePositionReq")
             while desk.positions(DEMO):
                 await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_a_crash_between_a_fill_and_its_levels_leaves_the_watch_to_the_next_start(
+    tmp_path: Path, closes: bool
+) -> None:
+    slow, before, after = Timings(protection_s=30), tmp_path / "before", tmp_path / "after"
+    async with a_server() as server:
+        async with open_desk(desk_settings(before, side_of(server, timings=slow))) as desk:
+            server.faults.inject(faults.Lose(1, which=protective))
+            ticket = MarketOrder("EURUSD", Side.BUY, lots="0.01", stop_loss_pips=20, close_if_unprotected=closes)
+            order = await desk.place(DEMO, ticket)
+            await order.finished()
+            await desk.flush()
+            await anyio.to_thread.run_sync(shutil.copytree, before, after)
+            strip(server)
+        async with open_desk(desk_settings(after, side_of(server, timings=QUICK))) as desk:
+            assert [position.id for position in desk.positions(DEMO)] == [order.position_id]
+            line = await on_record(after, desk, "unprotected")
+            assert (line["client_order_id"], line["position_id"]) == (order.client_order_id, order.position_id)
+            with anyio.fail_after(10):
+                while closes and desk.positions(DEMO):
+                    await anyio.lowlevel.checkpoint()
+            assert len(desk.positions(DEMO)) == (0 if closes else 1)
+
+
+async def test_levels_that_were_seen_only_at_the_next_start_are_on_record_then(tmp_path: Path) -> None:
+    slow, before, after = Timings(protection_s=30), tmp_path / "before", tmp_path / "after"
+    async with a_server() as server:
+        async with open_desk(desk_settings(before, side_of(server, timings=slow))) as desk:
+            server.faults.inject(faults.Lose(1, which=protective))
+            ticket = MarketOrder("EURUSD", Side.BUY, lots="0.01", stop_loss_pips=20, close_if_unprotected=True)
+            order = await desk.place(DEMO, ticket)
+            await order.finished()
+            await desk.flush()
+            await anyio.to_thread.run_sync(shutil.copytree, before, after)
+        (left,) = leftovers_of(after, DEMO).levels
+        assert (left.position_id, left.intent.described()["stop_loss_pips"]) == (order.position_id, "20")
+        async with open_desk(desk_settings(after, side_of(server, timings=QUICK))) as desk:
+            line = await on_record(after, desk, "protected")
+            assert line["position_id"] == order.position_id
+            assert line["stop_loss"] == f"{desk.positions(DEMO)[0].stop_loss:f}"
+    assert leftovers_of(after, DEMO).levels == []
+    assert "unprotected" not in [line["fact"] for line in audit_of(after)]
