@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,6 +18,7 @@ from anyctrader.session import (
     Mode,
     OrderAmendment,
     PositionAmendment,
+    Rates,
     Refused,
     Session,
     Side,
@@ -27,57 +27,20 @@ from anyctrader.session import (
     open_desk,
 )
 from anyctrader.session.environments import Environment
-from anyctrader.session.gate import READING
-from anyctrader.wire import UnknownPayload
-from anyctrader.wire import messages as oa
-from anyctrader.wire.catalog import permission_of
 from anyctrader.wire.messages import PAYLOAD_CLASSES
 
 from .rig import a_server, audit_of, connected, desk_settings, heard, side_of
+from .writing import READ, TRADING, WRITING, disguised, said
 
 pytestmark = pytest.mark.anyio
 
 LIVE = Environment.LIVE
-READ = oa.ProtoOATraderReq
-WRITING = [payload_type for payload_type in PAYLOAD_CLASSES if permission_of(payload_type) not in READING]
-TRADING = (
-    oa.ProtoOANewOrderReq,
-    oa.ProtoOAAmendOrderReq,
-    oa.ProtoOAAmendPositionSLTPReq,
-    oa.ProtoOAClosePositionReq,
-    oa.ProtoOACancelOrderReq,
-)
-
-
-def said(cls: Any, account_id: int) -> Any:
-    """A message of a class, with all of its required fields."""
-    message = cls()
-    for field in cls.DESCRIPTOR.fields:
-        if field.name == "ctidTraderAccountId":
-            message.ctidTraderAccountId = account_id
-        elif field.is_required and field.type in (field.TYPE_INT64, field.TYPE_INT32, field.TYPE_UINT32):
-            setattr(message, field.name, 1)
-        elif field.is_required and field.type == field.TYPE_ENUM:
-            setattr(message, field.name, field.enum_type.values[0].number)
-    return message
-
-
-def disguised(account_id: int) -> list[Any]:
-    """Trading that pretends to be something else, and the other way round."""
-    found: list[Any] = [UnknownPayload(payload_type, b"") for payload_type in WRITING]
-    found += [UnknownPayload(4_000_000, b""), UnknownPayload(99, b"")]
-    for cls in TRADING:
-        read = READ(ctidTraderAccountId=account_id)
-        read.payloadType = cls().payloadType
-        order = said(cls, account_id)
-        order.payloadType = READ().payloadType
-        found += [read, order]
-    return found
+FAST = Rates(ordinary_per_s=100_000)
 
 
 @asynccontextmanager
 async def desk_session(server: FakeServer, folder: Path) -> AsyncIterator[Session]:
-    async with open_desk(desk_settings(folder, side_of(server))) as desk:
+    async with open_desk(desk_settings(folder, side_of(server, rates=FAST))) as desk:
         yield desk.session(Environment.LIVE)
 
 
@@ -85,7 +48,7 @@ async def desk_session(server: FakeServer, folder: Path) -> AsyncIterator[Sessio
 async def plain_session(server: FakeServer, folder: Path, *, mode: Mode, audited: bool) -> AsyncIterator[Session]:
     async with AsyncExitStack() as stack:
         audit = await stack.enter_async_context(open_audit(folder)) if audited else None
-        session = await stack.enter_async_context(connected(server, trading=mode, audit=audit))
+        session = await stack.enter_async_context(connected(server, trading=mode, audit=audit, rates=FAST))
         await session.authorize(server.account_id)
         yield session
 
