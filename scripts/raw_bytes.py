@@ -15,7 +15,7 @@ from anyctrader.session import Mode, NotSent, OutcomeUnknown, Refused, open_audi
 from anyctrader.session.auth import required_account
 from anyctrader.session.gate import READING, Gate
 from anyctrader.session.transport import LinkLost, client_framing, open_stream
-from anyctrader.wire import Message, Permission, RemoteProtocolError, UnknownPayload
+from anyctrader.wire import Message, Permission, RemoteProtocolError
 from anyctrader.wire import messages as oa
 from anyctrader.wire.ambiguity import ambiguity_of
 from anyctrader.wire.catalog import account_of, permission_of
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from anyctrader.session import Credentials, Environment, EnvironmentSettings, Settings
     from anyctrader.wire.frame_scan import Piece
 
-__all__ = ["given", "refuse_if_unsafe", "send_raw"]
+__all__ = ["given", "refuse_if_used_up", "send_raw"]
 
 _LENGTH: Final = 4
 _MOST: Final = 1 << 20  # bytes that are read of stdin: a request has some hundred
@@ -70,15 +70,15 @@ async def send_raw(
     redaction = Redaction(known_secrets(part.credentials, credentials))
     body, message = _read(data, part)
     permission = permission_of(message.payload_type) if message is not None else None
-    refuse_if_unsafe(environment, message)
+    refuse_if_used_up(message)
     if message is not None and permission not in (*READING, None):
         return await _traded(settings, part, message, wait_s, output, redaction)
     async with AsyncExitStack() as stack:
         gate = await stack.enter_async_context(_gate(settings, part, audited=permission is None))
         if permission is None:
-            if message is not None:
+            if message is not None and not environment.is_live:
                 gate.judge(message)
-            gate.admit_bytes(data)
+            gate.admit_bytes(data)  # on live it refuses them all, on record
         link = await stack.enter_async_context(_link(part, gate))
         if permission is not Permission.SESSION:
             await _authorise(link, gate, credentials, message, wait_s)
@@ -99,15 +99,12 @@ async def send_raw(
     return ExitCode.NO if refused or isinstance(answer.piece, Damage) else ExitCode.DONE
 
 
-def refuse_if_unsafe(environment: Environment, message: Message | None) -> None:
-    """What may not leave whatever the mode is.
+def refuse_if_used_up(message: Message | None) -> None:
+    """What may not leave by hand, whatever the mode is.
 
     Raises:
-        Refused: it cannot be decoded, or its type is not known, and it would go to live; or it would use up the
-            refresh token, and the new pair be lost.
+        Refused: it would use up the refresh token, and the new pair be lost.
     """
-    if environment.is_live and (message is None or isinstance(message.payload, UnknownPayload)):
-        raise Refused("these bytes are refused: what cannot be decoded does not go to live")
     if message is not None and isinstance(message.payload, oa.ProtoOARefreshTokenReq):
         raise Refused(
             "ProtoOARefreshTokenReq is refused: it would use the refresh token up, and the new pair be lost. A session "

@@ -24,7 +24,7 @@ from anyctrader.scripts.options import (
     alone,
 )
 from anyctrader.scripts.progress import waited
-from anyctrader.scripts.raw_bytes import given, refuse_if_unsafe, send_raw
+from anyctrader.scripts.raw_bytes import given, refuse_if_used_up, send_raw
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import Environment, ServerError
@@ -156,7 +156,7 @@ async def _interruptible(action: Callable[[], Awaitable[ExitCode]], *, may_trade
 
 async def _send(plan: _Plan, payload: Any) -> ExitCode:
     settings, part = settings_of(plan.environment, plan.env_file)
-    refuse_if_unsafe(plan.environment, Message(payload))
+    refuse_if_used_up(Message(payload))
     credentials = newest_credentials(settings, part)
     _complete(payload, credentials)
     redaction = Redaction(known_secrets(part.credentials, credentials))

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from anyctrader.fake import BlockingServer, Host
-from anyctrader.scripts.raw_bytes import given, refuse_if_unsafe
-from anyctrader.session import Environment, Refused
-from anyctrader.wire import Message, ProtobufCodec, UnknownPayload, encode_frame
+from anyctrader.scripts.raw_bytes import given
+from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 from anyctrader.wire.drafting import DraftError
 
@@ -201,6 +200,8 @@ def test_raw_bytes_that_nobody_can_read_do_not_go_to_live(call: Call, live: Bloc
         done = call("send", "live", "--raw", raw, **variables_of(live, "LIVE", ENABLED="true"))
         assert done.returncode == 5
         assert "what cannot be decoded does not go to live" in done.stderr
+        line = facts()[-1]
+        assert (line["fact"], line["environment"], line["request"]) == ("refused", "live", "raw bytes")
 
 
 def with_repeated_keys(server: BlockingServer) -> bytes:
@@ -251,15 +252,6 @@ def test_bytes_may_be_given_in_several_ways(monkeypatch: pytest.MonkeyPatch) -> 
     assert given("-") == body
     with pytest.raises(DraftError):
         given("what?")
-
-
-def test_only_what_is_known_may_be_unsafe() -> None:
-    refuse_if_unsafe(Environment.DEMO, None)
-    refuse_if_unsafe(Environment.DEMO, Message(UnknownPayload(9999)))
-    with pytest.raises(Refused):
-        refuse_if_unsafe(Environment.LIVE, None)
-    with pytest.raises(Refused):
-        refuse_if_unsafe(Environment.LIVE, Message(UnknownPayload(9999)))
 
 
 def test_a_server_that_is_not_there_is_no_traceback(call: Call, server: BlockingServer) -> None:
