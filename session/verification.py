@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import orjson
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["Checker", "Damage", "files_of", "read_head", "verify"]
 
 _ROTATED = re.compile(r"\.(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl\Z")
+
+_ORDERS: Final = "order_audit"
+_SNAPSHOTS: Final = "position_snapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +217,14 @@ def verify(path: Path | str) -> list[Damage]:
     if not path.is_dir():
         stem = path.name.removesuffix(".jsonl")
         return _verify([path], head_of(path.parent, stem), whole=False)
-    stems = [stem for stem in ("order_audit", "position_snapshot") if files_of(path, stem) or _has_lines(path, stem)]
+    stems = [stem for stem in (_ORDERS, _SNAPSHOTS) if files_of(path, stem) or _has_lines(path, stem)]
     if not stems:
         raise FileNotFoundError(f"there is no order_audit.jsonl in {path}")
-    return [
+    gone = []
+    if _ORDERS not in stems:
+        what = f"it is gone, and what tells where it stood too: {_SNAPSHOTS}.jsonl is never written without it"
+        gone.append(Damage(f"{_ORDERS}.jsonl", 1, None, None, "missing", what))
+    return gone + [
         damage
         for stem in stems
         for damage in _verify(files_of(path, stem), head_of(path, stem), whole=True, name=f"{stem}.jsonl")

@@ -212,8 +212,9 @@ def test_without_a_head_the_lines_alone_are_checked(tmp_path: Path) -> None:
     assert verify(folder) == []
 
 
-@pytest.mark.parametrize("stem", ["order_audit", "position_snapshot"])
-@pytest.mark.parametrize("other_is_there", [True, False])
+@pytest.mark.parametrize(
+    ("stem", "other_is_there"), [("order_audit", True), ("order_audit", False), ("position_snapshot", True)]
+)
 def test_all_lines_of_a_file_that_is_gone_are_missing_by_its_head(
     tmp_path: Path, stem: str, other_is_there: bool
 ) -> None:
@@ -227,6 +228,13 @@ def test_all_lines_of_a_file_that_is_gone_are_missing_by_its_head(
         f"{stem}.jsonl:1: missing: lines 1 to 7 of demo are not here",
         f"{stem}.jsonl:1: missing: lines 1 to 3 of live are not here",
     ]
+
+
+def test_an_audit_that_is_gone_with_all_that_tells_of_it_is_missing_beside_its_snapshots(tmp_path: Path) -> None:
+    (tmp_path / "position_snapshot.jsonl").write_bytes(b"".join(lines()))
+    (damage,) = verify(tmp_path)
+    assert (damage.file, damage.kind) == ("order_audit.jsonl", "missing")
+    assert "it is gone, and what tells where it stood too" in damage.what
 
 
 def test_a_head_that_cannot_be_read_is_a_damage_without_files_too(tmp_path: Path) -> None:
