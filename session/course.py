@@ -86,6 +86,6 @@ class Course:
         await anyio.lowlevel.checkpoint()
         while self.state not in states:
             if self.state is SessionState.CLOSED:
-                raise SessionClosed(f"the session of {self._environment.value} was left")
+                raise SessionClosed(f"the session of {self._environment.value} was {self.reason}")
             await self.told.wait()
         return self.state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from .gate import Gate
 from .leftovers import Leftovers, leftovers_of
 from .settings import Settings
 from .states import SessionState
-from .tasks import background
+from .tasks import background, unwrapped
 from .tickets import Ticket
 from .token_store import TokenStore
 from .trading import Trading
@@ -84,8 +85,9 @@ class _Side:
                 tasks.start_soon(self._look_after_fills)
                 await self.session.serve()
         except Exception as error:
-            self.failure = _unwrapped(error)
-            self.log.write("crashed", error=repr(self.failure))
+            self.failure = unwrapped(error)
+            where = traceback.extract_tb(self.failure.__traceback__)[-1]
+            self.log.write("crashed", error=repr(self.failure), where=f"{where.filename}:{where.lineno}")
         finally:
             self.settled.set()
 
@@ -400,13 +402,6 @@ async def _left_behind(folder: Path, environment: Environment, log: ConnectionLo
     for problem in left.problems:
         log.write("not_followed", reason=problem)
     return left
-
-
-def _unwrapped(error: Exception) -> Exception:
-    """The exception itself: each task group that it came through has wrapped it."""
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
 
 
 def _why(settings: EnvironmentSettings) -> str:

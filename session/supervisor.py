@@ -33,7 +33,7 @@ from .link import Link
 from .reconnect import Backoff
 from .roster import Roster
 from .states import SessionInput, SessionState
-from .tasks import background
+from .tasks import background, unwrapped
 from .tokens import TokenVault
 from .transport import client_framing, open_stream
 
@@ -158,7 +158,7 @@ class Supervisor:
 
     def _usable_now(self, account_id: int | None) -> Link | None:
         if self.course.state is SessionState.CLOSED:
-            raise SessionClosed(f"the session of {self.environment.value} was left")
+            raise SessionClosed(f"the session of {self.environment.value} was {self.course.reason}")
         link = self.link
         roster = self._roster
         restoring = self.course.state is SessionState.RESTORING and account_id in roster.usable
@@ -235,12 +235,12 @@ class Supervisor:
                     await self._wait()
                 self._resumed = anyio.Event()
                 self.course.move(SessionInput.RETRY, "trying again")
-        except Exception:
-            reason = "ended by a fault of our own"
+        except Exception as error:
+            reason = self._access.masked(f"ended by a fault of our own: {unwrapped(error)!r}")
             raise
         finally:
             self.course.move(SessionInput.LEFT, reason)
-            self._roster.end(f"the session of {self.environment.value} was left")
+            self._roster.end(f"the session of {self.environment.value} was {reason}")
             self.course.end()
 
     async def _until_somebody_acts(self) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-__all__ = ["Following", "background"]
+__all__ = ["Following", "background", "unwrapped"]
 
 T = TypeVar("T")
 
@@ -78,3 +78,10 @@ async def background() -> AsyncIterator[TaskGroup]:
         held.cancel()
     if failure is not None:
         raise failure
+
+
+def unwrapped(error: Exception) -> Exception:
+    """The exception itself: each task group that it came through has wrapped it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

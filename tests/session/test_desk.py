@@ -28,6 +28,7 @@ from anyctrader.session import (
     OrderState,
     PositionAmendment,
     Refused,
+    SessionClosed,
     SessionState,
     Side,
     clock,
@@ -269,13 +270,16 @@ async def test_a_fault_of_our_own_that_ends_one_environment_leaves_the_other_run
             await blocked()
         assert repr(desk.failure(DEMO)) == "RuntimeError('a mistake, met in restoring')"
         assert desk.session(DEMO).state is SessionState.CLOSED
-        assert desk.session(DEMO).reason == "ended by a fault of our own"
+        why = "ended by a fault of our own: RuntimeError('a mistake, met in restoring')"
+        assert desk.session(DEMO).reason == why
+        with pytest.raises(SessionClosed, match=re.escape(why)):
+            await desk.account(DEMO).request(oa.ProtoOATraderReq())
         assert desk.failure(LIVE) is None
         with pytest.raises(NotSent):
             await desk.place(DEMO, BUY)
         answer = await desk.account(LIVE).request(oa.ProtoOATraderReq())
         assert answer.trader.ctidTraderAccountId == live_server.account_id
-    assert "crashed" in (tmp_path / "demo_connection.log").read_text()
+    assert "test_desk.py:" in (tmp_path / "demo_connection.log").read_text().split("crashed")[1]
 
 
 # Live
