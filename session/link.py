@@ -237,6 +237,8 @@ class Link:
             for request, why in taken.overdue:
                 request.fail(NotSent(f"{request.message.name} {why} and did not leave"))
             data = [body for request in taken.ready if (body := self._encode(request)) is not None]
+            if self.connection.state is ConnectionState.CLOSED:
+                return  # the reader heard of the end a moment ago, and is on its way to say so
             now_s = clock.now_s()
             if not data and now_s >= self.heartbeat.due_s:
                 data.append(self.connection.send(Message(oa.ProtoHeartbeatEvent())))

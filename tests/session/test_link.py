@@ -345,6 +345,23 @@ async def test_a_disconnect_event_ends_the_link_with_the_servers_reason(tmp_path
         assert "too many" in running.reason
 
 
+async def test_a_heartbeat_that_is_due_as_the_link_ends_is_no_fault(tmp_path: Path) -> None:
+    async with linked(tmp_path) as running:
+        hear, link = running.ears.heard, running.link
+
+        def heard(event: Event) -> None:
+            hear(event)
+            if isinstance(event, LinkClosed):  # the writer is woken before the reader's word ends it
+                link.heartbeat.sent_s = -math.inf
+                link._news.set()
+
+        running.ears.heard = heard  # type: ignore[method-assign]
+        await running.peer.say(oa.ProtoOAClientDisconnectEvent(reason="too many"))
+        await running.ended.wait()
+        assert running.reason is not None
+        assert "too many" in running.reason
+
+
 @BYTES_BY_HAND
 async def test_events_and_unknown_messages_go_to_the_listener(tmp_path: Path) -> None:
     async with linked(tmp_path) as running:
