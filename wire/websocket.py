@@ -167,7 +167,7 @@ class WebSocketFraming(Cutter):
         text = self._kind is MessageKind.TEXT
         plain = self._client
         # Nearly all that a client hears is a short message in one frame. The rest goes the long way.
-        while position < end:
+        while position < end and self.ended is None:
             if plain and chunk[position] == whole and position + 4 <= end and not self._fragments:
                 size, start = chunk[position + 1], position + 2
                 if size == 126:
@@ -185,8 +185,6 @@ class WebSocketFraming(Cutter):
                     position = stop
                     continue
             position = self._take_frame(chunk, position, bodies)
-            if self.ended is not None:
-                return
 
     def _take_frame(self, chunk: bytes, position: int, bodies: list[bytes]) -> int:
         """A frame of any kind that begins here; where the next one does. What is not all there is kept."""

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from . import connection_client, connection_server, framing, json_codec, protobuf_codec
+from . import connection_client, connection_server, framing, json_codec, protobuf_codec, websocket
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-FUZZERS = [framing, protobuf_codec, json_codec, connection_client, connection_server]
+FUZZERS = [framing, websocket, protobuf_codec, json_codec, connection_client, connection_server]
 CORPUS = Path(__file__).parent / "corpus"
 
 
