@@ -75,7 +75,7 @@ def payload_of(frame: bytes, role: Role) -> bytes:
 
 
 def independent(role: Role, stream: bytes) -> tuple[list[bytes], bool, bool, bool]:
-    """As wsproto has it: messages, whether it refused, whether the peer said goodbye, and whether a frame is cut off."""
+    """As wsproto has it: messages, whether it refused, whether the peer said goodbye, whether a frame is cut off."""
     protocol = FrameProtocol(client=role is Role.CLIENT, extensions=[])
     protocol.receive_bytes(stream)
     bodies, message = [], b""
