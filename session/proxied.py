@@ -1,8 +1,8 @@
 """What a client that is not ours may say through the proxy: the gate, asked of each frame ahead of its bytes.
 
 Such a client has no way around what our own programs have to pass: the allow-list, modes, halts, the accounts of its
-own environment, and for what trades an intent on disk. What the proxy cannot know it refuses: it keeps no books, so
-nothing that trades passes where an environment may only be reduced, and nothing that opens where a limit is set.
+own environment, and for what trades an intent on disk. What the proxy cannot know it refuses: nothing that opens passes
+where a limit is set, and what only reduces is known by what this client asked for and was told on this connection.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from .bounds import AllowedSymbols, LargestOrder, NoLimit
 from .environments import Mode
 from .errors import AuditUnavailable, LimitExceeded, LiveTradingDisabled, Refused, WrongEnvironment
 from .gate import READING
+from .positions import PositionBook
 from .request_facts import facts_of
 
 if TYPE_CHECKING:
@@ -34,9 +35,15 @@ if TYPE_CHECKING:
 __all__ = ["ProxiedClient", "Taken"]
 
 _ACCOUNT_LIST = oa.payload_type_of(oa.ProtoOAGetAccountListByAccessTokenRes)
-_EXECUTION = oa.payload_type_of(oa.ProtoOAExecutionEvent)
+_RECONCILED = oa.payload_type_of(oa.ProtoOAReconcileRes)
+_BOOKED = frozenset(
+    map(
+        oa.payload_type_of,
+        (oa.ProtoOAExecutionEvent, oa.ProtoOATrailingSLChangedEvent, oa.ProtoOAMarginChangedEvent),
+    )
+)
 _ERRORS = frozenset(payload_type for payload_type, entry in CATALOG.items() if entry.kind is Kind.ERROR)
-_TELLING: Final = MOVING | _ERRORS | {_ACCOUNT_LIST}
+_TELLING: Final = MOVING | _ERRORS | _BOOKED | {_ACCOUNT_LIST, _RECONCILED}
 """What a server says that the gate must know of, or the record."""
 
 _MOST_OPEN = 10_000  # orders that were never answered: beyond that the oldest is not told of at the end
@@ -70,6 +77,8 @@ class ProxiedClient:
         self._limits = _set_limits(limits)
         self._dialogue = Dialogue()
         self._open: dict[str, dict[str, Any]] = {}  # trading requests that wait for their answer: id to facts
+        self._books: dict[int, PositionBook] = {}  # of the accounts that are authorised
+        self._asked: dict[tuple[int, str], tuple[int, bool]] = {}  # lists that are on their way: see `PositionBook`
 
     async def judge(self, body: bytes) -> Taken | None:
         """Asks whether a frame may pass. When it may, its intent is on disk if it trades, and it must be sent at once.
@@ -109,12 +118,33 @@ class ProxiedClient:
             self._gate.foreign = {
                 row.ctidTraderAccountId for row in payload.ctidTraderAccount if row.isLive is not live
             }
+        self._book(payload_type, payload, client_msg_id or "")
         entry = CATALOG[payload_type]
         settled, _ = self._dialogue.settled_by(payload_type, entry.kind, payload, client_msg_id)
         self._dialogue.hear(payload_type, payload, client_msg_id, settled)
+        self._forget()
         facts = self._open.pop(client_msg_id or "", None)
         if facts is not None and payload_type in _ERRORS:
             self._gate.note("server_error", {**facts, "error_code": payload.errorCode})
+
+    def _book(self, payload_type: int, payload: Any, client_msg_id: str) -> None:
+        """What tells of positions and orders, into the book of its account."""
+        account_id = account_of(payload)
+        if account_id is None or (payload_type not in _BOOKED and payload_type != _RECONCILED):
+            return
+        book = self._books.setdefault(account_id, PositionBook())
+        self._gate.books[account_id] = book
+        if payload_type in _BOOKED:
+            book.apply(payload)
+        elif (asked := self._asked.pop((account_id, client_msg_id), None)) is not None:
+            book.reconcile(payload, since=asked[0], protection_orders=asked[1])
+
+    def _forget(self) -> None:
+        """What was known of an account that is authorised no more is worth nothing: events are missed from here on."""
+        for account_id in self._books.keys() - self._accounts(asked_for=True):
+            del self._books[account_id]
+            self._gate.books.pop(account_id, None)
+            self._asked = {key: asked for key, asked in self._asked.items() if key[0] != account_id}
 
     def ended(self, reason: str) -> None:
         """The connection is over: what trades and was not answered has an unknown outcome."""
@@ -142,6 +172,10 @@ class ProxiedClient:
             entry = CATALOG.get(payload_type)
             if entry is None or entry.kind is Kind.REQUEST:
                 self._dialogue.ask(payload_type, payload, message.client_msg_id)
+        if isinstance(payload, oa.ProtoOAReconcileReq) and len(self._asked) < _MOST_OPEN:
+            book = self._books.setdefault(payload.ctidTraderAccountId, PositionBook())
+            asked = (book.mark(), payload.returnProtectionOrders)
+            self._asked[payload.ctidTraderAccountId, message.client_msg_id or ""] = asked
 
     def _check_limits(self, message: Message, permission: Permission | None) -> None:
         if self._limits and permission in (Permission.OPEN, Permission.CHANGE):

@@ -274,6 +274,39 @@ async def test_a_halt_counts_from_the_next_frame_on(tmp_path: Path) -> None:
         assert place.server.seen.names().count("ProtoOANewOrderReq") == 2
 
 
+def a_close(account_id: int, position_id: int, volume: int = 100_000) -> Any:
+    return oa.ProtoOAClosePositionReq(ctidTraderAccountId=account_id, positionId=position_id, volume=volume)
+
+
+async def test_where_it_may_only_be_reduced_a_client_closes_what_it_was_told_of(tmp_path: Path) -> None:
+    async with a_proxy(tmp_path) as place, a_client(place) as client, a_client(place) as other:
+        account = place.server.account_id
+        await client.log_in(place.server)
+        opened = await client.ask(an_order(place.server, volume=200_000), "1")
+        position = opened.position.positionId
+        assert (await client.answer("1")).executionType == oa.ProtoOAExecutionType.ORDER_FILLED
+        halts.halt(tmp_path, Environment.DEMO, why="enough", who="a test", at_ms=1, mode=Mode.REDUCE_ONLY)
+
+        assert "does more than close" in (await client.ask(an_order(place.server), "2")).description
+        assert "not within the 200000" in (await client.ask(a_close(account, position, 300_000), "3")).description
+        closing = await client.ask(a_close(account, position), "4")  # it heard of the fill
+        assert isinstance(closing, oa.ProtoOAExecutionEvent)
+
+        await other.log_in(place.server)  # it has heard of nothing, until it asks
+        assert "not known to be open" in (await other.ask(a_close(account, position), "1")).description
+        held = await other.ask(oa.ProtoOAReconcileReq(ctidTraderAccountId=account), "2")
+        assert [each.tradeData.volume for each in held.position] == [100_000]
+        place.server.disconnect_account(account)  # from here on events are missed
+        await other.ask(oa.ProtoOAVersionReq(), "3")
+        await other.ask(
+            oa.ProtoOAAccountAuthReq(ctidTraderAccountId=account, accessToken=place.server.access_token), "4"
+        )
+        assert "not known to be open" in (await other.ask(a_close(account, position), "5")).description
+        await other.ask(oa.ProtoOAReconcileReq(ctidTraderAccountId=account), "6")
+        assert isinstance(await other.ask(a_close(account, position), "7"), oa.ProtoOAExecutionEvent)
+        assert place.server.seen.names().count("ProtoOAClosePositionReq") == 2
+
+
 async def test_accounts_of_the_other_environment_and_unknown_ones_are_refused(tmp_path: Path) -> None:
     async with a_proxy(tmp_path) as place, a_client(place) as client:
         await client.log_in(place.server)
