@@ -213,8 +213,7 @@ class Link:
             raise LinkLost(self._mask(event.reason)) from event.error
 
     def _fail(self, client_msg_id: str, error: RequestFailed) -> None:
-        request = self._waiting.pop(client_msg_id, None)
-        if request is None:
+        if (request := self._waiting.pop(client_msg_id, None)) is None:
             return
         self._answered(request)
         if isinstance(error, RateLimited):

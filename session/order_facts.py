@@ -74,6 +74,7 @@ class OrderFacts:
         self.quoted_price = quoted_price
         self.requested_price = intent.requested_price if isinstance(intent, Ticket) else None
         self.protection = Protection(
+            side,
             asks_stop_loss=isinstance(intent, Ticket) and intent.asks_stop_loss,
             asks_take_profit=isinstance(intent, Ticket) and intent.asks_take_profit,
         )

@@ -1,4 +1,4 @@
-"""What a trading request must know before it can be made."""
+"""What a trading request must know before it can be made, and whether it is worth while to ask for it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from .errors import NotSent, OutcomeUnknown, ServerError
+from ..wire import Message
+from .errors import NotSent, OutcomeUnknown, Refused, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+    from typing import Any
 
-__all__ = ["prepared"]
+    from .account import Account
+    from .books import Books
+    from .client import Session
+    from .environments import Mode
+    from .gate import Gate
+    from .holdings import Position
+    from .symbols import Symbol
+
+__all__ = ["check_open", "figures", "open_position", "prepared"]
 
 T = TypeVar("T")
 
@@ -36,3 +46,36 @@ async def prepared(name: str, reading: Awaitable[T], *, within_s: float) -> T:
         raise NotSent(f"{name} did not leave: {why}") from None
     except (ServerError, OutcomeUnknown) as error:
         raise NotSent(f"{name} did not leave: what it needs to know could not be read ({error})") from error
+
+
+async def figures(name: str, symbol: str | int, *, session: Session, account: Account) -> Symbol:
+    """A symbol's figures, by its name or id. A request that could not leave anyway says so, and asks nothing.
+
+    Raises:
+        NotSent: the session is not ready, or they could not be read.
+    """
+    session.check_ready(name, account.id)
+    reading = account.symbol(symbol) if isinstance(symbol, str) else account.symbol_by_id(symbol)
+    return await prepared(name, reading, within_s=session.timings.order_queue_s)
+
+
+def check_open(gate: Gate, cls: Any, *shut: Mode, account_id: int) -> None:
+    """A guard that is shut says so, before anything is looked up here or asked of the server.
+
+    Raises:
+        Refused: it is.
+    """
+    if gate.standing().mode in shut:
+        gate.judge(Message(cls(ctidTraderAccountId=account_id)))
+
+
+def open_position(books: Books, position_id: int, *, account_id: int) -> Position:
+    """The position, as the books have it now.
+
+    Raises:
+        Refused: they know of none.
+    """
+    position = books.positions.position(position_id)
+    if position is None:
+        raise Refused(f"position {position_id} is not known to be open in account {account_id}")
+    return position

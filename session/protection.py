@@ -11,6 +11,8 @@ from .order_inputs import is_protective
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from .terms import Side
+
 __all__ = ["Protection"]
 
 
@@ -19,16 +21,22 @@ class Protection:
 
     They come after the fill, with the hidden protective order (docs/protocol.md section 10.1).
 
+    Args:
+        side: of the order.
+        asks_stop_loss: whether it asks for a stop loss.
+        asks_take_profit: whether it asks for a take profit.
+
     Attributes:
         stop_loss: the price of the stop loss, or None.
         take_profit: the price of the take profit, or None.
         confirmed: whether all levels that were asked for, and at least one, were once seen together.
     """
 
-    def __init__(self, *, asks_stop_loss: bool, asks_take_profit: bool) -> None:
+    def __init__(self, side: Side, *, asks_stop_loss: bool, asks_take_profit: bool) -> None:
         self.stop_loss: Decimal | None = None
         self.take_profit: Decimal | None = None
         self.confirmed = False
+        self._side = side
         self._asks_stop_loss = asks_stop_loss
         self._asks_take_profit = asks_take_profit
 
@@ -53,10 +61,12 @@ class Protection:
         if position is not None and position_id == position.positionId:
             if position.tradeData.volume <= 0:
                 return False  # closed, though it may show its levels still; or yet to open
+            if position.tradeData.tradeSide != self._side.value:
+                return False  # on a netted account: those of what this order reduces, or turns around
             self.stop_loss = level_or_none(position.stopLoss)
             self.take_profit = level_or_none(position.takeProfit)
             seen = True
-        if order is not None and position_id == order.positionId and _protects(order):
+        if order is not None and position_id == order.positionId and self._protects(order):
             self.stop_loss = level_or_none(order.stopPrice) or self.stop_loss
             self.take_profit = level_or_none(order.limitPrice) or self.take_profit
             seen = True
@@ -75,6 +85,6 @@ class Protection:
             return False
         return self.stop_loss is not None or self.take_profit is not None
 
-
-def _protects(order: oa.ProtoOAOrder) -> bool:
-    return is_protective(order) and order.orderStatus == oa.ProtoOAOrderStatus.ORDER_STATUS_ACCEPTED
+    def _protects(self, order: oa.ProtoOAOrder) -> bool:
+        works = order.orderStatus == oa.ProtoOAOrderStatus.ORDER_STATUS_ACCEPTED
+        return is_protective(order) and works and order.tradeData.tradeSide != self._side.value

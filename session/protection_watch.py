@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
-from .errors import CTraderError, NotSent, OutcomeUnknown, RequestFailed
+from ..wire import LocalProtocolError
+from .errors import CTraderError, OutcomeUnknown, RequestFailed
+from .order import Order
+from .order_states import OrderState
 from .tasks import Following
 from .tickets import Ticket
 
@@ -21,11 +24,12 @@ if TYPE_CHECKING:
     from .connection_log import ConnectionLog
     from .gate import Gate
     from .leftovers import UnseenLevels
-    from .order import Order
 
 __all__ = ["ProtectionWatch"]
 
-_AGAIN_S = 1.0  # between tries to close what has no stop: each costs nothing while there is no session
+_LOOK_S = 2.0  # for a list of the server's, before a position counts as unprotected
+_AGAIN_S = 1.0  # between the first tries to close what has no stop: each costs nothing while there is no session
+_MOST_S = 30.0  # between later ones: a halt, a refusal or a full disk may last
 _LOOKS = 15  # at the server's list, which may lag behind the fill: then the position counts as closed
 
 
@@ -71,6 +75,7 @@ class ProtectionWatch:
         self, trading: _Closing, *, books: Books, gate: Gate, log: ConnectionLog | None, within_s: float
     ) -> None:
         self._trading = trading
+        self._books = books
         self._gate = gate
         self._log = log
         self._within_s = within_s
@@ -94,9 +99,20 @@ class ProtectionWatch:
         try:
             await filled.protected(timeout_s=self._within_s)
         except OutcomeUnknown:
-            await self._unprotected(filled)
+            if not await self._has_levels_after_all(filled):
+                await self._unprotected(filled)
         except RequestFailed:
             return  # there is nothing to protect
+
+    async def _has_levels_after_all(self, filled: _Filled) -> bool:
+        """Asks the server, since the event that tells of them may be lost: what has its stop must not be closed."""
+        try:
+            with anyio.move_on_after(_LOOK_S):
+                await self._books.reconcile()
+            await filled.protected(timeout_s=0)
+        except (CTraderError, LocalProtocolError):
+            return False
+        return True
 
     async def _unprotected(self, filled: _Filled) -> None:
         facts = {**filled.described(), "within_ms": round(self._within_s * 1000)}
@@ -104,27 +120,34 @@ class ProtectionWatch:
         self._warn("unprotected", filled)
         if not getattr(filled.intent, "close_if_unprotected", False) or filled.position_id is None:
             return
-        told = False
-        while True:
+        told, wait_s = "", _AGAIN_S
+        while (why := await self._close(filled.position_id)) is not None:
+            if why != told:
+                self._gate.note("close_failed", {**facts, "reason": why})
+                self._warn("close_failed", filled, reason=why)
+            told = why
             try:
-                await self._trading.close(filled.position_id)
-            except CTraderError as error:
-                if not told:
-                    self._gate.note("close_failed", {**facts, "reason": str(error)})
-                    self._warn("close_failed", filled, reason=str(error))
-                told = True
-                if not isinstance(error, NotSent):
-                    return
-            else:
-                return
-            # The session is away, or a change of the position is in doubt: it is tried again when that is over.
-            try:
-                await filled.protected(timeout_s=_AGAIN_S)
+                await filled.protected(timeout_s=wait_s)
             except OutcomeUnknown:
-                continue
+                wait_s = min(2 * wait_s, _MOST_S)
             except RequestFailed:
                 return  # nothing of it is open after all
-            return  # the levels have come after all
+            else:
+                return  # the levels have come after all
+
+    async def _close(self, position_id: int) -> str | None:
+        """Closes all of a position, and waits for the end of that; why it did not come to it, or None where it did."""
+        if self._books.positions.position(position_id) is None:
+            return None
+        try:
+            order = await self._trading.close(position_id)
+        except CTraderError as error:
+            asked = error.order if isinstance(error, RequestFailed) else None
+            if not isinstance(asked, Order) or asked.record.is_final:
+                return str(error)
+            order = asked
+        await order.told()  # one of unknown outcome is found out, or known never to have arrived
+        return None if order.state is OrderState.FILLED else f"its close ended {order.state.value}"
 
     def _warn(self, what: str, filled: _Filled, **fields: object) -> None:
         if self._log is not None:

@@ -3,44 +3,37 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from ..wire import LocalProtocolError, Message
 from ..wire import messages as oa
 from . import clock
-from .amendments import OrderAmendment, PositionAmendment
-from .changes import Cancel, Close
+from .changes import Close
+from .changing import Changing
 from .environments import Mode
-from .errors import OutcomeUnknown, Refused, RequestFailed, ServerError
+from .errors import OutcomeUnknown, RequestFailed, ServerError
 from .fill_watch import FillWatch
 from .order import Order
 from .order_states import OrderState
 from .orders import OrderRecord
-from .preparing import prepared
+from .preparing import check_open, figures, open_position, prepared
 from .protection_watch import ProtectionWatch
-from .request_record import RequestRecord
 from .tickets import ImmediateTicket, Ticket
 from .traded_quotes import TradedQuotes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from ..wire.units import ExactNumber
     from .account import Account
     from .allowance import Allowance
+    from .amendments import OrderAmendment, PositionAmendment
     from .books import Books
     from .client import Session
     from .connection_log import ConnectionLog
     from .gate import Gate
-    from .holdings import PendingOrder, Position
-    from .request_record import Target
-    from .symbols import Symbol
 
 __all__ = ["Trading"]
-
-T = TypeVar("T")
 
 
 class Trading:
@@ -72,13 +65,14 @@ class Trading:
         self._allowance = allowance
         self._quotes = TradedQuotes(account)
         self._fills = FillWatch(lambda: session.review(account.id), within_s=session.timings.fill_s)
+        self._changes = Changing(session, account, books=books, gate=gate, allowance=allowance)
         within_s = session.timings.protection_s
         self._protection = ProtectionWatch(self, books=books, gate=gate, log=log, within_s=within_s)
 
     async def place(self, ticket: Ticket) -> Order:
         """Places an order. See `Desk.place`."""
-        self._check_open(oa.ProtoOANewOrderReq, Mode.OFF, Mode.REDUCE_ONLY)
-        symbol = await self._figures("ProtoOANewOrderReq", ticket.symbol)
+        check_open(self._gate, oa.ProtoOANewOrderReq, Mode.OFF, Mode.REDUCE_ONLY, account_id=self._account.id)
+        symbol = await figures("ProtoOANewOrderReq", ticket.symbol, session=self._session, account=self._account)
         now_ms = clock.utc_ms()
         client_order_id = uuid.uuid4().hex
         request = ticket.to_request(symbol, account_id=self._account.id, client_order_id=client_order_id, now_ms=now_ms)
@@ -86,7 +80,8 @@ class Trading:
         quote = await self._quotes.awaited(symbol, ticket.side)
         if quote is not None and ticket.requested_price is None:
             ticket.check_reach(symbol, quote)
-        result = await self._prepared("ProtoOANewOrderReq", self._allowance.result(request))
+        reading = self._allowance.result(request)
+        result = await prepared("ProtoOANewOrderReq", reading, within_s=self._session.timings.order_queue_s)
         self._allowance.check_account(request, symbol, result)
         record = OrderRecord(
             ticket,
@@ -111,11 +106,13 @@ class Trading:
         volume_cents: ExactNumber | None = None,
     ) -> Order:
         """Closes a position, or a part of it. See `Desk.close`."""
-        self._check_open(oa.ProtoOAClosePositionReq, Mode.OFF)
+        check_open(self._gate, oa.ProtoOAClosePositionReq, Mode.OFF, account_id=self._account.id)
         close = Close(position_id, lots=lots, units=units, volume_cents=volume_cents)
-        position = self._position(position_id)
+        position = open_position(self._books, position_id, account_id=self._account.id)
         self._books.check_settled(("position", position_id))
-        symbol = await self._figures("ProtoOAClosePositionReq", position.symbol_id)
+        symbol = await figures(
+            "ProtoOAClosePositionReq", position.symbol_id, session=self._session, account=self._account
+        )
         request = close.to_request(position, symbol, account_id=self._account.id)
         side = position.side.opposite
         record = OrderRecord(
@@ -134,20 +131,11 @@ class Trading:
 
     async def cancel(self, order_id: int) -> None:
         """Takes back a pending order. See `Desk.cancel`."""
-        cancel = Cancel(order_id)
-        request = cancel.to_request(account_id=self._account.id)
-        await self._change(self._record("cancel", request), essential=True)
+        await self._changes.cancel(order_id)
 
     async def amend(self, change: OrderAmendment | PositionAmendment) -> None:
         """Changes a pending order or the levels of a position. See `Desk.amend`."""
-        of_position = isinstance(change, PositionAmendment)
-        self._check_open(oa.ProtoOAAmendPositionSLTPReq if of_position else oa.ProtoOAAmendOrderReq, Mode.OFF)
-        target = _target(change)
-        async with self._books.turns.of(target, within_s=self._session.timings.order_queue_s) as left_s:
-            if isinstance(change, PositionAmendment):
-                await self._amend_position(change, leave_within_s=left_s)
-            else:
-                await self._amend_order(change, leave_within_s=left_s)
+        await self._changes.amend(change)
 
     async def serve(self) -> None:
         """Sees after the fills of its orders until it is cancelled."""
@@ -160,26 +148,6 @@ class Trading:
         await self._quotes.aclose()
 
     # How
-
-    async def _amend_position(self, change: PositionAmendment, *, leave_within_s: float) -> None:
-        symbol = await self._figures("ProtoOAAmendPositionSLTPReq", self._position(change.position_id).symbol_id)
-        position = self._position(change.position_id)  # as it is now: reading the figures may have taken a while
-        request = change.to_request(position, symbol, account_id=self._account.id)
-        await self._change(self._record("amend", request, change), leave_within_s=leave_within_s)
-
-    async def _amend_order(self, change: OrderAmendment, *, leave_within_s: float) -> None:
-        symbol = await self._figures("ProtoOAAmendOrderReq", self._order(change.order_id).symbol_id)
-        order = self._order(change.order_id)
-        request = change.to_request(order, symbol, account_id=self._account.id, now_ms=clock.utc_ms())
-        self._allowance.check_order(request, symbol)
-        result = await self._prepared("ProtoOAAmendOrderReq", self._allowance.result(request))
-        self._allowance.check_account(request, symbol, result)
-        claim = self._allowance.claim(request, symbol)
-        record = self._record("amend", request, change)
-        try:
-            await self._change(record, leave_within_s=leave_within_s)
-        finally:
-            self._allowance.settle(claim, in_doubt=record if record in self._books.doubts else None)
 
     async def _send(
         self,
@@ -229,56 +197,6 @@ class Trading:
             raise refusal
         return order
 
-    def _record(
-        self, name: str, request: Any, change: OrderAmendment | PositionAmendment | None = None
-    ) -> RequestRecord:
-        said = {} if change is None else {"changes": ", ".join(list(change.described())[1:])}
-        return RequestRecord(
-            intent_id=uuid.uuid4().hex, name=name, payload=request, intent_at_ms=clock.utc_ms(), said=said
-        )
-
-    async def _change(
-        self, record: RequestRecord, *, essential: bool = False, leave_within_s: float | None = None
-    ) -> None:
-        """A cancel or an amend: on record, sent, answered."""
-        assert record.target is not None
-        self._books.check_settled(record.target)
-        self._gate.judge(Message(record.payload))
-        intent = await self._gate.intend(record.payload, record.facts, essential=essential)
-
-        def sent(at_ms: int, client_msg_id: str) -> None:
-            record.sent(at_ms, client_msg_id)
-            self._gate.note("sent", {**record.ids, "sent_at_ms": at_ms})
-
-        try:
-            answer = await self._session.trade(intent, leave_within_s=leave_within_s, on_sent=sent)
-        except ServerError as error:
-            self._gate.note("change_refused", {**record.ids, "error_code": error.code})
-            raise
-        except OutcomeUnknown as error:
-            self._books.doubts.add(record)
-            self._gate.note("outcome_unknown", {**record.ids, "reason": str(error)})
-            raise
-        except (RequestFailed, LocalProtocolError) as error:
-            self._gate.note("not_sent", {**record.ids, "reason": str(error)})
-            raise
-        except BaseException:
-            # Our caller was cancelled: what has left may be done or not, and nothing more leaves for it until we know.
-            if record.has_left:
-                self._books.doubts.add(record)
-                self._session.review(self._account.id)
-            reason = "the caller was cancelled"
-            self._gate.note("outcome_unknown" if record.has_left else "not_sent", {**record.ids, "reason": reason})
-            raise
-        rejected = oa.ProtoOAExecutionType.ORDER_CANCEL_REJECTED
-        if answer.errorCode or answer.executionType == rejected:
-            refusal = ServerError(self._gate.mask(answer.errorCode) or rejected.name)
-            self._gate.note("change_refused", {**record.ids, "error_code": refusal.code})
-            raise refusal
-        self._gate.note("change_done", record.ids)
-        if record.name == "amend":
-            self._books.amended(record)
-
     def _sent(self, order: Order, at_ms: int, client_msg_id: str) -> None:
         record = order.record
         record.sent(at_ms=at_ms, client_msg_id=client_msg_id)
@@ -290,36 +208,3 @@ class Trading:
         record.not_sent(at_ms=clock.utc_ms())
         self._gate.note("not_sent", {**record.described(), "reason": reason})
         self._books.touch(record)
-
-    def _check_open(self, cls: Any, *shut: Mode) -> None:
-        """A guard that is shut says so, before anything is looked up here or asked of the server."""
-        if self._gate.standing().mode in shut:
-            self._gate.judge(Message(cls(ctidTraderAccountId=self._account.id)))
-
-    def _position(self, position_id: int) -> Position:
-        position = self._books.positions.position(position_id)
-        if position is None:
-            raise Refused(f"position {position_id} is not known to be open in account {self._account.id}")
-        return position
-
-    def _order(self, order_id: int) -> PendingOrder:
-        order = self._books.positions.order(order_id)
-        if order is None:
-            raise Refused(f"order {order_id} is not known to be working in account {self._account.id}")
-        return order
-
-    async def _figures(self, name: str, symbol: str | int) -> Symbol:
-        """A symbol's figures, by its name or id. A request that could not leave anyway says so, and asks nothing."""
-        self._session.check_ready(name, self._account.id)
-        account = self._account
-        reading = account.symbol(symbol) if isinstance(symbol, str) else account.symbol_by_id(symbol)
-        return await self._prepared(name, reading)
-
-    async def _prepared(self, name: str, reading: Awaitable[T]) -> T:
-        return await prepared(name, reading, within_s=self._session.timings.order_queue_s)
-
-
-def _target(change: OrderAmendment | PositionAmendment) -> Target:
-    if isinstance(change, PositionAmendment):
-        return ("position", change.position_id)
-    return ("order", change.order_id)

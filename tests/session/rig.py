@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,10 @@ def server_settings(host: Host = Host.DEMO, **changes: Any) -> ServerSettings:
     changes.setdefault("timing", Timing.instant())
     changes.setdefault("exchange", ExchangeSettings(delays=Delays.none()))
     return ServerSettings(host=host, **changes)
+
+
+NEVER_PROTECTS = ExchangeSettings(delays=replace(Delays.none(), follow_up_ms=600_000))
+"""An exchange that fills an order and does not set the levels that it asks for."""
 
 
 def a_server(host: Host = Host.DEMO, **changes: Any) -> FakeServer:

@@ -7,13 +7,27 @@ from typing import Any
 import anyio
 import pytest
 
-from anyctrader.fake import FakeServer, faults
+from anyctrader.fake import ExchangeSettings, FakeServer, Variants, faults
+from anyctrader.fake.accounts import AccountSettings
 from anyctrader.fake.book import Levels
-from anyctrader.session import Environment, MarketOrder, Side, Timings, open_desk
+from anyctrader.fake.exchange_settings import Delays
+from anyctrader.fake.injection import Fault
+from anyctrader.fake.refused import Refused as Denied
+from anyctrader.fake.variants import Reversal
+from anyctrader.session import (
+    Environment,
+    MarketOrder,
+    Mode,
+    OutcomeUnknown,
+    Side,
+    Timings,
+    open_desk,
+    protection_watch,
+)
 from anyctrader.session.leftovers import leftovers_of
 from anyctrader.wire import messages as oa
 
-from .rig import a_desk, a_server, audit_of, desk_settings, side_of
+from .rig import EURUSD, NEVER_PROTECTS, a_desk, a_server, audit_of, desk_settings, side_of
 
 pytestmark = pytest.mark.anyio
 DEMO = Environment.DEMO
@@ -42,12 +56,12 @@ async def on_record(folder: Path, desk: Any, fact: str) -> dict[str, Any]:
             await anyio.lowlevel.checkpoint()
 
 
+CLOSING = MarketOrder("EURUSD", Side.BUY, lots="0.01", stop_loss_pips=20, close_if_unprotected=True)
 QUICK = Timings(protection_s=0.1, reconnect_first_s=0.02, reconnect_most_s=0.05)
 
 
 async def test_a_fill_whose_levels_do_not_come_is_reported_and_stays_open(tmp_path: Path) -> None:
-    async with a_desk(tmp_path, timings=QUICK) as (server, desk):
-        server.faults.inject(faults.Lose(1, which=protective))
+    async with a_desk(tmp_path, timings=QUICK, exchange=NEVER_PROTECTS) as (_, desk):
         order = await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, lots="0.01", stop_loss_pips=20))
         await order.filled()
         line = await on_record(tmp_path, desk, "unprotected")
@@ -57,15 +71,88 @@ async def test_a_fill_whose_levels_do_not_come_is_reported_and_stays_open(tmp_pa
 
 
 async def test_a_fill_whose_levels_do_not_come_is_closed_where_its_order_asked_for_that(tmp_path: Path) -> None:
-    async with a_desk(tmp_path, timings=QUICK) as (server, desk):
-        server.faults.inject(faults.Lose(1, which=protective))
-        ticket = MarketOrder("EURUSD", Side.BUY, lots="0.01", stop_loss_pips=20, close_if_unprotected=True)
-        order = await desk.place(DEMO, ticket)
+    async with a_desk(tmp_path, timings=QUICK, exchange=NEVER_PROTECTS) as (_, desk):
+        order = await desk.place(DEMO, CLOSING)
         await on_record(tmp_path, desk, "unprotected")
         with anyio.fail_after(10):
             while desk.positions(DEMO):
                 await anyio.lowlevel.checkpoint()
         assert [o.intent.position_id for o in desk.orders.values() if o is not order] == [order.position_id]
+
+
+async def test_levels_whose_event_was_lost_are_found_before_anything_is_closed(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, timings=QUICK) as (server, desk):
+        server.faults.inject(faults.Lose(1, which=protective))
+        order = await desk.place(DEMO, CLOSING)
+        line = await on_record(tmp_path, desk, "protected")
+        assert line["client_order_id"] == order.client_order_id
+        assert [position.id for position in desk.positions(DEMO)] == [order.position_id]
+    assert "unprotected" not in [line["fact"] for line in audit_of(tmp_path)]
+
+
+class RefuseClose(Fault):
+    """The server refuses so many closes."""
+
+    def __init__(self, count: int, error: Denied) -> None:
+        self._left, self._error = count, error
+
+    def admit(self, payload_type: int) -> None:
+        if payload_type == oa.payload_type_of(oa.ProtoOAClosePositionReq) and self._left:
+            self._left -= 1
+            raise self._error
+
+
+async def test_a_close_that_is_refused_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protection_watch, "_AGAIN_S", 0.05)
+    async with a_desk(tmp_path, timings=QUICK, exchange=NEVER_PROTECTS) as (server, desk):
+        server.faults.inject(RefuseClose(2, Denied("POSITION_LOCKED", "just now")))
+        await desk.place(DEMO, CLOSING)
+        line = await on_record(tmp_path, desk, "close_failed")
+        assert "POSITION_LOCKED" in line["reason"]
+        with anyio.fail_after(10):
+            while desk.positions(DEMO):
+                await anyio.lowlevel.checkpoint()
+        assert server.seen.names().count("ProtoOAClosePositionReq") == 3
+        await desk.flush()
+    assert [line["fact"] for line in audit_of(tmp_path)].count("close_failed") == 1, "told once a reason"
+
+
+async def test_a_close_that_a_halt_forbids_is_done_when_that_is_lifted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protection_watch, "_AGAIN_S", 0.05)
+    async with a_desk(tmp_path, timings=QUICK, exchange=NEVER_PROTECTS) as (server, desk):
+        order = await desk.place(DEMO, CLOSING)
+        await order.filled()
+        await desk.halt(DEMO, why="a test", mode=Mode.OFF)
+        await on_record(tmp_path, desk, "close_failed")
+        assert "ProtoOAClosePositionReq" not in server.seen.names()
+        await desk.resume(DEMO)
+        with anyio.fail_after(10):
+            while desk.positions(DEMO):
+                await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("reversal", list(Reversal))
+async def test_the_stop_of_a_position_that_is_turned_around_protects_nothing(
+    tmp_path: Path, reversal: Reversal
+) -> None:
+    netted = AccountSettings(
+        account_id=1_000_001,
+        trader_login=3_000_001,
+        balance=10_000_000,
+        account_type=oa.ProtoOAAccountType.NETTED,
+    )
+    exchange = ExchangeSettings(accounts=(netted,), delays=Delays.none(), variants=Variants(reversal=reversal))
+    async with a_desk(tmp_path, timings=Timings(protection_s=30), exchange=exchange) as (server, desk):
+        server.set_price(EURUSD, bid=119_000, ask=119_010)
+        first = await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, lots="0.10", stop_loss_pips=20))
+        await first.protected(timeout_s=5)
+        with server.faults.inject(faults.Lose(1, which=protective)):
+            turned = await desk.place(DEMO, MarketOrder("EURUSD", Side.SELL, lots="0.30", stop_loss_pips=30))
+            await turned.filled()
+            with pytest.raises(OutcomeUnknown):
+                await turned.protected(timeout_s=0.1)
 
 
 async def test_a_fill_whose_levels_come_is_not_reported(tmp_path: Path) -> None:
@@ -79,7 +166,11 @@ async def test_a_fill_whose_levels_come_is_not_reported(tmp_path: Path) -> None:
     assert "unprotected" not in [line["fact"] for line in audit_of(tmp_path)]
 
 
-async def test_what_has_no_stop_is_closed_as_soon_as_the_session_is_back(tmp_path: Path) -> None:
+async def test_what_has_no_stop_is_closed_as_soon_as_the_session_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protection_watch, "_LOOK_S", 0.1)
+    monkeypatch.setattr(protection_watch, "_AGAIN_S", 0.1)
     async with a_desk(tmp_path, timings=QUICK) as (server, desk):
         server.faults.inject(faults.Lose(1, which=protective))
         ticket = MarketOrder("EURUSD", Side.BUY, lots="0.01", stop_loss_pips=20, close_if_unprotected=True)

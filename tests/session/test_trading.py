@@ -46,6 +46,7 @@ from .rig import (
     EURUSD,
     FILLED,
     LOT_CENTS,
+    NEVER_PROTECTS,
     QUICK,
     a_desk,
     audit_of,
@@ -360,12 +361,8 @@ async def test_levels_of_a_market_order_are_confirmed_after_its_fill(tmp_path: P
 
 
 async def test_levels_that_are_never_confirmed_are_told_and_on_record(tmp_path: Path) -> None:
-    def of_protection(frame: Any) -> bool:
-        return frame.name == "ProtoOAExecutionEvent" and frame.payload.order.orderType == PROTECTION
-
     timings = replace(QUICK, protection_s=0.2)
-    async with a_desk(tmp_path, timings=timings) as (server, desk):
-        server.faults.inject(faults.Lose(which=of_protection))
+    async with a_desk(tmp_path, timings=timings, exchange=NEVER_PROTECTS) as (_, desk):
         order = await desk.place(DEMO, replace(BUY, stop_loss_pips=20))
         await order.filled()
         with pytest.raises(OutcomeUnknown) as caught:
@@ -374,9 +371,6 @@ async def test_levels_that_are_never_confirmed_are_told_and_on_record(tmp_path: 
         with anyio.fail_after(20):
             while "unprotected" not in facts_of(tmp_path, client_order_id=order.client_order_id):
                 await desk.flush()
-
-
-PROTECTION = oa.ProtoOAOrderType.STOP_LOSS_TAKE_PROFIT
 
 
 # When the outcome is not known
@@ -484,7 +478,7 @@ async def test_after_an_amend_with_an_unknown_outcome_the_server_is_asked_before
     async with a_desk(tmp_path) as (server, desk):
         server.set_price(EURUSD, bid=120_000, ask=120_010)
         position_id = await open_position(desk)
-        with impatient(desk), server.faults.inject(faults.Unanswering()):
+        with impatient(desk), server.faults.inject(faults.Unanswering("ProtoOAExecutionEvent")):
             with pytest.raises(OutcomeUnknown):
                 await desk.amend(DEMO, PositionAmendment(position_id, stop_loss="1.15"))
             with pytest.raises(NotSent, match="find out first"):
@@ -550,7 +544,7 @@ async def test_a_change_whose_caller_is_cancelled_is_in_doubt_only_if_it_left(tm
             change = PositionAmendment(position_id, stop_loss="1.15" if left else "1.14")
             if not left:
                 hold_back(desk, oa.ProtoOAAmendPositionSLTPReq)
-            with server.faults.inject(faults.Unanswering()):
+            with server.faults.inject(faults.Unanswering("ProtoOAExecutionEvent")):
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(desk.amend, DEMO, change)
                     await (server.wait_for("ProtoOAAmendPositionSLTPReq") if left else queued(desk))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from anyctrader.fake import faults
@@ -87,6 +88,9 @@ async def test_an_amendment_is_built_from_what_a_raw_one_before_it_left(tmp_path
         raw = oa.ProtoOAAmendPositionSLTPReq(positionId=position_id, stopLoss=1.19)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(desk.account(DEMO).request, raw)
+            with anyio.fail_after(5):
+                while not len(turns_of(desk)):
+                    await anyio.lowlevel.checkpoint()
             tasks.start_soon(desk.amend, DEMO, PositionAmendment(position_id, take_profit="1.21"))
         (position,) = desk.positions(DEMO)
         assert (position.stop_loss, position.take_profit) == (Decimal("1.19"), Decimal("1.21"))
@@ -102,8 +106,7 @@ async def test_one_that_waits_too_long_for_the_one_before_it_does_not_leave_and_
         await desk.account(DEMO).symbol("EURUSD")
         second = raw_amend if raw else amend
         since = server.seen.total
-        fault = faults.Silence()
-        with server.faults.inject(fault):
+        with server.faults.inject(faults.Unanswering("ProtoOAExecutionEvent")):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(desk.amend, DEMO, PositionAmendment(position_id, stop_loss="1.19"))
                 await server.wait_for("ProtoOAAmendPositionSLTPReq", since=since)
@@ -128,7 +131,7 @@ async def test_after_one_of_unknown_outcome_the_one_that_waited_for_it_does_not_
             except (NotSent, OutcomeUnknown) as error:
                 failed.append(error)
 
-        with server.faults.inject(faults.Unanswering()):
+        with server.faults.inject(faults.Unanswering("ProtoOAExecutionEvent")):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(attempt, PositionAmendment(position_id, stop_loss="1.19"))
                 tasks.start_soon(attempt, PositionAmendment(position_id, take_profit="1.21"))

@@ -1,0 +1,142 @@
+"""An amendment overwrites what it does not mention, so that is read from the server just before, and never dropped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from anyctrader.fake import ExchangeSettings, faults
+from anyctrader.fake.exchange_settings import Delays
+from anyctrader.session import (
+    Desk,
+    Environment,
+    LimitOrder,
+    MarketOrder,
+    Mode,
+    NotSent,
+    OrderAmendment,
+    PositionAmendment,
+    Refused,
+    Side,
+    open_desk,
+)
+from anyctrader.wire import messages as oa
+
+from .rig import EURUSD, QUICK, a_desk, a_server, desk_settings, heard, side_of
+
+pytestmark = pytest.mark.anyio
+DEMO = Environment.DEMO
+BUY = MarketOrder("EURUSD", Side.BUY, lots="0.01")
+
+
+async def levels(desk: Desk) -> tuple[Decimal | None, Decimal | None]:
+    """Those of the only position, as the server has them."""
+    (position,) = (await desk.account(DEMO).request(oa.ProtoOAReconcileReq())).position
+    stop_loss, take_profit = (
+        Decimal(str(round(level, 5))) or None for level in (position.stopLoss, position.takeProfit)
+    )
+    return stop_loss, take_profit
+
+
+async def with_a_stop(server: Any, desk: Desk) -> Any:
+    server.set_price(EURUSD, bid=119_000, ask=119_010)
+    order = await desk.place(DEMO, replace(BUY, stop_loss_pips=20))
+    await order.filled()
+    return order
+
+
+async def test_levels_that_a_fill_is_to_bring_are_waited_for(tmp_path: Path) -> None:
+    exchange = ExchangeSettings(delays=replace(Delays.none(), follow_up_ms=300))
+    async with a_desk(tmp_path, exchange=exchange) as (server, desk):
+        order = await with_a_stop(server, desk)
+        assert desk.positions(DEMO)[0].stop_loss is None
+        await desk.amend(DEMO, PositionAmendment(order.position_id, take_profit="1.195"))
+        assert await levels(desk) == (Decimal("1.1881"), Decimal("1.195"))
+        await order.protected()
+
+
+async def test_nothing_leaves_while_they_may_still_come_and_time_is_up(tmp_path: Path) -> None:
+    exchange = ExchangeSettings(delays=replace(Delays.none(), follow_up_ms=60_000))
+    timings = replace(QUICK, order_queue_s=0.2, protection_s=60)
+    async with a_desk(tmp_path, exchange=exchange, timings=timings) as (server, desk):
+        order = await with_a_stop(server, desk)
+        with pytest.raises(NotSent, match=r"the stop loss that order .* asked for is still to come"):
+            await desk.amend(DEMO, PositionAmendment(order.position_id, take_profit="1.195"))
+        assert heard(server, oa.ProtoOAAmendPositionSLTPReq) == []
+        await desk.amend(DEMO, PositionAmendment(order.position_id, stop_loss="1.18"))  # who gives it need not wait
+        assert await levels(desk) == (Decimal("1.18"), None)
+
+
+@pytest.mark.parametrize("which", ["late", "lost"])
+async def test_a_stop_whose_event_has_not_come_is_kept(tmp_path: Path, which: str) -> None:
+    fault = {"late": faults.Late(1.0, nth=3, which="ProtoOAExecutionEvent")}.get(
+        which, faults.Lose(3, which="ProtoOAExecutionEvent")
+    )
+    async with a_desk(tmp_path, timings=replace(QUICK, protection_s=0.2)) as (server, desk):
+        server.faults.inject(fault)
+        order = await with_a_stop(server, desk)
+        await desk.amend(DEMO, PositionAmendment(order.position_id, take_profit="1.195"))
+        assert await levels(desk) == (Decimal("1.1881"), Decimal("1.195"))
+
+
+async def test_what_another_client_has_changed_unheard_is_kept(tmp_path: Path) -> None:
+    async with a_server() as server:
+        server.set_price(EURUSD, bid=119_000, ask=119_010)
+        async with (
+            open_desk(desk_settings(tmp_path / "a", side_of(server))) as desk,
+            open_desk(desk_settings(tmp_path / "b", side_of(server))) as other,
+        ):
+            order = await desk.place(DEMO, BUY)
+            await order.filled()
+            assert order.position_id is not None
+            pending = await desk.place(
+                DEMO, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="1.18", stop_loss="1.17")
+            )
+            assert pending.order_id is not None
+            with anyio.fail_after(5):
+                while not (other.positions(DEMO) and other.pending_orders(DEMO)):  # noqa: ASYNC110
+                    await anyio.sleep(0.01)
+            server.faults.inject(faults.Lose(1, which="ProtoOAExecutionEvent"), client=1)
+            await other.amend(DEMO, PositionAmendment(order.position_id, stop_loss="1.18"))
+            server.faults.inject(faults.Lose(1, which="ProtoOAExecutionEvent"), client=1)
+            await other.amend(DEMO, OrderAmendment(pending.order_id, stop_loss="1.175"))
+            assert desk.positions(DEMO)[0].stop_loss is None
+            await desk.amend(DEMO, PositionAmendment(order.position_id, take_profit="1.195"))
+            await desk.amend(DEMO, OrderAmendment(pending.order_id, price="1.181"))
+            assert await levels(desk) == (Decimal("1.18"), Decimal("1.195"))
+            (held,) = desk.pending_orders(DEMO)
+            assert (held.limit_price, held.stop_loss) == (Decimal("1.181"), Decimal("1.175"))
+
+
+async def test_where_it_may_only_be_reduced_a_trailing_stop_is_not_put_back(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (server, desk):
+        server.set_price(EURUSD, bid=119_000, ask=119_010)
+        order = await desk.place(DEMO, replace(BUY, stop_loss_pips=20, trailing_stop=True))
+        await order.protected()
+        assert order.position_id is not None
+        await desk.halt(DEMO, why="a test", mode=Mode.REDUCE_ONLY)
+        with server.faults.inject(faults.Lose(1, which="ProtoOATrailingSLChangedEvent")):
+            server.set_price(EURUSD, bid=119_100, ask=119_110)
+            moved, _ = await levels(desk)
+            assert moved is not None
+            assert desk.positions(DEMO)[0].stop_loss == Decimal("1.1881") < moved
+            await desk.amend(DEMO, PositionAmendment(order.position_id, take_profit="1.195"))
+        assert await levels(desk) == (moved, Decimal("1.195"))
+
+
+async def test_who_gives_both_levels_is_not_held_up_by_a_list_that_cannot_be_read(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, timings=replace(QUICK, order_queue_s=0.3)) as (server, desk):
+        server.set_price(EURUSD, bid=119_000, ask=119_010)
+        order = await desk.place(DEMO, BUY)
+        await order.filled()
+        assert order.position_id is not None
+        with server.faults.inject(faults.Unanswering("ProtoOAReconcileRes")):
+            with pytest.raises((NotSent, Refused), match="what it needs to know did not come"):
+                await desk.amend(DEMO, PositionAmendment(order.position_id, take_profit="1.195"))
+            await desk.amend(DEMO, PositionAmendment(order.position_id, take_profit="1.195", stop_loss="1.18"))
+        assert await levels(desk) == (Decimal("1.18"), Decimal("1.195"))
