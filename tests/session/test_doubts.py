@@ -178,7 +178,7 @@ async def test_one_that_was_done_unseen_is_found_after_a_reconnect(tmp_path: Pat
                 await kind.ask(desk, *ids)
 
         async with anyio.create_task_group() as tasks:
-            with server.faults.inject(faults.Silence()):
+            with server.faults.inject(faults.Unanswering(lambda frame: frame.name != "ProtoOAReconcileRes")):
                 tasks.start_soon(ask)
                 await server.wait_for(kind.name, since=since)
             await ready_again(session, links=server.drop_clients)
@@ -196,7 +196,7 @@ async def test_one_that_was_done_unseen_before_a_crash_is_found_at_the_next_star
             ids = await something_open(server, desk)
             since = server.seen.total
             async with anyio.create_task_group() as tasks:
-                with server.faults.inject(faults.Silence()):
+                with server.faults.inject(faults.Unanswering(lambda frame: frame.name != "ProtoOAReconcileRes")):
                     tasks.start_soon(kind.ask, desk, *ids)
                     await server.wait_for(kind.name, since=since)
                     await desk.flush()
@@ -254,7 +254,7 @@ async def test_on_a_link_that_stays_up_it_stays_in_doubt_until_that_is_left_for_
 async def test_a_late_answer_settles_what_was_asked(tmp_path: Path) -> None:
     kind = KINDS["amend of a position"]
     async with a_server() as server, a_desk_at(server, tmp_path, QUICK) as desk:
-        await asked_in_vain(server, desk, kind, faults.Delay(0.6))
+        await asked_in_vain(server, desk, kind, faults.Late(0.6, which="ProtoOAExecutionEvent"))
         await until_resolved(desk, tmp_path)
         assert kind.done(desk)
     assert resolved(tmp_path) == [(kind.name, "done")]
