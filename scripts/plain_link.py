@@ -76,9 +76,9 @@ class PlainLink:
         return self._framing.wrap(body)
 
     async def aclose(self) -> None:
-        """Ends it."""
+        """Ends it; a WebSocket with a close frame."""
         with anyio.move_on_after(_GOODBYE_S, shield=True):
-            await self._stream.aclose()
+            await self._stream.aclose(self._framing.farewell())
 
     async def ask(self, payload: Any, *, timeout_s: float) -> Answer:
         """Sends a request, and waits for the first message that carries its id.
@@ -141,13 +141,24 @@ class PlainLink:
             LinkLost: the link ended, or what comes is no stream of messages.
         """
         while not self._read:
+            if self._framing.ended is not None:
+                raise LinkLost(self._framing.ended)
             data = await self._stream.receive()
             try:
                 for body in self._framing.feed(data):
                     self._read.append(self._decoded(body))
             except RemoteProtocolError as error:
                 raise LinkLost(str(error)) from error
+            if self._framing.owes:
+                await self._pay()
         return self._read.popleft()
+
+    async def _pay(self) -> None:
+        """Says what the framing owes; shielded, for a write that a deadline cuts short breaks the stream."""
+        with anyio.move_on_after(_GOODBYE_S, shield=True) as scope:
+            await self._stream.send(self._framing.take_owed())
+        if scope.cancelled_caught:
+            raise LinkLost(f"a write did not finish within {_GOODBYE_S:g} s")
 
     def _decoded(self, body: bytes) -> Piece:
         try:
