@@ -18,10 +18,12 @@ from anyctrader.session.errors import OutcomeUnknown, ServerError
 from anyctrader.session.transport import LinkLost
 from anyctrader.wire import JsonCodec, Message, ProtobufCodec, RemoteProtocolError
 from anyctrader.wire import messages as oa
-from anyctrader.wire.frame_scan import Damage, Piece, fault_of
 from anyctrader.wire.rendering import Frame
+from anyctrader.wire.scan import Damage, fault_of
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from anyctrader.session.gate import Gate
     from anyctrader.session.transport import TlsStream
     from anyctrader.wire import Codec
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "PlainLink", "codec_named"]
 
 _GOODBYE_S = 1.0
+
+_Heard: TypeAlias = "Frame | Damage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Answer:
         at_ms: when it was read, UTC milliseconds.
     """
 
-    piece: Piece
+    piece: _Heard
     took_ms: float
     at_ms: int
 
@@ -67,7 +71,7 @@ class PlainLink:
         self._codec = codec_named(codec)
         self._framing = framing
         self._gate = gate
-        self._read: deque[Piece] = deque()
+        self._read: deque[_Heard] = deque()
         self._prefix = secrets.token_hex(4)
         self._count = 0
 
@@ -134,7 +138,7 @@ class PlainLink:
                     return (time.monotonic() - began_s) * 1000
         return None
 
-    async def hear(self) -> Piece:
+    async def hear(self) -> _Heard:
         """The next message, or what cannot be read of it.
 
         Raises:
@@ -160,14 +164,14 @@ class PlainLink:
         if scope.cancelled_caught:
             raise LinkLost(f"a write did not finish within {_GOODBYE_S:g} s")
 
-    def _decoded(self, body: bytes) -> Piece:
+    def _decoded(self, body: bytes) -> _Heard:
         try:
             return Frame(self._codec.decode(body), size=len(body))
         except RemoteProtocolError as error:
             return fault_of(error, 0, len(body))
 
 
-def _answers(piece: Piece, client_msg_id: str | None) -> bool:
+def _answers(piece: _Heard, client_msg_id: str | None) -> bool:
     message = piece.message
     if message is None:
         return client_msg_id is None
