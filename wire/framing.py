@@ -70,6 +70,10 @@ class Framing(Protocol):
         """Why the peer has ended the stream by a word of the framing's own, or None."""
 
     @property
+    def broken(self) -> bool:
+        """Whether the stream was found to be broken, for good."""
+
+    @property
     def owes(self) -> bool:
         """Whether the framing has something of its own to say."""
 
@@ -155,6 +159,11 @@ class Cutter(ABC):
     def inside(self) -> int:
         """How many bytes of a message that is not complete are here; 0 between two messages."""
         return self._inside()
+
+    @property
+    def broken(self) -> bool:
+        """Whether the stream was found to be broken, for good."""
+        return self._fault is not None
 
     def take_owed(self) -> bytes:
         """Nothing: these ways of delimiting say nothing of their own."""

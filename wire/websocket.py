@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from .connection import Role
 from .errors import FrameTooLarge, LocalProtocolError, RemoteProtocolError
 from .framing import MAX_FRAME_SIZE, Cutter
+from .quoting import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,10 +57,12 @@ class CloseCode(enum.IntEnum):
     """Why a WebSocket is closed: those codes of RFC 6455 section 7.4.1 that we say ourselves."""
 
     NORMAL = 1000
+    GOING_AWAY = 1001
     PROTOCOL_ERROR = 1002
     WRONG_KIND = 1003
     NOT_UTF8 = 1007
     TOO_LARGE = 1009
+    INTERNAL_ERROR = 1011
 
 
 _FIN: Final = 0x80
@@ -99,6 +102,7 @@ class WebSocketFraming(Cutter):
 
     Attributes:
         ended: why the peer has ended the stream in good order, or None. What comes behind it is not read.
+        closed_with: the code and the reason of the peer's close, in its own words, or None; 1005 for no code.
         owes: whether something waits in `take_owed`.
     """
 
@@ -130,6 +134,7 @@ class WebSocketFraming(Cutter):
         self._message = bytearray()
         self._fragments = 0
         self._close_code: int = CloseCode.NORMAL
+        self.closed_with: tuple[int, str] | None = None
         self._said_goodbye = False
 
     # Out
@@ -319,8 +324,9 @@ class WebSocketFraming(Cutter):
         except UnicodeDecodeError:
             raise self._not_utf8("the reason of a close frame") from None
         self._close_code = code
+        self.closed_with = (code, reason)
         said = "without a code" if code == _UNSAID else f"with {code}"
-        self.ended = f"the {self._peer} closed the WebSocket {said}" + (f": {reason}" if reason else "")
+        self.ended = f"the {self._peer} closed the WebSocket {said}" + (f": {escaped(reason)}" if reason else "")
 
     def _check_text(self, body: bytes) -> None:
         if self._kind is MessageKind.TEXT:
