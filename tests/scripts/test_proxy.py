@@ -97,6 +97,8 @@ async def a_proxy(
     *,
     codec: Any = "protobuf",
     server: dict[str, Any] | None = None,
+    transport: Any = None,
+    delimiting: Any = "length",
     **changes: Any,
 ) -> AsyncIterator[Place]:
     settings = ServerSettings(
@@ -108,12 +110,12 @@ async def a_proxy(
             Environment.LIVE if host.is_live else Environment.DEMO,
             credentials_of(fake),
             codec=codec,
-            endpoint=Endpoint(fake.host, port, fake.ca_file),
+            endpoint=Endpoint(fake.host, port, fake.ca_file, delimiting),
             **changes,
         )
         seen = Seen()
         async with open_audit(folder) as audit, open_recorder(folder / "recording.jsonl") as recorder:
-            proxy = Proxy(part, audit=audit, halts=folder, recorder=recorder, onlooker=seen)
+            proxy = Proxy(part, audit=audit, halts=folder, recorder=recorder, onlooker=seen, transport=transport)
 
             async def serve(visitor: Visitor) -> None:
                 try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,9 @@ def context_of(folder: Path) -> ssl.SSLContext:
 
 
 @asynccontextmanager
-async def scripted(folder: Path, *said: bytes, upgrade: bool = True) -> AsyncIterator[Endpoint]:
+async def scripted(
+    folder: Path, *said: bytes | Callable[[], Awaitable[bytes]], upgrade: bool = True
+) -> AsyncIterator[Endpoint]:
     """A TLS server that accepts a WebSocket, says these bytes, and then only listens."""
     context = context_of(folder)
 
@@ -72,7 +74,7 @@ async def scripted(folder: Path, *said: bytes, upgrade: bool = True) -> AsyncIte
                 else:
                     await stream.receive()
                 for part in said:
-                    await stream.send(part)
+                    await stream.send(part if isinstance(part, bytes) else await part())
                 while True:
                     await stream.receive()
             except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, ssl.SSLError):
