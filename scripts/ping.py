@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import os
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -28,7 +27,6 @@ from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import Environment, SettingsError, load_settings
 from anyctrader.session.environments import STANDARD_PORTS, Endpoint
-from anyctrader.session.proxies import proxy_for
 from anyctrader.session.registration import load_registration
 from anyctrader.wire.drafting import DraftError
 
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from anyctrader.scripts.ping_steps import Step
+    from anyctrader.session.proxies import ProxyChoice
 
 __all__ = ["hosts_of", "ping"]
 
@@ -181,18 +180,15 @@ def _targets(
             credentials=credentials,
             symbol=symbol,
         )
-        for each in (wanted if host == endpoint.host else _elsewhere(wanted, host) for host in hosts)
+        for each in (_at(wanted, host, registration.proxies) for host in hosts)
     ]
 
 
-def _elsewhere(endpoint: Endpoint, host: str) -> Endpoint:
-    """The same at another host, by the proxy that the variables of the process name for it, if they named that one."""
-    try:
-        named = proxy_for(endpoint.host, endpoint.port, os.environ) == endpoint.proxy
-        proxy = proxy_for(host, endpoint.port, os.environ) if named else endpoint.proxy
-    except ValueError:  # the settings have one of their own, or loading them would have failed
-        proxy = endpoint.proxy
-    return replace(endpoint, host=host, proxy=proxy)
+def _at(endpoint: Endpoint, host: str, proxies: ProxyChoice) -> Endpoint:
+    """The endpoint at a host, which may be another one, and the proxy of that."""
+    if host == endpoint.host:
+        return endpoint
+    return replace(endpoint, host=host, proxy=proxies.towards(host, endpoint.port))
 
 
 def _told(output: Format, now: bool, target: Target, step: Step | None) -> None:
