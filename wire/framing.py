@@ -136,7 +136,7 @@ class Cutter(ABC):
             self._cut(chunk, bodies)
         except RemoteProtocolError as fault:
             self._fault = fault
-            self._rest = bytearray()
+            self._forget()
             if not bodies:
                 raise
             return chain(bodies, _raise(fault))
@@ -152,7 +152,7 @@ class Cutter(ABC):
             raise self._fault
         if inside := self._inside():
             self._fault = RemoteProtocolError(f"the stream ended inside a frame, {inside} bytes into it")
-            self._rest = bytearray()
+            self._forget()
             raise self._fault
 
     @property
@@ -180,6 +180,10 @@ class Cutter(ABC):
     def _inside(self) -> int:
         """How many bytes of a frame that is not complete are here."""
         return len(self._rest)
+
+    def _forget(self) -> None:
+        """Nothing more comes of what is here."""
+        self._rest = bytearray()
 
 
 class FrameDecoder(Cutter):

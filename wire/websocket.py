@@ -340,6 +340,10 @@ class WebSocketFraming(Cutter):
         begun = self._due is not None or bool(self._fragments)
         return len(self._message) + len(self._rest) + begun
 
+    def _forget(self) -> None:
+        super()._forget()
+        self._message, self._fragments, self._due = bytearray(), 0, None
+
     def _broken(self, what: str) -> RemoteProtocolError:
         self._close_code = CloseCode.PROTOCOL_ERROR
         return RemoteProtocolError(f"the {self._peer} broke the WebSocket protocol: {what}")
