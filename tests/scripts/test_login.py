@@ -22,7 +22,7 @@ from anyctrader.fake.choices import OAuthErrors
 from anyctrader.fake.settings import AnswerVariants
 from anyctrader.scripts.callback import Callback, LoginFailed, take_code
 from anyctrader.scripts.login import _login
-from anyctrader.scripts.oauth import PUBLISHED, OAuthService
+from anyctrader.scripts.oauth import PUBLISHED, OAuthService, _unlogged
 from anyctrader.scripts.options import ExitCode, Format
 from anyctrader.session import ConnectFailed, Endpoint, Environment, Secret, load_settings, open_desk
 from anyctrader.session.registration import Registration, load_registration
@@ -395,6 +395,14 @@ async def test_a_server_that_cannot_be_reached_is_told_before_anybody_allows_any
     assert isinstance(failure, ConnectFailed)
     assert not TokenStore(tmp_path, DEMO).path.exists()
     assert "Allow access" not in capsys.readouterr().err
+
+
+def test_loggers_that_come_while_a_code_is_exchanged_are_silent_too(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with _unlogged():
+        logging.getLogger("httpcore.that_comes_late").error("planted-secret")
+    logging.getLogger("httpcore.that_comes_late").error("afterwards")
+    assert [record.getMessage() for record in caplog.records] == ["afterwards"]
 
 
 @pytest.mark.parametrize(

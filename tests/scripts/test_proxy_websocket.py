@@ -192,6 +192,14 @@ async def test_a_client_s_fragments_and_pings_arrive_as_one_message_and_are_answ
     assert place.seen.passages[0].body == body
 
 
+async def test_a_ping_is_answered_though_nobody_says_anything_else(tmp_path: Path) -> None:
+    async with a_proxy(tmp_path) as place, a_client(place) as client:
+        await client.ask(oa.ProtoOAVersionReq(), "v")
+        await client.stream.send(control_frame(Opcode.PING, b"still there", key=KEY))
+        with anyio.fail_after(5):
+            assert await client.stream.receive() == control_frame(Opcode.PONG, b"still there")
+
+
 async def test_a_reply_of_ours_waits_until_the_server_s_message_in_fragments_is_whole(tmp_path: Path) -> None:
     from ..session.test_websocket import scripted
 
@@ -314,6 +322,11 @@ async def test_the_command_line_says_how_the_server_is_reached(tmp_path: Path) -
             client = Client(await open_stream(near, deadline_s=10), near, "protobuf")
             assert (await client.ask(oa.ProtoOAVersionReq(), "v")).version == "91"
             await client.stream.aclose()
+            near = replace(near, transport="websocket")
+            client = Client(await open_stream(near, deadline_s=10), near, "protobuf")
+            assert (await client.ask(oa.ProtoOAVersionReq(), "v")).version == "91"
             _, remarks = await anyio.to_thread.run_sync(interrupt, process)
-        assert [seen.text for seen in server.seen if seen.name == "upgraded"] == ["WebSocket at /"]
+            assert await client.until_the_end() == "the server closed the WebSocket with 1001"
+            await client.stream.aclose()
+        assert [seen.text for seen in server.seen if seen.name == "upgraded"] == ["WebSocket at /"] * 2
         assert f"{server.host}:{server.port} over websocket, itself over tcp" in remarks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,6 +16,7 @@ import pytest
 import trustme
 from anyio.streams.tls import TLSStream
 from websockets.asyncio.server import serve
+from websockets.exceptions import ConnectionClosed
 
 from anyctrader.fake import Limits, faults
 from anyctrader.session import (
@@ -215,20 +217,26 @@ async def test_our_client_talks_to_a_server_of_the_websockets_package(tmp_path: 
 async def test_pings_alone_do_not_keep_a_session_ready_past_its_watchdog(tmp_path: Path) -> None:
     pongs = 0
 
-    async def handler(socket: Any) -> None:
+    async def ping_for_ever(socket: Any) -> None:
         nonlocal pongs
-        async for body in socket:
-            message = ProtobufCodec().decode(body)
-            answers: dict[str, Any] = {
-                "ProtoOAApplicationAuthReq": oa.ProtoOAApplicationAuthRes(),
-                "ProtoOAGetAccountListByAccessTokenReq": oa.ProtoOAGetAccountListByAccessTokenRes(accessToken="t"),
-            }
-            await socket.send(ProtobufCodec().encode(Message(answers[message.name], message.client_msg_id)))
-            if message.name == "ProtoOAGetAccountListByAccessTokenReq":
-                while True:
-                    await (await socket.ping())
-                    pongs += 1
-                    await anyio.sleep(0.02)
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await (await socket.ping())
+                pongs += 1
+                await anyio.sleep(0.02)
+
+    async def handler(socket: Any) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ping_for_ever, socket)
+            async for body in socket:
+                message = ProtobufCodec().decode(body)
+                answers: dict[str, Any] = {
+                    "ProtoOAApplicationAuthReq": oa.ProtoOAApplicationAuthRes(),
+                    "ProtoOAGetAccountListByAccessTokenReq": oa.ProtoOAGetAccountListByAccessTokenRes(accessToken="t"),
+                }
+                if message.name in answers:
+                    await socket.send(ProtobufCodec().encode(Message(answers[message.name], message.client_msg_id)))
+            tasks.cancel_scope.cancel()
 
     async with serve(handler, "127.0.0.1", 0, ssl=context_of(tmp_path)) as server:
         port = next(iter(server.sockets)).getsockname()[1]
