@@ -67,7 +67,8 @@ def ping(
         ),
     ] = None,
     transport: Annotated[
-        TransportChoice | None, typer.Option(help="What carries the messages; by default as the settings say.")
+        TransportChoice | None,
+        typer.Option(metavar="HOW", help="tcp or websocket; by default as the settings say."),
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Another port than the settings'.")] = None,
     symbol: Annotated[str, typer.Option(metavar="NAME", help="Whose quotes tell the server's clock.")] = "EURUSD",

@@ -50,7 +50,10 @@ def proxy(
     brief: Annotated[bool, typer.Option("--brief", help="A line for each frame.")] = False,
     transport: Annotated[
         TransportChoice | None,
-        typer.Option(help="How the server is reached; by default as the client comes, or as the settings say."),
+        typer.Option(
+            metavar="HOW",
+            help="Reach the server by tcp or websocket; by default as the client comes, or by the settings' websocket.",
+        ),
     ] = None,
     ca_file: CaFileOption = None,
     key_log: KeyLogOption = None,

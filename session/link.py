@@ -183,10 +183,8 @@ class Link:
                 data = await stream.receive()
             except LinkLost as lost:
                 raise _ended(connection, lost) from lost.__cause__
-            now_s = clock.now_s()
-            events = connection.receive_data(data)
-            if not connection.idle:  # what answers pings may stand before a server that is gone
-                heartbeat.heard_s = now_s
+            now_s, events = clock.now_s(), connection.receive_data(data)
+            heartbeat.heard_s = heartbeat.heard_s if connection.idle else now_s
             for event in events:
                 self._take(event)
             if connection.owes:

@@ -22,6 +22,7 @@ __all__ = ["HTTP_WORDS", "WebSocketScan"]
 HTTP_WORDS: Final = (b"GET ", b"HTTP/1.")
 """What the heads of an upgrade begin with: no frame does, for it would have reserved bits set."""
 
+_HTTP_FIRST: Final = b"GH"
 _LONGEST_HTTP: Final = 65_536  # bytes of an HTTP head; servers and clients take less
 _HTTP_END: Final = re.compile(rb"\r?\n\r?\n")
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] 101\b")
@@ -327,4 +328,6 @@ def _found(at: int, head: _Head, piece: Piece) -> Found:
 
 def _may_be_http(buffer: bytes, at: int) -> bool:
     """Whether an HTTP head begins here, as far as it is here."""
-    return any(buffer.startswith(word, at) or word.startswith(buffer[at : at + len(word)]) for word in HTTP_WORDS)
+    return buffer[at] in _HTTP_FIRST and any(
+        buffer.startswith(word, at) or word.startswith(buffer[at : at + len(word)]) for word in HTTP_WORDS
+    )
