@@ -22,6 +22,7 @@ __all__ = ["HTTP_WORDS", "WebSocketScan"]
 HTTP_WORDS: Final = (b"GET ", b"HTTP/1.")
 """What the heads of an upgrade begin with: no frame does, for it would have reserved bits set."""
 
+_JUDGED: Final = 1024  # bytes of a frame that are looked at before it is taken for one
 _HTTP_FIRST: Final = b"GH"
 _LONGEST_HTTP: Final = 65_536  # bytes of an HTTP head; servers and clients take less
 _HTTP_END: Final = re.compile(rb"\r?\n\r?\n")
@@ -155,10 +156,12 @@ class WebSocketScan(Scan):
     def _lost(self, buffer: bytes, at: int, head: _Head, reason: str | Damage, *, ended: bool) -> Found | str | None:
         """A frame that cannot be read: it alone, if another begins where it ends."""
         damage = Damage(at + self._offset, head.end - at, reason) if isinstance(reason, str) else reason
-        if head.end >= len(buffer) - 1 and not ended and damage.message is None:
-            self._waiting = head.end + 2 - len(buffer)
+        if damage.message is not None and head.end == len(buffer):
+            return _found(at, head, damage)  # its envelope is sound: whoever watches need not wait for the next one
+        begins = self._begins(buffer, head.end, ended=ended)
+        if begins is None:
             return None
-        return _found(at, head, damage) if self._begins(buffer, head.end) else damage.reason
+        return _found(at, head, damage) if begins else damage.reason
 
     def _control(self, buffer: bytes, at: int, head: _Head) -> Aside | str:
         """What a control frame says, or what is wrong with it."""
@@ -245,15 +248,22 @@ class WebSocketScan(Scan):
                 return None
         return _Head(first, key, start, start + size)
 
-    def _begins(self, buffer: bytes, at: int) -> bool:
-        """Whether a frame may well begin here, as far as can be seen."""
-        if at >= len(buffer) or _may_be_http(buffer, at):
+    def _begins(self, buffer: bytes, at: int, *, ended: bool) -> bool | None:
+        """Whether a frame may well begin here; None where that shows when more has come, as noted then."""
+        if at < len(buffer) and _may_be_http(buffer, at):
             return True
-        head = self._head(buffer, at)
-        if not isinstance(head, _Head):
-            return head is None
+        head = self._head(buffer, at) if at < len(buffer) else None
+        if isinstance(head, str):
+            return False
+        seen = len(buffer)
+        wanted = min(head.end, head.start + _JUDGED) if head is not None else seen + 1
+        if wanted > seen and not ended:
+            self._waiting = wanted - seen
+            return None
+        if head is None:
+            return True
         if head.opcode & _CONTROL:
-            return head.end > len(buffer) or not isinstance(self._control(buffer, at, head), str)
+            return head.end > seen or not isinstance(self._control(buffer, at, head), str)
         if head.opcode == Opcode.CONTINUATION or head.first & _RESERVED:
             return head.role in self._open and not head.first & _RESERVED
         here, size = head.payload(buffer), head.end - head.start
@@ -295,7 +305,7 @@ class WebSocketScan(Scan):
             if head.first & _RESERVED or head.opcode == Opcode.CONTINUATION:
                 return False
             if not head.opcode & _CONTROL:
-                return self._is_message(buffer, place, head)
+                return self._is_message(buffer, place, head, ended=ended)
             if head.end > len(buffer):
                 self._waiting = head.end - len(buffer)
                 return None
@@ -306,7 +316,7 @@ class WebSocketScan(Scan):
         self._waiting = 1
         return closed if ended else None
 
-    def _is_message(self, buffer: bytes, place: int, head: _Head) -> bool | None:
+    def _is_message(self, buffer: bytes, place: int, head: _Head, *, ended: bool) -> bool | None:
         here, size = head.payload(buffer), head.end - head.start
         if not size or (here and not fits(here, 0, len(here), size if head.ends_message else self._max_size)):
             return False
@@ -319,7 +329,7 @@ class WebSocketScan(Scan):
         if not isinstance(piece, Frame):
             return False
         known = not isinstance(piece.message.payload, UnknownPayload)
-        return known or head.end == len(buffer) or self._begins(buffer, head.end)
+        return known or self._begins(buffer, head.end, ended=ended)
 
 
 def _found(at: int, head: _Head, piece: Piece) -> Found:

@@ -262,12 +262,13 @@ def test_text_that_is_not_utf8_is_damage() -> None:
 
 
 @given(data=st.lists(st.one_of(st.binary(max_size=20), st.sampled_from([*SERVER[:30], *CLIENT[:30], CLOSE, REQUEST]))))
-def test_whatever_comes_is_read_to_its_end_in_the_same_way_whatever_the_cut(data: list[bytes]) -> None:
+def test_whatever_comes_is_read_to_its_end_whatever_the_cut(data: list[bytes]) -> None:
     stream = b"".join(data)
-    whole = scanned(stream)
-    assert all(piece.size for piece in whole)
-    assert sum(piece.size or 0 for piece in damages(whole)) <= len(stream)
-    assert names(scanned(stream, 7)) == names(whole)
+    # What is believed behind noise may differ with the cut: a frame that fits by chance is waited for, or read past.
+    for pieces in (scanned(stream), scanned(stream, 7)):
+        assert all(piece.size for piece in pieces)
+        assert sum(piece.size or 0 for piece in damages(pieces)) <= len(stream)
+        assert pieces or not stream
 
 
 @given(at=st.integers(FIRST, SECOND - 1), value=st.integers(0, 255))
