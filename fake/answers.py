@@ -11,7 +11,7 @@ from ..wire.catalog import CATALOG, Kind, Permission, account_of, entry_of
 from ..wire.events import Event, HeartbeatReceived, LinkClosed, RequestReceived, UndecodedReceived
 from .choices import Breach, EarlyRequest, Oversize, ViewOnlyOrder
 from .clients import Frame, Origin
-from .injection import OutgoingFrame
+from .injection import OutgoingFrame, Transport
 from .observations import UNDECODED
 from .pushes import Push
 from .refused import NOT_AUTHORIZED, Blame, Carried, Refused
@@ -139,14 +139,17 @@ class Answers:
         )
 
     def _broken(self, client: Client, error: RemoteProtocolError) -> None:
-        """The stream cannot be read any further (docs/protocol.md sections 3 and 19)."""
+        """The stream cannot be read any further (docs/protocol.md sections 3 and 19).
+
+        What breaks the WebSocket itself is no malformed JSON: its close frame names it.
+        """
         self._board.blame(client, "INVALID_REQUEST", f"broken stream: {error}")
         self._board.observe(client, UNDECODED, text=str(error))
         last_word = None
         if isinstance(error, FrameTooLarge):
             if self._settings.limits.oversize is Oversize.ERROR_THEN_CLOSE:
                 last_word = Refused("FRAME_TOO_LONG", f"Frame of {error.size} bytes is too long")
-        elif client.codec.name == "json":
+        elif client.codec.name == "json" and not (client.transport is Transport.WEBSOCKET and client.framing.broken):
             at = re.search(r"at byte (\d+)", str(error))
             last_word = Refused(
                 "INVALID_REQUEST", f"Malformed JSON message at 1:{int(at.group(1)) + 1 if at is not None else 1}"

@@ -16,7 +16,7 @@ from .clients import Client
 from .injection import RefusedTls
 from .lifeline import Verdict, look
 from .observations import CLOSED, CONNECTED, HANDSHAKE_FAILED, UPGRADED
-from .upgrade import FIRST_BYTES, upgrade
+from .upgrade import asks_for_websocket, first_bytes, upgrade
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream, SocketStream
@@ -145,10 +145,8 @@ class Links:
 
     async def _first_bytes(self, client: Client, stream: ByteStream, flavour: Flavour) -> bytes:
         """What the client says first; both transports come to one port, and its first bytes tell them apart."""
-        data = b""
-        while len(data) < len(FIRST_BYTES) and FIRST_BYTES.startswith(data):
-            data += await stream.receive()
-        if not data.startswith(FIRST_BYTES):
+        data = await first_bytes(stream)
+        if not asks_for_websocket(data):
             return data
         behind, remark = await upgrade(stream, data, self._board.faults.upgrade())
         self._board.observe(client, UPGRADED if behind is not None else HANDSHAKE_FAILED, text=remark)

@@ -10,14 +10,28 @@ from .injection import Refusal
 if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
-__all__ = ["FIRST_BYTES", "upgrade"]
+__all__ = ["asks_for_websocket", "first_bytes", "upgrade"]
 
-FIRST_BYTES = b"GET "
-"""What a WebSocket begins with: as a length it would be over a gigabyte, and JSON begins otherwise."""
+_FIRST_BYTES = b"GET "  # what a WebSocket begins with: as a length it would be over a gigabyte; JSON begins otherwise
 
 _LONGEST_HEAD = 16_384  # bytes of a request
 _END = re.compile(rb"\r?\n\r?\n")
+_VERSION = 13  # RFC 6455 section 4.1, the only one that was ever finished
+_OTHER_VERSION = Refusal(426, f"this server speaks version {_VERSION} of WebSocket alone")
 _MISSING = Refusal(501, "this server has no WebSocket: pip install 'anyctrader[ws]'")
+
+
+async def first_bytes(stream: ByteStream) -> bytes:
+    """What a client says first, as much of it as tells by which transport it has come."""
+    data = b""
+    while len(data) < len(_FIRST_BYTES) and _FIRST_BYTES.startswith(data):
+        data += await stream.receive()
+    return data
+
+
+def asks_for_websocket(data: bytes) -> bool:
+    """Whether a client that begins so wants a WebSocket; if not, these are the first bytes over TCP."""
+    return data.startswith(_FIRST_BYTES)
 
 
 async def upgrade(stream: ByteStream, received: bytes, refusal: Refusal | None) -> tuple[bytes | None, str]:
@@ -55,15 +69,22 @@ async def upgrade(stream: ByteStream, received: bytes, refusal: Refusal | None) 
             raise ProtocolError("it has a body")
         await stream.send(handshake.send(AcceptConnection()))  # no extension: nothing is ever compressed
     except (ProtocolError, UnicodeError) as error:  # UnicodeError: wsproto reads some headers as ASCII
+        hint = getattr(error, "event_hint", None)
+        if getattr(hint, "status_code", 400) == _OTHER_VERSION.status:
+            await stream.send(_answer(_OTHER_VERSION, f"Sec-WebSocket-Version: {_VERSION}"))
+            return None, f"its request is for another version of WebSocket than {_VERSION}"
         await stream.send(_answer(Refusal(400, f"{error}")))
         return None, f"its request for a WebSocket is none: {error}"
     return received[end.end() :], f"WebSocket at {asked[0].target}"
 
 
-def _answer(refusal: Refusal) -> bytes:
+def _answer(refusal: Refusal, *headers: str) -> bytes:
     body = refusal.text.encode()
     head = (
-        f"HTTP/1.1 {refusal.status} {refusal.phrase}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        f"HTTP/1.1 {refusal.status} {refusal.phrase}",
+        *headers,
+        "Content-Type: text/plain; charset=utf-8",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
     )
-    return head.encode() + body
+    return "\r\n".join((*head, "", "")).encode() + body

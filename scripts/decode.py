@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import io
 import sys
 from contextlib import contextmanager
 from functools import partial
@@ -17,15 +18,15 @@ from anyctrader.scripts.progress import Progress
 from anyctrader.scripts.terminal import escaped, is_terminal, print_json_lines, print_lines, remark
 from anyctrader.wire.capture import CaptureReader, Content, Encoding, NoCapture
 from anyctrader.wire.drafting import DraftError, payload_type_named
-from anyctrader.wire.frame_scan import Damage
 from anyctrader.wire.redaction import Redaction
 from anyctrader.wire.rendering import Frame, Rendering
+from anyctrader.wire.scan import Aside, Damage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import BinaryIO
 
-    from anyctrader.wire.frame_scan import Piece
+    from anyctrader.wire.scan import Piece
 
 __all__ = ["decode"]
 
@@ -52,6 +53,7 @@ class Held(enum.Enum):
 
     AUTO = "auto"
     FRAMES = "frames"
+    WEBSOCKET = "websocket"
     ENVELOPES = "envelopes"
     PAYLOADS = "payloads"
 
@@ -77,9 +79,9 @@ def decode(
 ) -> None:
     """Shows the messages in captured bytes.
 
-    Binary, hex (plain, spaced, or a dump of xxd and its like), base64 or JSON; frames with their lengths, envelopes
-    without, or bare payloads with --type; protobuf or JSON; and recordings of `record` and `proxy`. Damage is named
-    with its offset and read past.
+    Binary, hex (plain, spaced, or a dump of xxd and its like), base64 or JSON; frames with their lengths, those of a
+    WebSocket, envelopes without, or bare payloads with --type; protobuf or JSON; and recordings of `record` and
+    `proxy`. Damage is named with its offset and read past.
 
     Exit code 1: a part could not be read. The rest is shown all the same.
 
@@ -104,7 +106,8 @@ def decode(
 
 def _decode(file: Path, reader: CaptureReader, show: _Show, output: Format, brief: bool) -> ExitCode:
     with _opened(file) as (source, size):
-        if _is_recording(source):
+        source, is_recording = _looked_at(source)
+        if is_recording:
             from anyctrader.scripts.recorded_frames import show_recording  # what reads captures does not wait for it
 
             return show_recording(source, output=output, brief=brief)
@@ -123,10 +126,37 @@ def _decode(file: Path, reader: CaptureReader, show: _Show, output: Format, brie
     return show.ended(reader)
 
 
-def _is_recording(source: BinaryIO) -> bool:
-    """Whether it begins as a recording of ours does."""
-    head: bytes = source.peek(len(_RECORDING))  # type: ignore[attr-defined]
-    return head.startswith(_RECORDING)
+def _looked_at(source: BinaryIO) -> tuple[BinaryIO, bool]:
+    """The capture from its first byte on, and whether it begins as a recording of ours does.
+
+    A pipe gives no more at once than was written into it at once, and that may be less than it takes to tell.
+    """
+    head = b""
+    while head != _RECORDING and _RECORDING.startswith(head):
+        more = source.read(1) if head else source.read1(len(_RECORDING))  # type: ignore[attr-defined]
+        if not more:
+            break
+        head += more
+    return io.BufferedReader(_Begun(head, source)), head == _RECORDING
+
+
+class _Begun(io.RawIOBase):
+    """A stream some of which was read already."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head = head
+        self._rest = rest
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """The head first, then what a read gives."""
+        data: bytes = self._head[: len(buffer)] or self._rest.read1(len(buffer))  # type: ignore[attr-defined]
+        self._head = self._head[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
 
 
 @contextmanager
@@ -183,6 +213,8 @@ class _Show:
     def _members(self, piece: Piece) -> dict[str, Any]:
         if isinstance(piece, Frame):
             return self._rendering.members(self._frame(piece))
+        if isinstance(piece, Aside):
+            return self._aside_members(piece)
         self._count(piece)
         known = piece.message
         return {
@@ -201,12 +233,32 @@ class _Show:
             if self._brief:
                 return [f"@{frame.offset} {self._rendering.brief(frame.message)}"]
             return self._rendering.lines(frame)
+        if isinstance(piece, Aside):
+            return [self._aside_line(piece)]
         self._count(piece)
         name = f" {piece.message.name} ({piece.message.payload_type})" if piece.message is not None else ""
         return [f"@{piece.offset}{name} DAMAGED, {piece.size} bytes: {escaped(self._reason(piece))}"]
 
+    def _aside_members(self, aside: Aside) -> dict[str, Any]:
+        members: dict[str, Any] = {"offset": aside.offset, "size": aside.size}
+        members |= dict.fromkeys(("payloadType", "name", "clientMsgId", "payload"))
+        members |= {"websocket": aside.kind, "from": aside.role.value}
+        if aside.code is not None:
+            members["code"] = aside.code
+        return members | {"text": self._covered(aside.text)}
+
+    def _aside_line(self, aside: Aside) -> str:
+        what = "HTTP head" if aside.kind == "http" else f"WebSocket {aside.kind}"
+        code = [str(aside.code)] if aside.code is not None else []
+        text = [escaped(self._covered(aside.text))] if aside.text else []
+        said = f": {' '.join((*code, *text))}" if code or text else ""
+        return f"@{aside.offset} {what} of the {aside.role.value}, {aside.size} bytes{said}"
+
+    def _covered(self, text: str) -> str:
+        return self._redaction.text(text) if self._redaction is not None else text
+
     def _reason(self, damage: Damage) -> str:
-        return self._redaction.text(damage.reason) if self._redaction is not None else damage.reason
+        return self._covered(damage.reason)
 
     def _count(self, damage: Damage) -> None:
         self._damages += 1

@@ -1,4 +1,4 @@
-"""A TLS listener on this machine, with a throw-away certificate of its own."""
+"""A TLS listener on this machine, with a throw-away certificate of its own; clients come over TCP or WebSocket."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from anyio.abc import SocketAttribute
 from anyio.streams.tls import TLSStream
 
 from anyctrader.fake.certificates import Certificates
+from anyctrader.fake.upgrade import asks_for_websocket, first_bytes, upgrade
 
 from .terminal import escaped, remark
 
@@ -23,9 +24,14 @@ if TYPE_CHECKING:
 
     from anyio.abc import SocketStream
 
-__all__ = ["Address", "CaFileOption", "Door", "KeyLogOption", "ListenOption", "open_door", "remark_key_log"]
+    from anyctrader.session.environments import TransportName
+
+__all__ = ["Address", "CaFileOption", "Door", "KeyLogOption", "ListenOption", "Visitor", "open_door", "remark_key_log"]
 
 _HANDSHAKE_S: Final = 10.0
+_FIRST_WORD_S: Final = (
+    30.0  # the server speaks second, and ends what is silent for so long (docs/protocol.md section 4)
+)
 _LOST = (ssl.SSLError, OSError, anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, TimeoutError)
 
 ListenOption = Annotated[
@@ -97,10 +103,25 @@ class Door:
     ca_file: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A client that has come in.
+
+    Attributes:
+        stream: TLS done, and the upgrade of a WebSocket.
+        transport: by which it has come; its first bytes tell.
+        said: what was read of it already.
+    """
+
+    stream: TLSStream
+    transport: TransportName
+    said: bytes
+
+
 @asynccontextmanager
 async def open_door(
     address: Address,
-    serve: Callable[[TLSStream], Awaitable[None]],
+    serve: Callable[[Visitor], Awaitable[None]],
     *,
     ca_file: Path | None = None,
     key_log: Path | None = None,
@@ -109,7 +130,7 @@ async def open_door(
 
     Args:
         address: where.
-        serve: one client, TLS done; raises nothing.
+        serve: one client; raises nothing.
         ca_file: where the certificate to trust is written; None for a temporary folder.
         key_log: where TLS keys are written.
 
@@ -133,7 +154,9 @@ async def open_door(
                 await anyio.aclose_forcefully(raw)
                 return
             try:
-                await serve(stream)
+                visitor = await _come_in(stream)
+                if visitor is not None:
+                    await serve(visitor)
             finally:
                 with anyio.CancelScope(shield=True):
                     await anyio.aclose_forcefully(raw)
@@ -146,6 +169,25 @@ async def open_door(
                 yield Door(address.host, port, written)
             finally:
                 tasks.cancel_scope.cancel()
+
+
+async def _come_in(stream: TLSStream) -> Visitor | None:
+    """Hears by which transport a client comes; None where nothing comes of it."""
+    try:
+        with anyio.fail_after(_FIRST_WORD_S):
+            said = await first_bytes(stream)
+            if not asks_for_websocket(said):
+                return Visitor(stream, "tcp", said)
+            behind, about = await upgrade(stream, said, None)
+            if behind is not None:
+                return Visitor(stream, "websocket", behind)
+            remark(f"no WebSocket with a client: {escaped(about)}")
+            await stream.aclose()
+    except TimeoutError:
+        remark(f"a client said nothing for {_FIRST_WORD_S:g} s and is gone")
+    except _LOST:
+        remark("a client left before it said anything")
+    return None
 
 
 def remark_key_log(key_log: Path | None) -> None:

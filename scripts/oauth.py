@@ -17,15 +17,19 @@ import httpx
 from anyctrader.scripts.callback import LoginFailed
 from anyctrader.session import ConnectFailed, Secret, clock
 from anyctrader.session.token_store import TokenPair
+from anyctrader.session.tunnel import authority, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from anyctrader.session.proxies import Proxy
     from anyctrader.session.registration import Registration
 
 __all__ = ["PUBLISHED", "OAuthService"]
 
 _HTTP_LOGGERS: Final = ("httpx", "httpcore", "h11", "hpack", "h2")
+_SILENT: Final = logging.CRITICAL + 1
+_HTTPS_PORT: Final = 443
 _EXCHANGE_S: Final = 30.0  # half of what a code lives
 
 
@@ -80,14 +84,21 @@ class OAuthService:
             "client_secret": registration.client_secret.reveal(),
         }
         where = urlsplit(self.token_url).netloc
+        proxy = _proxy_towards(self.token_url, registration)
         try:
             with _unlogged():
-                # No proxy and no .netrc of the environment: nothing but the settings says where a secret goes.
-                async with httpx.AsyncClient(timeout=_EXCHANGE_S, trust_env=False) as client:
+                # Nothing else of the environment, no .netrc: the settings say where a secret goes, and by which proxy.
+                through = (
+                    httpx.Proxy(f"http://{authority(proxy.host, proxy.port)}", auth=_user_of(proxy)) if proxy else None
+                )
+                async with httpx.AsyncClient(timeout=_EXCHANGE_S, trust_env=False, proxy=through) as client:
                     answer = await client.get(self.token_url, params=query)
         except httpx.HTTPError as error:
             # Not chained: it carries the request, and that the secret.
-            raise ConnectFailed(f"{where}: no answer to the exchange of the code ({type(error).__name__})") from None
+            why, by = type(error).__name__, "" if proxy is None else f" through the proxy {proxy}"
+            if proxy is not None and isinstance(error, httpx.ProxyError):
+                why = shown(proxy.masked(str(error)))
+            raise ConnectFailed(f"{where}: no answer to the exchange of the code{by} ({why})") from None
         return _pair_in(answer, where)
 
 
@@ -97,19 +108,36 @@ PUBLISHED: Final = OAuthService(
 """The service of the Open API."""
 
 
+def _proxy_towards(url: str, registration: Registration) -> Proxy | None:
+    """The proxy that a session would take; none where there is no TLS that would hide the secret from it."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" or parts.hostname is None:
+        return None
+    return registration.proxies.towards(parts.hostname, parts.port or _HTTPS_PORT)
+
+
+def _user_of(proxy: Proxy) -> tuple[str, str] | None:
+    if proxy.user is None:
+        return None
+    name, _, password = proxy.user.reveal().partition(":")
+    return name, password
+
+
 @contextmanager
 def _unlogged() -> Iterator[None]:
     """Within it the HTTP client logs nothing, whatever level and handlers somebody has set."""
     names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in _HTTP_LOGGERS]
     loggers = [logging.getLogger(name) for name in {*names, *_HTTP_LOGGERS}]
-    before = [(logger, logger.disabled) for logger in loggers]
+    before = [(logger, logger.disabled, logger.level) for logger in loggers]
     for logger in loggers:
         logger.disabled = True
+        logger.setLevel(_SILENT)  # for those below it that come with a module that is imported only now
     try:
         yield
     finally:
-        for logger, disabled in before:
+        for logger, disabled, level in before:
             logger.disabled = disabled
+            logger.setLevel(level)
 
 
 def _pair_in(answer: httpx.Response, where: str) -> TokenPair:

@@ -22,6 +22,7 @@ __all__ = [
     "Format",
     "FormatOption",
     "SandboxOption",
+    "TransportChoice",
     "alone",
     "context_settings",
 ]
@@ -58,6 +59,13 @@ class EnvironmentName(enum.Enum):
 
     DEMO = "demo"
     LIVE = "live"
+
+
+class TransportChoice(enum.Enum):
+    """What carries the messages."""
+
+    TCP = "tcp"
+    WEBSOCKET = "websocket"
 
 
 EnvironmentArgument = Annotated[EnvironmentName, typer.Argument(metavar="ENV", help="demo or live.")]

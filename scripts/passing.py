@@ -57,7 +57,7 @@ class Screen:
 
     def opened(self, client: int, server: str) -> None:
         """See `Onlooker`."""
-        remark(f"client {client} is connected, to {server} on its behalf")
+        remark(f"client {client} is connected, on its behalf to {server}")
 
     def ended(self, client: int, reason: str) -> None:
         """See `Onlooker`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -18,13 +19,14 @@ from anyctrader.scripts.options import (
     ExitCode,
     Format,
     FormatOption,
+    TransportChoice,
     alone,
 )
 from anyctrader.scripts.ping_steps import Pinged, Target, delimitings, ping_one
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import Environment, SettingsError, load_settings
-from anyctrader.session.environments import STANDARD_PORTS
+from anyctrader.session.environments import STANDARD_PORTS, Endpoint
 from anyctrader.session.registration import load_registration
 from anyctrader.wire.drafting import DraftError
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from anyctrader.scripts.ping_steps import Step
+    from anyctrader.session.proxies import ProxyChoice
 
 __all__ = ["hosts_of", "ping"]
 
@@ -63,6 +66,10 @@ def ping(
             help="How to talk; by default as the settings say. json tries each way of telling messages apart."
         ),
     ] = None,
+    transport: Annotated[
+        TransportChoice | None,
+        typer.Option(metavar="HOW", help="tcp or websocket; by default as the settings say."),
+    ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Another port than the settings'.")] = None,
     symbol: Annotated[str, typer.Option(metavar="NAME", help="Whose quotes tell the server's clock.")] = "EURUSD",
     wait_s: Annotated[float, typer.Option("--wait", min=0.1, metavar="S", help="Seconds that a step may take.")] = 10.0,
@@ -72,15 +79,25 @@ def ping(
 ) -> None:
     """Times each step of a connection.
 
-    Name, TCP, TLS with its certificate, version, application, heartbeat; with a token also the offset of this
-    machine's clock against the server's, as far as quotes tell it. Nothing is traded, and nothing is written.
+    Name, TCP, TLS with its certificate, version, application, heartbeat; CONNECT where a proxy is on the way, and the
+    upgrade of a WebSocket; with a token also the offset of this machine's clock against the server's, as far as quotes
+    tell it. Nothing is traded, and nothing is written.
 
     Exit code 3: a step failed.
 
     Example: anyctrader ping demo
     """
     environment = Environment(env.value)
-    ask = partial(_targets, environment, env_file, everywhere=everywhere, codec=codec, port=port, symbol=symbol)
+    ask = partial(
+        _targets,
+        environment,
+        env_file,
+        everywhere=everywhere,
+        codec=codec,
+        transport=transport,
+        port=port,
+        symbol=symbol,
+    )
     carry_out(partial(_ping, ask, wait_s, output), debug=debug)
 
 
@@ -122,6 +139,7 @@ def _targets(
     *,
     everywhere: bool,
     codec: PingCodec | None,
+    transport: TransportChoice | None,
     port: int | None,
     symbol: str,
 ) -> list[Target]:
@@ -143,22 +161,35 @@ def _targets(
             f"the settings name port {endpoint.port}, which speaks {registration.codec}: name that of {chosen} "
             "with --port"
         )
-    ways = delimitings(chosen, endpoint.delimiting, every=codec is PingCodec.JSON)
+    way = transport.value if transport is not None else endpoint.transport
+    wanted = Endpoint(
+        endpoint.host,
+        port if port is not None else STANDARD_PORTS[chosen],
+        endpoint.ca_file if own else None,
+        endpoint.delimiting if way == "tcp" else "length",
+        way,
+        endpoint.proxy,
+    )
     return [
         Target(
             environment=environment,
-            host=host,
-            port=port if port is not None else STANDARD_PORTS[chosen],
-            ca_file=endpoint.ca_file if own else None,
+            endpoint=each,
             codec=chosen,
-            delimitings=ways,
+            delimitings=delimitings(each, chosen, every=codec is PingCodec.JSON),
             client_id=registration.client_id,
             client_secret=registration.client_secret,
             credentials=credentials,
             symbol=symbol,
         )
-        for host in hosts
+        for each in (_at(wanted, host, registration.proxies) for host in hosts)
     ]
+
+
+def _at(endpoint: Endpoint, host: str, proxies: ProxyChoice) -> Endpoint:
+    """The endpoint at a host, which may be another one, and the proxy of that."""
+    if host == endpoint.host:
+        return endpoint
+    return replace(endpoint, host=host, proxy=proxies.towards(host, endpoint.port))
 
 
 def _told(output: Format, now: bool, target: Target, step: Step | None) -> None:
@@ -167,14 +198,14 @@ def _told(output: Format, now: bool, target: Target, step: Step | None) -> None:
         return
     if step is None:
         if output is Format.TEXT:
-            print_lines([f"{target.host}:{target.port}, {target.codec}"])
+            print_lines([str(target)])
         return
     _show_step(target, step, output)
 
 
 def _show(result: Pinged, output: Format) -> None:
     if output is Format.TEXT:
-        print_lines([f"{result.target.host}:{result.target.port}, {result.target.codec}"])
+        print_lines([str(result.target)])
     for step in result.steps:
         _show_step(result.target, step, output)
 
@@ -182,8 +213,9 @@ def _show(result: Pinged, output: Format) -> None:
 def _show_step(target: Target, step: Step, output: Format) -> None:
     if output is Format.JSON:
         took = round(step.took_ms, 3) if step.took_ms is not None else None
-        members = {"host": target.host, "port": target.port, "codec": target.codec, "step": step.name, "ok": step.ok}
-        print_json({**members, "ms": took, "detail": escaped(step.detail), **step.facts})
+        where = {"host": target.endpoint.host, "port": target.endpoint.port, "codec": target.codec}
+        done = {"transport": target.endpoint.transport, "step": step.name, "ok": step.ok, "ms": took}
+        print_json({**where, **done, "detail": escaped(step.detail), **step.facts})
         return
     took_text = f"{step.took_ms:8.1f} ms" if step.took_ms is not None else " " * 11
     line = f"  {step.name:<12}{took_text}  {escaped(step.detail)}".rstrip()

@@ -5,26 +5,30 @@ from __future__ import annotations
 import ssl
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 from anyio import getaddrinfo
 
+from anyctrader.scripts.opening import known_secrets
 from anyctrader.scripts.plain_link import PlainLink
 from anyctrader.session.environments import Mode
-from anyctrader.session.errors import OutcomeUnknown, Refused, ServerError
+from anyctrader.session.errors import ConnectFailed, OutcomeUnknown, Refused, ServerError
 from anyctrader.session.gate import Gate
-from anyctrader.session.transport import LinkLost, TlsStream, tls_context
-from anyctrader.wire import Delimiting, framing_of
+from anyctrader.session.transport import LinkLost, TlsStream, client_framing, tls_context
+from anyctrader.session.tunnel import authority, open_tunnel
+from anyctrader.session.upgrade import upgrade
+from anyctrader.wire import Delimiting
 from anyctrader.wire import messages as oa
+from anyctrader.wire.redaction import Redaction
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
-    from anyctrader.session import Credentials, Environment
+    from anyctrader.session import Credentials, Endpoint, Environment
+    from anyctrader.session.environments import CodecName, DelimitingName
     from anyctrader.session.secret import Secret
 
 __all__ = ["Pinged", "Step", "Target", "delimitings", "ping_one"]
@@ -33,6 +37,16 @@ _BEAT_S: Final = 2.0  # a server need not answer a heartbeat; one that does take
 _QUOTES_S: Final = 4.0  # of a market that is open, several come in this time
 _QUOTES: Final = 5
 _DAY_S: Final = 86_400
+_FAULTS: Final = (
+    ssl.SSLError,
+    OSError,
+    LinkLost,
+    ConnectFailed,
+    OutcomeUnknown,
+    ServerError,
+    anyio.EndOfStream,
+    anyio.BrokenResourceError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +55,7 @@ class Target:
 
     Attributes:
         environment: demo or live.
-        host: name or address.
-        port: of the codec.
-        ca_file: certificates to trust in place of the system's, or None.
+        endpoint: the server, the transport, and the proxy on the way there.
         codec: `protobuf` or `json`.
         delimitings: the ways of telling messages apart that are tried, each on a connection of its own.
         client_id: of the application.
@@ -53,15 +65,19 @@ class Target:
     """
 
     environment: Environment
-    host: str
-    port: int
-    ca_file: Path | None
-    codec: str
+    endpoint: Endpoint
+    codec: CodecName
     delimitings: tuple[Delimiting, ...]
     client_id: str
     client_secret: Secret = field(repr=False)
     credentials: Credentials | None = None
     symbol: str = "EURUSD"
+
+    def __str__(self) -> str:
+        endpoint = self.endpoint
+        way = " over websocket" if endpoint.transport == "websocket" else ""
+        through = f", through the proxy {endpoint.proxy}" if endpoint.proxy is not None else ""
+        return f"{endpoint.host}:{endpoint.port}, {self.codec}{way}{through}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +121,15 @@ class _Failed(Exception):
     """A step failed, and is told; those behind it need it."""
 
 
-def delimitings(codec: str, wanted: str, *, every: bool) -> tuple[Delimiting, ...]:
-    """The ways of telling messages apart that are to be tried, the one of the settings first."""
-    first = Delimiting(wanted) if codec == "json" else Delimiting.LENGTH
+def delimitings(endpoint: Endpoint, codec: CodecName, *, every: bool) -> tuple[Delimiting, ...]:
+    """The ways of telling messages apart that are to be tried, the one of the settings first.
+
+    A WebSocket tells its messages apart by itself.
+    """
+    several = codec == "json" and endpoint.transport == "tcp"
+    first = Delimiting(endpoint.delimiting) if several else Delimiting.LENGTH
     others = tuple(each for each in Delimiting if each is not first)
-    return (first, *others) if every and codec == "json" else (first,)
+    return (first, *others) if every and several else (first,)
 
 
 async def ping_one(target: Target, *, wait_s: float, told: Callable[[Target, Step | None], None]) -> Pinged:
@@ -137,7 +157,9 @@ class _Walk:
         self._told = told
         self._gate = Gate(target.environment, mode=Mode.OFF, audit=None, why="ping never trades")
         self._address = ""
-        self._tcp_ms = 0.0
+        self._there_and_back_ms = 0.0  # what TCP took; through a proxy what CONNECT did, the part before it included
+        credentials = (target.credentials,) if target.credentials is not None else ()
+        self._mask = Redaction([target.client_secret.reveal(), *known_secrets(*credentials)]).text
 
     async def all_steps(self) -> None:
         await self._step("DNS", self._look_up)
@@ -157,8 +179,8 @@ class _Walk:
             try:
                 link = await self._connected(stack, way, quiet=True)
                 answer = await link.ask(oa.ProtoOAVersionReq(), timeout_s=self._wait_s)
-            except (LinkLost, OutcomeUnknown, ServerError, OSError, anyio.EndOfStream, TimeoutError) as error:
-                self._tell(Step(way.value, None, None, f"not answered ({_text(error)})", {"answered": False}))
+            except (*_FAULTS, TimeoutError) as error:
+                self._tell(Step(way.value, None, None, f"not answered ({self._text(error)})", {"answered": False}))
                 return False
             self._tell(Step(way.value, True, answer.took_ms, "answered", {"answered": True}))
             return True
@@ -172,30 +194,51 @@ class _Walk:
             await self._step("clock", lambda: self._clock(link))
 
     async def _connected(self, stack: AsyncExitStack, way: Delimiting, *, quiet: bool = False) -> PlainLink:
+        """Goes the way that `session.transport.open_stream` goes, step by step."""
+        wanted: DelimitingName = way.value
+        endpoint = replace(self._target.endpoint, delimiting=wanted)
         opened: list[Any] = []
 
         async def tcp() -> Step:
+            port = endpoint.proxy.port if endpoint.proxy is not None else endpoint.port
             began_s = time.monotonic()
-            opened.append(await anyio.connect_tcp(self._address, self._target.port))
-            self._tcp_ms = (time.monotonic() - began_s) * 1000
+            opened.append(await anyio.connect_tcp(self._address, port))
+            self._there_and_back_ms = (time.monotonic() - began_s) * 1000
             stack.push_async_callback(anyio.aclose_forcefully, opened[0])
             return Step("TCP", True, None, self._address)
 
+        async def tunnel() -> Step:
+            assert endpoint.proxy is not None
+            began_s = time.monotonic()
+            await open_tunnel(opened[0], endpoint.proxy, endpoint.host, endpoint.port)
+            self._there_and_back_ms = (time.monotonic() - began_s) * 1000
+            return Step("CONNECT", True, None, f"through {endpoint.proxy}")
+
         async def tls() -> Step:
-            context = tls_context(str(self._target.ca_file) if self._target.ca_file is not None else None)
-            stream = TlsStream(opened[0], context, server_hostname=self._target.host)
+            context = tls_context(str(endpoint.ca_file) if endpoint.ca_file is not None else None)
+            stream = TlsStream(opened[0], context, server_hostname=endpoint.host)
             await stream.handshake()
             opened.append(stream)
             return _certificate(stream.tls)
 
+        async def websocket() -> Step:
+            await upgrade(opened[1], endpoint, mask=self._mask)
+            return Step("upgrade", True, None, "WebSocket")
+
+        steps = {"TCP": tcp}
+        if endpoint.proxy is not None:
+            steps["CONNECT"] = tunnel
+        steps["TLS"] = tls
+        if endpoint.transport == "websocket":
+            steps["upgrade"] = websocket
         if quiet:
             with anyio.fail_after(self._wait_s):
-                await tcp()
-                await tls()
+                for step in steps.values():
+                    await step()
         else:
-            await self._step("TCP", tcp)
-            await self._step("TLS", tls)
-        link = PlainLink(opened[1], self._target.codec, framing_of(way), gate=self._gate)
+            for name, step in steps.items():
+                await self._step(name, step)
+        link = PlainLink(opened[1], self._target.codec, client_framing(endpoint, self._target.codec), gate=self._gate)
         stack.push_async_callback(link.aclose)
         return link
 
@@ -209,11 +252,8 @@ class _Walk:
         try:
             with anyio.fail_after(self._wait_s + _BEAT_S + _QUOTES_S):
                 step = await do()
-        except (ssl.SSLError, OSError, LinkLost, OutcomeUnknown, ServerError, Refused, anyio.EndOfStream) as error:
-            self._tell(Step(name, False, None, _text(error)))
-            raise _Failed from None
-        except anyio.BrokenResourceError:
-            self._tell(Step(name, False, None, "the server closed the connection"))
+        except (*_FAULTS, Refused) as error:
+            self._tell(Step(name, False, None, self._text(error)))
             raise _Failed from None
         took_ms = step.took_ms if step.took_ms is not None else (time.monotonic() - began_s) * 1000
         timed = step.ok and name != "clock"  # how long quotes were waited for says nothing
@@ -224,10 +264,12 @@ class _Walk:
         self._told(self._target, step)
 
     async def _look_up(self) -> Step:
-        found = await getaddrinfo(self._target.host, self._target.port)
+        hop = self._target.endpoint.proxy or self._target.endpoint  # the server's own name is looked up by the proxy
+        found = await getaddrinfo(hop.host, hop.port)
         addresses = list(dict.fromkeys(str(row[4][0]) for row in found))
         self._address = addresses[0]
-        return Step("DNS", True, None, ", ".join(addresses), {"addresses": addresses})
+        whose = "" if hop is self._target.endpoint else " (of the proxy)"
+        return Step("DNS", True, None, ", ".join(addresses) + whose, {"addresses": addresses})
 
     async def _version(self, link: PlainLink) -> Step:
         answer = await link.ask(oa.ProtoOAVersionReq(), timeout_s=self._wait_s)
@@ -270,11 +312,11 @@ class _Walk:
                 return Step("clock", None, None, f"not told: the account has no symbol {self._target.symbol}")
             ahead_ms = await self._compare(link, account, ids[0])
         except (ServerError, OutcomeUnknown) as error:
-            return Step("clock", None, None, f"not told: {_text(error)}")
+            return Step("clock", None, None, f"not told: {self._text(error)}")
         if not ahead_ms:
             return Step("clock", None, None, f"not told: no quote of {self._target.symbol} came in {_QUOTES_S:g} s")
         # A quote is on its way for half a round trip at least; TCP was opened in a whole one.
-        half_ms = self._tcp_ms / 2
+        half_ms = self._there_and_back_ms / 2
         offset_ms = min(ahead_ms) - half_ms
         spread = f"{len(ahead_ms)} quotes, {min(ahead_ms):+.0f} to {max(ahead_ms):+.0f} ms, {half_ms:.1f} ms on the way"
         facts = {"offsetMs": round(offset_ms, 1), "quotes": len(ahead_ms), "medianMs": round(median(ahead_ms), 1)}
@@ -297,6 +339,10 @@ class _Walk:
                     first = False
         return ahead_ms
 
+    def _text(self, error: BaseException) -> str:
+        where = authority(self._target.endpoint.host, self._target.endpoint.port)
+        return self._mask(_text(error).removeprefix(f"{where}: "))
+
 
 def _certificate(tls: ssl.SSLObject) -> Step:
     version, cipher = tls.version() or "", (tls.cipher() or ("",))[0]
@@ -315,7 +361,7 @@ def _text(error: BaseException) -> str:
         return f"its certificate is not trusted ({error.verify_message}); for a server of your own, set its CA file"
     if isinstance(error, ssl.SSLError):
         return f"no TLS ({error.reason or error}); is this the right port?"
-    if isinstance(error, anyio.EndOfStream):
+    if isinstance(error, anyio.EndOfStream | anyio.BrokenResourceError):
         return "the server closed the connection"
     if isinstance(error, TimeoutError):
         return str(error) or "it took too long"

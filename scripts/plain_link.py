@@ -18,10 +18,12 @@ from anyctrader.session.errors import OutcomeUnknown, ServerError
 from anyctrader.session.transport import LinkLost
 from anyctrader.wire import JsonCodec, Message, ProtobufCodec, RemoteProtocolError
 from anyctrader.wire import messages as oa
-from anyctrader.wire.frame_scan import Damage, Piece, fault_of
 from anyctrader.wire.rendering import Frame
+from anyctrader.wire.scan import Damage, fault_of
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from anyctrader.session.gate import Gate
     from anyctrader.session.transport import TlsStream
     from anyctrader.wire import Codec
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "PlainLink", "codec_named"]
 
 _GOODBYE_S = 1.0
+
+_Heard: TypeAlias = "Frame | Damage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Answer:
         at_ms: when it was read, UTC milliseconds.
     """
 
-    piece: Piece
+    piece: _Heard
     took_ms: float
     at_ms: int
 
@@ -67,7 +71,7 @@ class PlainLink:
         self._codec = codec_named(codec)
         self._framing = framing
         self._gate = gate
-        self._read: deque[Piece] = deque()
+        self._read: deque[_Heard] = deque()
         self._prefix = secrets.token_hex(4)
         self._count = 0
 
@@ -76,9 +80,9 @@ class PlainLink:
         return self._framing.wrap(body)
 
     async def aclose(self) -> None:
-        """Ends it."""
+        """Ends it; a WebSocket with a close frame."""
         with anyio.move_on_after(_GOODBYE_S, shield=True):
-            await self._stream.aclose()
+            await self._stream.aclose(self._framing.farewell())
 
     async def ask(self, payload: Any, *, timeout_s: float) -> Answer:
         """Sends a request, and waits for the first message that carries its id.
@@ -134,29 +138,40 @@ class PlainLink:
                     return (time.monotonic() - began_s) * 1000
         return None
 
-    async def hear(self) -> Piece:
+    async def hear(self) -> _Heard:
         """The next message, or what cannot be read of it.
 
         Raises:
             LinkLost: the link ended, or what comes is no stream of messages.
         """
         while not self._read:
+            if self._framing.ended is not None:
+                raise LinkLost(self._framing.ended)
             data = await self._stream.receive()
             try:
                 for body in self._framing.feed(data):
                     self._read.append(self._decoded(body))
             except RemoteProtocolError as error:
                 raise LinkLost(str(error)) from error
+            if self._framing.owes:
+                await self._pay()
         return self._read.popleft()
 
-    def _decoded(self, body: bytes) -> Piece:
+    async def _pay(self) -> None:
+        """Says what the framing owes; shielded, for a write that a deadline cuts short breaks the stream."""
+        with anyio.move_on_after(_GOODBYE_S, shield=True) as scope:
+            await self._stream.send(self._framing.take_owed())
+        if scope.cancelled_caught:
+            raise LinkLost(f"a write did not finish within {_GOODBYE_S:g} s")
+
+    def _decoded(self, body: bytes) -> _Heard:
         try:
             return Frame(self._codec.decode(body), size=len(body))
         except RemoteProtocolError as error:
             return fault_of(error, 0, len(body))
 
 
-def _answers(piece: Piece, client_msg_id: str | None) -> bool:
+def _answers(piece: _Heard, client_msg_id: str | None) -> bool:
     message = piece.message
     if message is None:
         return client_msg_id is None

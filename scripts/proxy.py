@@ -21,6 +21,7 @@ from anyctrader.scripts.options import (
     ExitCode,
     Format,
     FormatOption,
+    TransportChoice,
     alone,
 )
 from anyctrader.scripts.passing import Screen
@@ -32,9 +33,7 @@ from anyctrader.session.recorder import open_recorder
 from anyctrader.wire.redaction import Redaction
 
 if TYPE_CHECKING:
-    from anyio.streams.tls import TLSStream
-
-    from anyctrader.scripts.door import Door
+    from anyctrader.scripts.door import Door, Visitor
     from anyctrader.session import Audit, EnvironmentSettings
     from anyctrader.session.recorder import Recorder
 
@@ -49,6 +48,13 @@ def proxy(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no frames.")] = False,
     brief: Annotated[bool, typer.Option("--brief", help="A line for each frame.")] = False,
+    transport: Annotated[
+        TransportChoice | None,
+        typer.Option(
+            metavar="HOW",
+            help="Reach the server by tcp or websocket; by default as the client comes, or by the settings' websocket.",
+        ),
+    ] = None,
     ca_file: CaFileOption = None,
     key_log: KeyLogOption = None,
     output: FormatOption = Format.TEXT,
@@ -57,8 +63,9 @@ def proxy(
 ) -> None:
     """Stands between any client and the server and shows each frame.
 
-    Clients connect to it in the server's place and trust the certificate that it names. Bytes pass on unchanged, but
-    for what the guard refuses: that is answered with an error, and goes on record. It ends on Ctrl-C.
+    Clients connect to it in the server's place, over TCP or WebSocket, and trust the certificate that it names.
+    Messages pass on unchanged, but for what the guard refuses: that is answered with an error, and goes on record. It
+    ends on Ctrl-C.
 
     Example: anyctrader proxy demo --listen 127.0.0.1:5035 --record demo.jsonl
     """
@@ -66,7 +73,8 @@ def proxy(
     environment = Environment(env.value)
 
     shown = partial(Screen, output=output, brief=brief, quiet=quiet)
-    carry_out(partial(_proxy, environment, address, shown, record, ca_file, key_log, output, env_file), debug=debug)
+    run = partial(_proxy, environment, address, shown, record, transport, ca_file, key_log, output, env_file)
+    carry_out(run, debug=debug)
 
 
 async def _proxy(
@@ -74,6 +82,7 @@ async def _proxy(
     address: Address,
     shown: partial[Screen],
     record: Path | None,
+    transport: TransportChoice | None,
     ca_file: Path | None,
     key_log: Path | None,
     output: Format,
@@ -91,6 +100,7 @@ async def _proxy(
         between = Proxy(
             part,
             endpoint=replace(part.endpoint, key_log_file=key_log),
+            transport=transport.value if transport is not None else None,
             audit=audit,
             halts=settings.log_folder,
             why=_why(part),
@@ -99,9 +109,9 @@ async def _proxy(
             mask=Redaction(known).text,
         )
 
-        async def serve(client: TLSStream) -> None:
+        async def serve(visitor: Visitor) -> None:
             try:
-                await between.serve(client)
+                await between.serve(visitor.stream, transport=visitor.transport, said=visitor.said)
             except ConnectFailed:
                 pass  # the screen has told it, and the client's stream is closed
 

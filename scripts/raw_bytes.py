@@ -20,9 +20,10 @@ from anyctrader.wire import messages as oa
 from anyctrader.wire.ambiguity import ambiguity_of
 from anyctrader.wire.catalog import account_of, permission_of
 from anyctrader.wire.drafting import DraftError
-from anyctrader.wire.frame_scan import Damage, FrameScan
+from anyctrader.wire.frame_scan import FrameScan
 from anyctrader.wire.redaction import Redaction
 from anyctrader.wire.rendering import Frame, Rendering
+from anyctrader.wire.scan import Damage
 from anyctrader.wire.text_bytes import Break, TextBytes, encodings_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from anyctrader.session import Credentials, Environment, EnvironmentSettings, Settings
-    from anyctrader.wire.frame_scan import Piece
 
 __all__ = ["given", "refuse_if_used_up", "send_raw"]
 
@@ -187,7 +187,7 @@ async def _traded(
     return ExitCode.DONE
 
 
-def _show(piece: Piece, took_ms: float | None, redaction: Redaction, output: Format) -> None:
+def _show(piece: Frame | Damage, took_ms: float | None, redaction: Redaction, output: Format) -> None:
     rendering = Rendering()
     if isinstance(piece, Damage):
         remark(f"the answer cannot be read: {escaped(redaction.text(piece.reason))}")

@@ -38,8 +38,7 @@ from anyctrader.session.replay import Outcome, Pace, ReplayedServer, play_to_ser
 from anyctrader.wire.rendering import Rendering
 
 if TYPE_CHECKING:
-    from anyio.streams.tls import TLSStream
-
+    from anyctrader.scripts.door import Visitor
     from anyctrader.session import Audit
     from anyctrader.wire import Message
 
@@ -150,10 +149,10 @@ async def _to_client(
     over = anyio.Event()
     found: list[str] = []
 
-    async def serve(client: TLSStream) -> None:
-        remark("a client is connected")
+    async def serve(visitor: Visitor) -> None:
+        remark(f"a client is connected{' over websocket' if visitor.transport == 'websocket' else ''}")
         server = ReplayedServer(conversation, pace=wish.pace)
-        reason = await server.serve(client)
+        reason = await server.serve(visitor.stream, transport=visitor.transport, said=visitor.said)
         remark(f"the client is gone: {escaped(reason)}")
         found.extend(each for each in server.differences if not _is_ignored(each, wish.ignored))
         if wish.check:

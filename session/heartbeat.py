@@ -18,7 +18,8 @@ class Heartbeat:
 
     Attributes:
         sent_s: when a frame last left.
-        heard_s: when a byte last arrived.
+        heard_s: when something of a message last arrived. A WebSocket's pings are none of it: what says them may live
+            on in front of a server that is gone, and a server's heartbeats are messages.
     """
 
     __slots__ = ("_interval_s", "_watchdog_s", "heard_s", "sent_s")

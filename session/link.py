@@ -38,6 +38,7 @@ _RATE_CODES = ("REQUEST_FREQUENCY_EXCEEDED", "BLOCKED_PAYLOAD_TYPE")
 _MAINTENANCE_CODE = "SERVER_IS_UNDER_MAINTENANCE"
 _WRITE_LOOKS = 4  # looks at a write in its time: a deadline on each write costs more than the write
 _BEAT_S = 0.01
+_LONGEST_REASON = 300  # characters of why a link ended, a server's own words among them
 _GOODBYE_S = 1.0  # a peer that does not even take our good-bye is not worth longer
 
 
@@ -182,8 +183,9 @@ class Link:
                 data = await stream.receive()
             except LinkLost as lost:
                 raise _ended(connection, lost) from lost.__cause__
-            heartbeat.heard_s = clock.now_s()
-            for event in connection.receive_data(data):
+            now_s, events = clock.now_s(), connection.receive_data(data)
+            heartbeat.heard_s = heartbeat.heard_s if connection.idle else now_s
+            for event in events:
                 self._take(event)
             if connection.owes:
                 self._news.set()
@@ -210,7 +212,7 @@ class Link:
             if event.client_msg_id is not None:
                 self._fail(event.client_msg_id, OutcomeUnknown(f"its answer cannot be read: {event.reason}"))
         elif isinstance(event, LinkClosed):
-            raise LinkLost(self._mask(event.reason)) from event.error
+            raise LinkLost(_cut(self._mask(event.reason))) from event.error
 
     def _fail(self, client_msg_id: str, error: RequestFailed) -> None:
         if (request := self._waiting.pop(client_msg_id, None)) is None:
@@ -329,6 +331,10 @@ def _ended(connection: Connection, lost: LinkLost) -> LinkLost:
     """The same end; with what was cut off by it, where something was."""
     cut = [event for event in connection.receive_eof() if isinstance(event, LinkClosed) and event.error is not None]
     return LinkLost(f"{lost}: {cut[0].reason}") if cut else lost
+
+
+def _cut(reason: str) -> str:
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
 
 
 def _masked(event: Event, mask: Callable[[str], str]) -> Event:

@@ -13,7 +13,7 @@ from .bounds import Limits, Rates, Timings
 from .environments import CodecName, Endpoint, Environment
 from .errors import SettingsError
 from .keys import ENVIRONMENT_KEYS, SHARED_KEYS, EnvironmentKey, known_names, nearest, prefix
-from .proxies import PROXY_NAMES, proxy_for
+from .proxies import PROXY_NAMES, ProxyChoice, proxy_for
 from .settings import (
     STANDARD_PORTS,
     STANDARD_REDIRECT_URI,
@@ -89,6 +89,7 @@ class _Found:
     problems: list[str] = field(default_factory=list)
     spoiled: set[str] = field(default_factory=set)
     """Fields that are missing or malformed: what needs them is not built, and not complained about again."""
+    proxies: ProxyChoice = field(default_factory=ProxyChoice)
 
     def part(self, kind: type[Part], **known: Any) -> Part | None:
         """An object of `kind` from the values; None, and the problems noted, where that cannot be."""
@@ -166,6 +167,7 @@ def registration_of(
         "redirect_uri": found.values.get("redirect_uri", STANDARD_REDIRECT_URI),
         "codec": codec,
         "endpoint": endpoint,
+        "proxies": found.proxies,
         "token_folder": shared.get(_TOKEN_FOLDER_KEY, _DEFAULT_TOKEN_FOLDER),
     }
 
@@ -343,11 +345,13 @@ def _find(environment: Environment, texts: Mapping[str, str], warnings: list[str
 def _find_proxy(found: _Found, texts: Mapping[str, str]) -> None:
     """The proxy that other programs of this process use, where the settings name none."""
     if "proxy" in found.values or "proxy" in found.spoiled:
+        found.proxies = ProxyChoice(found.values.get("proxy"))
         return
     host = found.values.get("host", found.environment.host)
     port = found.values.get("port", STANDARD_PORTS.get(found.values.get("codec", "protobuf"), 0))
     try:
         proxy = proxy_for(host, port, texts)
+        found.proxies = ProxyChoice.of(texts)
     except ValueError as error:
         found.problems.append(str(error))
         return

@@ -14,7 +14,7 @@ from .secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PROXY_EXPECTS", "PROXY_NAMES", "Proxy", "is_exempt", "proxy_for"]
+__all__ = ["PROXY_EXPECTS", "PROXY_NAMES", "Proxy", "ProxyChoice", "is_exempt", "proxy_for"]
 
 PROXY_EXPECTS = "must be of the form http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with no path"
 _WITH = ("https_proxy", "HTTPS_PROXY")  # the small letters win, as with curl
@@ -131,17 +131,44 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class ProxyChoice:
+    """By which proxy a host is reached, whichever it is.
+
+    Attributes:
+        proxy: the one for all that are not exempt, or None.
+        no_proxy: which are; see `is_exempt`.
+    """
+
+    proxy: Proxy | None = None
+    no_proxy: str = ""
+
+    @classmethod
+    def of(cls, texts: Mapping[str, str]) -> ProxyChoice:
+        """What the variables of a process say.
+
+        Raises:
+            ValueError: see `proxy_for`.
+        """
+        name = next((name for name in _WITH if texts.get(name)), None)
+        no_proxy = next((texts[name] for name in _WITHOUT if texts.get(name)), "")
+        if name is None:
+            return cls(None, no_proxy)
+        try:
+            return cls(Proxy.from_url(texts[name]), no_proxy)
+        except ValueError:
+            raise ValueError(f"{name} {PROXY_EXPECTS}") from None
+
+    def towards(self, host: str, port: int) -> Proxy | None:
+        """The proxy for this host, or None."""
+        return None if is_exempt(host, port, self.no_proxy) else self.proxy
+
+
 def proxy_for(host: str, port: int, texts: Mapping[str, str]) -> Proxy | None:
     """The proxy that the variables of a process name for a host, or None.
 
     Raises:
         ValueError: the address cannot be used. The text begins with the variable's name and has no part of its value.
     """
-    name = next((name for name in _WITH if texts.get(name)), None)
     no_proxy = next((texts[name] for name in _WITHOUT if texts.get(name)), "")
-    if name is None or is_exempt(host, port, no_proxy):
-        return None
-    try:
-        return Proxy.from_url(texts[name])
-    except ValueError:
-        raise ValueError(f"{name} {PROXY_EXPECTS}") from None
+    return None if is_exempt(host, port, no_proxy) else ProxyChoice.of(texts).proxy

@@ -1,7 +1,10 @@
-"""A man in the middle between clients in any language and the real server: bytes pass unchanged, under the gate.
+"""A man in the middle between clients in any language and the real server: messages pass unchanged, under the gate.
 
 What the server says goes on as it comes, at once; its frames are only watched. What a client says is held until its
-frame is whole and the gate has let it pass. A side that does not read holds the other one up, as without the proxy.
+message is whole and the gate has let it pass. A side that does not read holds the other one up, as without the proxy.
+
+Where the two sides come by different transports, or a client by WebSocket, frames are made anew around the same
+messages; a WebSocket's pings are answered on the side where they were asked, and its close goes on to the other one.
 """
 
 from __future__ import annotations
@@ -11,14 +14,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from ..wire import Delimiting, JsonCodec, ProtobufCodec, framing_of
-from ..wire.errors import RemoteProtocolError
+from ..wire import JsonCodec, ProtobufCodec, WebSocketFraming
+from ..wire.errors import LocalProtocolError, RemoteProtocolError
+from ..wire.websocket import CloseCode
 from .errors import ConnectFailed
 from .gate import Gate
 from .proxied import ProxiedClient
 from .recorder import now
 from .recording import Direction
-from .transport import LinkLost, open_stream
+from .transport import LinkLost, client_framing, open_stream, server_framing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from ..wire import Codec
     from ..wire.framing import Framing
     from .audit import Audit
-    from .environments import Endpoint
+    from .environments import Endpoint, TransportName
     from .recorder import Recorder
     from .recording import Moment
     from .settings import EnvironmentSettings
@@ -65,7 +69,12 @@ class Onlooker(Protocol):
     """Whoever wants to see what passes. Must not wait, must not raise; what it keeps, it bounds."""
 
     def opened(self, client: int, server: str) -> None:
-        """A client has come, and the server was reached for it."""
+        """A client has come, and the server was reached for it.
+
+        Args:
+            client: its number.
+            server: which was reached, and the transports where they are not both TCP.
+        """
 
     def passed(self, passage: Passage) -> None:
         """A frame."""
@@ -83,6 +92,8 @@ class Proxy:
         halts: the folder of the halts.
         why: where the mode comes from, for people.
         endpoint: another one than the settings'.
+        transport: how the server is reached; None: by WebSocket where the endpoint says so, otherwise as each client
+            has come.
         recorder: where every frame is recorded, or None.
         onlooker: sees what passes, or None.
         mask: covers secrets in what the gate puts on record and tells.
@@ -96,13 +107,15 @@ class Proxy:
         halts: Path,
         why: str = "the mode of the settings",
         endpoint: Endpoint | None = None,
+        transport: TransportName | None = None,
         recorder: Recorder | None = None,
         onlooker: Onlooker | None = None,
         mask: Callable[[str], str] = str,
     ) -> None:
         self._settings = settings
-        # Clients come over TCP and their bytes pass unchanged, so the server is reached in the same way.
-        self._endpoint = replace(endpoint if endpoint is not None else settings.endpoint, transport="tcp")
+        self._endpoint = endpoint if endpoint is not None else settings.endpoint
+        # TCP is what an endpoint says that was told nothing; a WebSocket is there because somebody needs one.
+        self._transport = transport or ("websocket" if self._endpoint.transport == "websocket" else None)
         self._audit = audit
         self._halts = halts
         self._why = why
@@ -111,41 +124,46 @@ class Proxy:
         self._mask = mask
         self._count = 0
 
-    async def serve(self, client: ByteStream) -> str:
+    async def serve(self, client: ByteStream, *, transport: TransportName = "tcp", said: bytes = b"") -> str:
         """Serves one client until either side ends; returns why. Both streams are closed then.
 
         Args:
-            client: its stream, TLS done.
+            client: its stream, TLS done, and the upgrade of a WebSocket.
+            transport: by which it has come.
+            said: what was read of it already.
 
         Raises:
             ConnectFailed: the server could not be reached.
         """
         self._count += 1
         number = self._count
-        endpoint = self._endpoint
-        server = f"{endpoint.host}:{endpoint.port}"
+        settings = self._settings
+        endpoint = replace(self._endpoint, transport=self._transport or transport)
+        near = server_framing(settings.codec, transport=transport, delimiting=endpoint.delimiting)
         try:
-            upstream = await open_stream(endpoint, deadline_s=self._settings.timings.connect_s)
+            upstream = await open_stream(endpoint, deadline_s=settings.timings.connect_s, mask=self._mask)
         except ConnectFailed as error:
             if self._onlooker is not None:
                 self._onlooker.ended(number, str(error))
-            await anyio.aclose_forcefully(client)
+            last_word = _close_frame(near, CloseCode.INTERNAL_ERROR, "the server could not be reached")
+            with anyio.CancelScope(shield=True):
+                await _close(client, last_word)
             raise
         if self._onlooker is not None:
-            self._onlooker.opened(number, server)
-        passages = _Passages(self, number, server)
+            self._onlooker.opened(number, _way(endpoint, transport))
+        passages = _Passages(self, number, endpoint)
         link = _ProxiedLink(
             client,
             upstream,
-            codec=_codec(self._settings.codec),
-            framing=lambda: framing_of(Delimiting(endpoint.delimiting)),
-            gate=self._gate(),
-            settings=self._settings,
+            near=near,
+            far=client_framing(endpoint, settings.codec),
+            as_it_comes=transport == endpoint.transport,
+            judged=ProxiedClient(self._gate(), codec=_codec(settings.codec), limits=settings.limits),
             passed=passages.passed,
         )
         reason = "the proxy was ended"
         try:
-            reason = await link.run()
+            reason = await link.run(said)
         finally:
             passages.ended(reason)
             if self._onlooker is not None:
@@ -162,7 +180,7 @@ class Proxy:
 class _Passages:
     """Tells recorder and onlooker of one client's frames."""
 
-    def __init__(self, proxy: Proxy, number: int, server: str) -> None:
+    def __init__(self, proxy: Proxy, number: int, endpoint: Endpoint) -> None:
         self._number = number
         self._onlooker = proxy._onlooker
         settings = proxy._settings
@@ -170,8 +188,9 @@ class _Passages:
             proxy._recorder.begin(
                 environment=settings.environment.value,
                 codec=settings.codec,
-                server=server,
-                delimiting=proxy._endpoint.delimiting,
+                server=f"{endpoint.host}:{endpoint.port}",
+                transport=endpoint.transport,
+                delimiting=endpoint.delimiting,
                 via="proxy",
             )
             if proxy._recorder is not None
@@ -197,32 +216,50 @@ class _Ended(Exception):
 
 
 class _ProxiedLink:
-    """One client and its own connection to the server."""
+    """One client and its own connection to the server.
+
+    Args:
+        client: its stream.
+        upstream: the server's.
+        near: the framing of the client's stream.
+        far: the framing of the server's.
+        as_it_comes: what the server says goes on byte for byte; if not, its messages go on in frames of ours.
+        judged: what the client may say.
+        passed: told of each message.
+    """
 
     def __init__(
         self,
         client: ByteStream,
         upstream: TlsStream,
         *,
-        codec: Codec,
-        framing: Callable[[], Framing],
-        gate: Gate,
-        settings: EnvironmentSettings,
+        near: Framing,
+        far: Framing,
+        as_it_comes: bool,
+        judged: ProxiedClient,
         passed: Callable[..., None],
     ) -> None:
         self._client = client
         self._upstream = upstream
-        self._said, self._heard = framing(), framing()
-        self._judged = ProxiedClient(gate, codec=codec, limits=settings.limits)
+        self._near, self._far = near, far
+        self._as_it_comes = as_it_comes
+        self._judged = judged
         self._passed = passed
         self._sending = anyio.Lock(fast_acquire=True)  # to the client: the server's bytes, and our replies between them
+        self._asking = anyio.Lock(fast_acquire=True)  # to the server: the client's messages, and our answers to pings
         self._replies: list[bytes] = []
+        self._server_over = False
 
-    async def run(self) -> str:
+    async def run(self, said: bytes) -> str:
+        """Passes on what either side says until one ends; why it did.
+
+        Args:
+            said: what was read of the client already.
+        """
         reason = "the proxy was ended"
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._to_server)
+                tasks.start_soon(self._to_server, said)
                 tasks.start_soon(self._to_client)
         except* _Ended as ended:
             reason = str(ended.exceptions[0])
@@ -230,31 +267,36 @@ class _ProxiedLink:
             self._judged.ended(reason)
             with anyio.CancelScope(shield=True):
                 with anyio.move_on_after(_GOODBYE_S):
-                    await self._upstream.aclose()
-                with anyio.move_on_after(_GOODBYE_S):
-                    try:
-                        await self._client.aclose()
-                    except (OSError, anyio.BrokenResourceError, anyio.EndOfStream):
-                        pass
-                await anyio.aclose_forcefully(self._client)
+                    await self._upstream.aclose(_farewell(self._far, self._near, CloseCode.NORMAL))
+                await _close(self._client, self._last_word())
         return reason
 
-    async def _to_server(self) -> None:
+    def _last_word(self) -> bytes:
+        """What the client hears last: the server's own last word, where that has passed as it came."""
+        if self._as_it_comes and (self._server_over or self._far.inside):
+            return b""
+        return _farewell(self._near, self._far, CloseCode.GOING_AWAY)
+
+    async def _to_server(self, data: bytes) -> None:
+        near = self._near
         while True:
             try:
-                data = await self._client.receive()
-            except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
-                cut = (
-                    f" inside a frame, whose {self._said.inside} bytes were not passed on" if self._said.inside else ""
-                )
-                raise _Ended(f"the client ended the connection{cut}") from None
-            try:
-                for body in self._said.feed(data):
+                for body in near.feed(data):
                     await self._take(body)
             except RemoteProtocolError as fault:
                 raise _Ended(f"the client's stream is broken: {fault}") from None
+            if near.owes:
+                await self._answer()
+            if near.ended is not None:
+                raise _Ended(near.ended)
+            try:
+                data = await self._client.receive()
+            except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+                cut = f" inside a frame, whose {near.inside} bytes were not passed on" if near.inside else ""
+                raise _Ended(f"the client ended the connection{cut}") from None
 
     async def _take(self, body: bytes) -> None:
+        data = self._framed(self._far, body)  # first: what cannot go on must not be on record as sent
         taken = await self._judged.judge(body)
         if taken is not None:
             self._passed(Direction.TO_SERVER, body, refused=str(taken.refusal))
@@ -262,46 +304,101 @@ class _ProxiedLink:
             await self._answer()
             return
         self._passed(Direction.TO_SERVER, body)
+        await self._ask(data)
+
+    def _framed(self, framing: Framing, body: bytes) -> bytes:
         try:
-            await self._upstream.send(self._said.wrap(body))
-        except LinkLost as lost:
-            raise _Ended(f"{lost}") from None
+            return framing.wrap(body)
+        except LocalProtocolError as error:  # a line break within JSON that goes on as a line
+            raise _Ended(f"a message cannot go on: {error}") from None
+
+    async def _ask(self, data: bytes) -> None:
+        async with self._asking:
+            try:
+                await self._upstream.send(data)
+            except LinkLost as lost:
+                raise _Ended(f"{lost}") from None
 
     async def _to_client(self) -> None:
-        heard, judged, passed = self._heard, self._judged, self._passed
+        far, judged, passed = self._far, self._judged, self._passed
         while True:
             try:
                 data = await self._upstream.receive()
             except LinkLost as lost:
+                self._server_over = True
                 raise _Ended(f"{lost}") from None
             problem: RemoteProtocolError | None = None
             async with self._sending:  # from here on: whoever looks whether a frame is half said must not see ahead
+                bodies: list[bytes] = []
                 try:
-                    for body in heard.feed(data):
+                    for body in far.feed(data):
                         judged.heard(body)
                         passed(Direction.TO_CLIENT, body)
+                        bodies.append(body)
                 except RemoteProtocolError as fault:
                     problem = fault
+                if not self._as_it_comes:
+                    data = b"".join(self._framed(self._near, body) for body in bodies)
                 await self._say(data)
             if problem is not None:
                 # It has what there was. What follows could not be watched, and no answer of ours be put between it.
+                self._server_over = True
                 raise _Ended(f"the server's stream is broken: {problem}")
-            if self._replies:
+            if far.owes:
+                await self._ask(far.take_owed())
+            if far.ended is not None:
+                self._server_over = True
+                raise _Ended(far.ended)
+            if self._replies or self._near.owes:
                 await self._answer()
 
     async def _answer(self) -> None:
         """Tells the client what was taken out, as soon as no frame of the server's is half said."""
         async with self._sending:
-            while self._replies and not self._heard.inside:
-                reply = self._replies.pop(0)
-                self._passed(Direction.TO_CLIENT, reply, ours=True)
-                await self._say(self._heard.wrap(reply))
+            while (self._replies or self._near.owes) and not (self._as_it_comes and self._far.inside):
+                data = self._near.take_owed()
+                if self._replies:
+                    reply = self._replies.pop(0)
+                    self._passed(Direction.TO_CLIENT, reply, ours=True)
+                    data += self._near.wrap(reply)
+                await self._say(data)
 
     async def _say(self, data: bytes) -> None:
+        if not data:
+            return
         try:
             await self._client.send(data)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
             raise _Ended("the client ended the connection") from None
+
+
+def _farewell(framing: Framing, other: Framing, code: CloseCode) -> bytes:
+    """The last word to one side: the other's code and reason, where that has closed a WebSocket; else this code."""
+    said = other.closed_with if isinstance(other, WebSocketFraming) else None
+    return _close_frame(framing, *(said if said is not None else (code, "")))
+
+
+def _close_frame(framing: Framing, code: int, reason: str) -> bytes:
+    return framing.farewell(code=code, reason=reason) if isinstance(framing, WebSocketFraming) else framing.farewell()
+
+
+async def _close(client: ByteStream, last_word: bytes) -> None:
+    with anyio.move_on_after(_GOODBYE_S):
+        try:
+            if last_word:
+                await client.send(last_word)
+            await client.aclose()
+        except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream):
+            pass
+    await anyio.aclose_forcefully(client)
+
+
+def _way(endpoint: Endpoint, transport: TransportName) -> str:
+    """Where the server is, and how either side goes where that is not plain TCP."""
+    where = f"{endpoint.host}:{endpoint.port}"
+    if (transport, endpoint.transport) == ("tcp", "tcp"):
+        return where
+    return f"{where} over {endpoint.transport}{'' if transport == endpoint.transport else f', itself over {transport}'}"
 
 
 def _codec(name: str) -> Codec:

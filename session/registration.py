@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import loading
 from .errors import SettingsError
+from .proxies import ProxyChoice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,7 @@ class Registration:
         redirect_uri: where its consent page leads back to.
         codec: `"protobuf"` or `"json"`.
         endpoint: the server.
+        proxies: by which proxy any other host is reached, such as that of the OAuth service.
         token_folder: where its token file is.
     """
 
@@ -39,6 +41,7 @@ class Registration:
     codec: CodecName
     endpoint: Endpoint
     token_folder: Path
+    proxies: ProxyChoice = field(default_factory=ProxyChoice)
 
 
 def load_registration(

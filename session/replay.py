@@ -9,27 +9,32 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
-from ..wire import Delimiting, JsonCodec, Message, Permission, ProtobufCodec, framing_of
+from ..wire import Delimiting, JsonCodec, Message, Permission, ProtobufCodec
 from ..wire import messages as oa
 from ..wire.catalog import Kind, entry_of, permission_of
 from ..wire.errors import RemoteProtocolError
 from . import clock
 from .conversation import differences_of
 from .errors import CTraderError
+from .transport import server_framing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from anyio.abc import ByteStream
 
+    from ..wire.framing import Framing
     from .client import Session
     from .conversation import Conversation, Exchange, Said
+    from .environments import CodecName, TransportName
     from .settings import Credentials
 
 __all__ = ["Outcome", "Pace", "ReplayedServer", "play_to_server"]
 
 _BEAT_S = 20.0  # an idle real server beats every 25 to 30 s (docs/protocol.md section 4)
 _ANSWER_S = 30.0  # how long a request waits for what came before it in the recording
+_GOODBYE_S = 1.0  # a peer that does not even take our good-bye is not worth longer
+_LOST = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
 _FILLED_IN = ("accessToken",)
 _KEPT_IDS: Any = (("position", "positionId"), ("order", "orderId"))
 _SKIPPED = ("ProtoOAApplicationAuthReq", "ProtoOARefreshTokenReq")
@@ -80,7 +85,8 @@ class ReplayedServer:
     def __init__(self, conversation: Conversation, *, pace: Pace) -> None:
         opened = conversation.opened
         self._codec: ProtobufCodec | JsonCodec = ProtobufCodec() if opened.codec == "protobuf" else JsonCodec()
-        self._framing = framing_of(Delimiting(opened.delimiting))
+        self._opened = opened
+        self._sending = anyio.Lock(fast_acquire=True)  # messages, and a WebSocket's answers to pings between them
         self._pace = pace
         self._open = list(conversation.exchanges)
         self._used: dict[int, Exchange] = {}  # payload type to the one that answered last
@@ -92,22 +98,39 @@ class ReplayedServer:
         self._news = anyio.Event()
         self.differences: list[str] = []
 
-    async def serve(self, stream: ByteStream) -> str:
-        """Serves until the client leaves; returns why. Ends by itself only when the stream does."""
+    async def serve(self, stream: ByteStream, *, transport: TransportName = "tcp", said: bytes = b"") -> str:
+        """Serves until the client leaves; returns why. Ends by itself only when the stream does.
+
+        Args:
+            stream: the client's, TLS done, and the upgrade of a WebSocket.
+            transport: by which it has come, whatever the recorded one came by.
+            said: what was read of it already.
+        """
+        opened = self._opened
+        codec: CodecName = "protobuf" if opened.codec == "protobuf" else "json"
+        framing = server_framing(codec, transport=transport, delimiting=Delimiting(opened.delimiting).value)
         reason = ""
         self._release()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._send, stream)
+            tasks.start_soon(self._send, stream, framing)
             tasks.start_soon(self._beat)
+            data = said
             try:
                 while not reason:
-                    for body in self._framing.feed(await stream.receive()):
+                    for body in framing.feed(data):
                         self._hear(body)
+                    if framing.owes:
+                        await self._say(stream, framing.take_owed())
+                    if framing.ended is not None:
+                        reason = framing.ended
+                        break
+                    data = await stream.receive()
             except RemoteProtocolError as fault:
                 reason = f"its stream is broken: {fault}"
-            except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+            except _LOST:
                 reason = "it ended the connection"
             tasks.cancel_scope.cancel()
+        await self._take_leave(stream, framing)
         self.differences += [f"{exchange.name} was not said" for exchange in self._open]
         return reason
 
@@ -173,7 +196,21 @@ class ReplayedServer:
         heapq.heappush(self._due, (clock.now_s() + after_s if after_s else 0.0, index, self._count, message))
         self._news.set()
 
-    async def _send(self, stream: ByteStream) -> None:
+    async def _say(self, stream: ByteStream, data: bytes) -> None:
+        async with self._sending:
+            await stream.send(data)
+
+    async def _take_leave(self, stream: ByteStream, framing: Framing) -> None:
+        """Says the framing's last word, a WebSocket's close frame, where that is still possible."""
+        last_word = framing.farewell()
+        with anyio.move_on_after(_GOODBYE_S, shield=True):
+            try:
+                if last_word:
+                    await stream.send(last_word)
+            except _LOST:
+                pass
+
+    async def _send(self, stream: ByteStream, framing: Framing) -> None:
         while True:
             while not self._due:
                 self._news = anyio.Event()
@@ -188,8 +225,8 @@ class ReplayedServer:
             if self._pace.step is not None:
                 await self._pace.step(message)
             try:
-                await stream.send(self._framing.wrap(self._codec.encode(message)))
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+                await self._say(stream, framing.wrap(self._codec.encode(message)))
+            except _LOST:
                 return  # the reader hears of it too
 
     async def _beat(self) -> None:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
     from ..wire.framing import Framing
-    from .environments import CodecName, Endpoint
+    from .environments import CodecName, DelimitingName, Endpoint, TransportName
 
-__all__ = ["LinkLost", "TlsStream", "client_framing", "open_stream"]
+__all__ = ["LinkLost", "TlsStream", "client_framing", "open_stream", "server_framing", "tls_context"]
 
 _CIPHERTEXT = 65_536  # bytes asked of the socket at once: four full TLS records
 _PLAINTEXT = 16_384  # a TLS record holds no more
@@ -190,9 +190,19 @@ def tls_context(ca_file: str | None, *, key_log_file: str | None = None) -> ssl.
 def client_framing(endpoint: Endpoint, codec: CodecName) -> Framing:
     """A fresh framing for one link to this endpoint, ours being the client's end."""
     if endpoint.transport == "websocket":
-        kind = MessageKind.TEXT if codec == "json" else MessageKind.BINARY
-        return WebSocketFraming(Role.CLIENT, kind, random=secrets.token_bytes)
+        return WebSocketFraming(Role.CLIENT, _kind(codec), random=secrets.token_bytes)
     return framing_of(Delimiting(endpoint.delimiting))
+
+
+def server_framing(codec: CodecName, *, transport: TransportName, delimiting: DelimitingName) -> Framing:
+    """A fresh framing for one link, ours being the server's end, as a proxy's is."""
+    if transport == "websocket":
+        return WebSocketFraming(Role.SERVER, _kind(codec))
+    return framing_of(Delimiting(delimiting))
+
+
+def _kind(codec: CodecName) -> MessageKind:
+    return MessageKind.TEXT if codec == "json" else MessageKind.BINARY
 
 
 async def open_stream(

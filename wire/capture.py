@@ -1,28 +1,32 @@
 """Captures of the traffic, whatever they are written in: what one is, and the messages in it, damage read past.
 
-A capture holds frames (with their lengths), envelopes without them, or bare payloads of a type that has to be said. It
-is binary, or text: hex, a dump, base64, or JSON objects. Which of these it is shows in its first bytes; frames may
-hold protobuf or JSON, and each of them tells which.
+A capture holds frames (with their lengths, or of a WebSocket), envelopes without, or bare payloads of a type that has
+to be said. It is binary, or text: hex, a dump, base64, or JSON objects. Which of these it is shows in its first bytes;
+frames may hold protobuf or JSON, and each of them tells which.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from .envelope import write_envelope
 from .errors import CTraderError
-from .frame_scan import Damage, FrameScan, decoded
+from .frame_scan import FrameScan
 from .framing import MAX_FRAME_SIZE
 from .json_scan import JsonScan
 from .rendering import Frame
+from .scan import Aside, Damage, Scan, decoded
 from .text_bytes import Break, Encoding, TextBytes, encodings_of
+from .websocket_scan import HTTP_WORDS, WebSocketScan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from .frame_scan import Piece
+    from .scan import Piece
 
 __all__ = ["HEAD", "CaptureReader", "Content", "Encoding", "Form", "NoCapture", "form_of"]
 
@@ -43,10 +47,17 @@ class Content(enum.Enum):
 
     FRAMES = "frames"
     """Messages with their lengths, as on a TCP connection."""
+    WEBSOCKET = "websocket"
+    """Messages in the frames of a WebSocket, of either side or both, with the HTTP heads before them or without."""
     ENVELOPES = "envelopes"
     """Messages without: one a line or one a file, or JSON objects."""
     PAYLOADS = "payloads"
     """What is inside of the envelope, likewise."""
+
+
+_SCANS: Final[Mapping[Content, Callable[[int], Scan]]] = MappingProxyType(
+    {Content.FRAMES: FrameScan, Content.WEBSOCKET: WebSocketScan}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +124,8 @@ def form_of(
 
 
 def _encodings(head: bytes) -> tuple[Encoding, ...]:
+    if head.startswith(HTTP_WORDS):
+        return (Encoding.BINARY,)
     if head.translate(None, _TEXT):
         # What JSON has beyond ASCII is UTF-8; a length before it would not look like text.
         is_json = head.lstrip()[:1] in (b"{", b"[") and not head.translate(None, _TEXT + bytes(range(0x80, 0x100)))
@@ -150,30 +163,47 @@ def _bytes(text: bytes, encoding: Encoding) -> bytes:
 
 def _content(head: bytes, *, ended: bool) -> Content | None:
     """What these bytes hold; None where more must be seen, or it is nothing."""
-    scan = FrameScan()
-    pieces = scan.feed(head)
-    if any(isinstance(piece, Frame) or piece.message is not None for piece in pieces):
-        return Content.FRAMES
-    under_way = scan.in_step and len(head) > _LEAST
+    if head.startswith(HTTP_WORDS):
+        return Content.WEBSOCKET
+    scans = {content: scan(MAX_FRAME_SIZE) for content, scan in _SCANS.items()}
+    pieces = {content: list(scan.feed(head)) for content, scan in scans.items()}
+    if (found := _likelier(pieces)) is not None:
+        return found
+    under_way = [content for content, scan in scans.items() if scan.in_step and len(head) > _LEAST]
     if not ended:
-        return None if len(head) < HEAD else Content.FRAMES
+        return None if len(head) < HEAD else next(iter(under_way), Content.FRAMES)
     alone = decoded(head, 0, len(head))
     if isinstance(alone, Frame) or alone.message is not None:
         return Content.ENVELOPES
-    found = any(isinstance(piece, Frame) for piece in scan.cut(""))
-    return Content.FRAMES if found or under_way else None
+    return _likelier({content: scan.end() for content, scan in scans.items()}) or next(iter(under_way), None)
+
+
+def _likelier(pieces: Mapping[Content, Sequence[Piece]]) -> Content | None:
+    """The one in which more messages can be read; of as many, the one in which they begin sooner."""
+    readable = {content: [piece for piece in found if _is_readable(piece)] for content, found in pieces.items()}
+    ranks = {
+        content: (sum(not isinstance(piece, Aside) for piece in found), -(found[0].offset or 0))
+        for content, found in readable.items()
+        if found
+    }
+    return max(ranks, key=ranks.__getitem__, default=None)
+
+
+def _is_readable(piece: Piece) -> bool:
+    return not isinstance(piece, Damage) or piece.message is not None
 
 
 _LEAST: Final = 4  # bytes of a length: what is no longer says nothing
 
 
 def _stands_alone(data: bytes, content: Content, payload_type: int | None) -> bool:
-    if content is Content.FRAMES:
-        scan = FrameScan()
-        pieces = [*scan.feed(data), *scan.cut("")]
+    pieces: list[Piece]
+    if content in _SCANS:
+        scan = _SCANS[content](MAX_FRAME_SIZE)
+        pieces = [*scan.feed(data), *scan.end()]
     else:
         pieces = [_unit(data, 0, content, payload_type)]
-    return bool(pieces) and all(isinstance(piece, Frame) or piece.message is not None for piece in pieces)
+    return bool(pieces) and all(_is_readable(piece) for piece in pieces)
 
 
 def _unit(data: bytes, offset: int, content: Content, payload_type: int | None) -> Piece:
@@ -271,7 +301,7 @@ class CaptureReader:
         if form.encoding is Encoding.JSON:
             return _Objects(unit, self._max_size)
         text = TextBytes(form.encoding, by_line=form.by_line) if form.encoding is not Encoding.BINARY else None
-        scan = FrameScan(self._max_size) if form.content is Content.FRAMES else _Units(unit, self._max_size)
+        scan = _SCANS[form.content](self._max_size) if form.content in _SCANS else _Units(unit, self._max_size)
         return _Bytes(scan, text)
 
     def _joined(self, pieces: Iterable[Piece]) -> list[Piece]:
@@ -327,6 +357,9 @@ class _Units:
             self._parts.append(chunk)
         return []
 
+    def end(self) -> list[Piece]:
+        return self.cut("")  # what has come is one message, whole or not
+
     def cut(self, reason: str, *, lost: int = 0) -> list[Piece]:
         data, size, offset = b"".join(self._parts), self._size, self._offset
         self._parts.clear()
@@ -342,7 +375,7 @@ class _Units:
 class _Bytes:
     """Reads bytes, binary or written down as text."""
 
-    def __init__(self, scan: FrameScan | _Units, text: TextBytes | None) -> None:
+    def __init__(self, scan: Scan | _Units, text: TextBytes | None) -> None:
         self._scan = scan
         self._text = text
 
@@ -352,7 +385,7 @@ class _Bytes:
     def close(self) -> Iterator[Piece]:
         if self._text is not None:
             yield from self._read(self._text.close())
-        yield from self._scan.cut("the capture ends")
+        yield from self._scan.end()
 
     def _read(self, written: Iterator[bytes | Break]) -> Iterator[Piece]:
         for part in written:

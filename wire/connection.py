@@ -26,6 +26,7 @@ from .events import (
     error_of,
 )
 from .framing import Framing, LengthFraming
+from .quoting import escaped
 from .states import AccountState, ConnectionState
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ _PLAIN_EVENTS = (
     - MOVING
     - {CLIENT_DISCONNECT}
 )
-_LONGEST_REASON = 200  # characters of a peer's own words in a reason of ours; the message itself has all of them
 
 
 class Role(enum.Enum):
@@ -66,11 +66,13 @@ class Connection:
         late_answers: how many answers came that nobody waited for any more. They were dropped, but for errors, which
             are reported without an id.
         drift: how much of what the peer said differs from our schema.
+        idle: whether the last bytes held nothing of a message: a WebSocket's control frames, or blank lines.
     """
 
     def __init__(self, role: Role, codec: Codec, *, framing: Framing | None = None, gather_spots: bool = False) -> None:
         self.late_answers = 0
         self.drift = Drift()
+        self.idle = False
         self._role = role
         self._codec = codec
         self._framing: Framing = framing if framing is not None else LengthFraming()
@@ -116,6 +118,7 @@ class Connection:
             return events
         try:
             bodies = self._framing.feed(data)
+            self.idle = not bodies and not self._framing.inside
             if self._read_spots is not _no_spots and isinstance(bodies, list):
                 self._take_gathered(bodies, events)
             else:
@@ -287,7 +290,8 @@ class Connection:
         elif settled:
             events.append(ResponseReceived(settled, message))
         if payload_type == CLIENT_DISCONNECT:
-            reason = message.payload.reason[:_LONGEST_REASON] or "no reason given"
+            # All of it: whoever cuts it must cover secrets first, for a mask does not know the half of one.
+            reason = escaped(message.payload.reason) or "no reason given"
             self._end(events, f"the server disconnected us: {reason}", None)
 
     def _undecodable(self, fault: UndecodablePayload, events: list[Event]) -> None:

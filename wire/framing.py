@@ -70,6 +70,10 @@ class Framing(Protocol):
         """Why the peer has ended the stream by a word of the framing's own, or None."""
 
     @property
+    def broken(self) -> bool:
+        """Whether the stream was found to be broken, for good."""
+
+    @property
     def owes(self) -> bool:
         """Whether the framing has something of its own to say."""
 
@@ -132,7 +136,7 @@ class Cutter(ABC):
             self._cut(chunk, bodies)
         except RemoteProtocolError as fault:
             self._fault = fault
-            self._rest = bytearray()
+            self._forget()
             if not bodies:
                 raise
             return chain(bodies, _raise(fault))
@@ -148,13 +152,18 @@ class Cutter(ABC):
             raise self._fault
         if inside := self._inside():
             self._fault = RemoteProtocolError(f"the stream ended inside a frame, {inside} bytes into it")
-            self._rest = bytearray()
+            self._forget()
             raise self._fault
 
     @property
     def inside(self) -> int:
         """How many bytes of a message that is not complete are here; 0 between two messages."""
         return self._inside()
+
+    @property
+    def broken(self) -> bool:
+        """Whether the stream was found to be broken, for good."""
+        return self._fault is not None
 
     def take_owed(self) -> bytes:
         """Nothing: these ways of delimiting say nothing of their own."""
@@ -171,6 +180,10 @@ class Cutter(ABC):
     def _inside(self) -> int:
         """How many bytes of a frame that is not complete are here."""
         return len(self._rest)
+
+    def _forget(self) -> None:
+        """Nothing more comes of what is here."""
+        self._rest = bytearray()
 
 
 class FrameDecoder(Cutter):

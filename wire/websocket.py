@@ -14,11 +14,23 @@ from typing import TYPE_CHECKING, Final
 from .connection import Role
 from .errors import FrameTooLarge, LocalProtocolError, RemoteProtocolError
 from .framing import MAX_FRAME_SIZE, Cutter
+from .quoting import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CloseCode", "MessageKind", "Opcode", "WebSocketFraming", "control_frame", "data_frame"]
+__all__ = [
+    "LONGEST_CONTROL",
+    "MOST_FRAGMENTS",
+    "CloseCode",
+    "MessageKind",
+    "Opcode",
+    "WebSocketFraming",
+    "control_frame",
+    "data_frame",
+    "is_close_code",
+    "masked",
+]
 
 
 class MessageKind(enum.IntEnum):
@@ -45,10 +57,12 @@ class CloseCode(enum.IntEnum):
     """Why a WebSocket is closed: those codes of RFC 6455 section 7.4.1 that we say ourselves."""
 
     NORMAL = 1000
+    GOING_AWAY = 1001
     PROTOCOL_ERROR = 1002
     WRONG_KIND = 1003
     NOT_UTF8 = 1007
     TOO_LARGE = 1009
+    INTERNAL_ERROR = 1011
 
 
 _FIN: Final = 0x80
@@ -56,10 +70,11 @@ _RESERVED: Final = 0x70
 _MASKED: Final = 0x80
 _OPCODES = frozenset(int(opcode) for opcode in Opcode)
 _CONTROL: Final = 0x8  # this bit is set in the opcodes of control frames
-_LONGEST_CONTROL: Final = 125
+LONGEST_CONTROL: Final = 125
+"""Bytes of what a close, a ping or a pong carries, at most (section 5.5)."""
 _LONGEST_HEAD: Final = 14  # two bytes, eight of length, four of mask
 _KEYS_AT_ONCE: Final = 4096  # bytes of mask keys: asking the system for four at a time costs more than the masking
-_MOST_FRAGMENTS: Final = 65_536
+MOST_FRAGMENTS: Final = 65_536
 """Fragments of one message: 15 MB in pieces of 229 bytes. Empty ones weigh nothing and could go on for ever."""
 _UNSAID: Final = 1005  # what a close frame without a code counts as; it never travels
 # RFC 6455 section 7.4, and the registry that it founded: 1004 to 1006 and 1015 never travel, 3000 to 4999 are free.
@@ -87,6 +102,7 @@ class WebSocketFraming(Cutter):
 
     Attributes:
         ended: why the peer has ended the stream in good order, or None. What comes behind it is not read.
+        closed_with: the code and the reason of the peer's close, in its own words, or None; 1005 for no code.
         owes: whether something waits in `take_owed`.
     """
 
@@ -118,6 +134,7 @@ class WebSocketFraming(Cutter):
         self._message = bytearray()
         self._fragments = 0
         self._close_code: int = CloseCode.NORMAL
+        self.closed_with: tuple[int, str] | None = None
         self._said_goodbye = False
 
     # Out
@@ -144,7 +161,7 @@ class WebSocketFraming(Cutter):
             code, reason = self._close_code, ""
         payload = b""
         if code != _UNSAID:
-            said = reason.encode()[: _LONGEST_CONTROL - 2].decode(errors="ignore")  # not half a character
+            said = reason.encode()[: LONGEST_CONTROL - 2].decode(errors="ignore")  # not half a character
             payload = code.to_bytes(2, "big") + said.encode()
         return control_frame(Opcode.CLOSE, payload, key=self._mask_key())
 
@@ -173,7 +190,7 @@ class WebSocketFraming(Cutter):
                 if size == 126:
                     (size,) = _read_short(chunk, start)
                     start += 2
-                    plain_length = size > _LONGEST_CONTROL
+                    plain_length = size > LONGEST_CONTROL
                 else:
                     plain_length = size < 126
                 stop = start + size
@@ -218,7 +235,7 @@ class WebSocketFraming(Cutter):
         payload = b"".join((rest, chunk[start:stop])) if rest else chunk[start:stop]
         rest.clear()
         self._due = None
-        self._take(self._first, _masked(payload, self._key) if self._key else payload, bodies)
+        self._take(self._first, masked(payload, self._key) if self._key else payload, bodies)
         return stop
 
     def _read_head(self, data: bytes, position: int) -> int | None:
@@ -232,15 +249,15 @@ class WebSocketFraming(Cutter):
         if bool(second & _MASKED) is self._client:
             raise self._broken("a masked frame" if self._client else "a frame that is not masked")
         size, start = second & 0x7F, position + 2
-        if first & _CONTROL and size > _LONGEST_CONTROL:
-            raise self._broken(f"a control frame of more than {_LONGEST_CONTROL} bytes")
-        if size > _LONGEST_CONTROL:
+        if first & _CONTROL and size > LONGEST_CONTROL:
+            raise self._broken(f"a control frame of more than {LONGEST_CONTROL} bytes")
+        if size > LONGEST_CONTROL:
             wide = 2 if size == 126 else 8
             if here < 2 + wide:
                 return None
             (size,) = (_read_short if wide == 2 else _read_long)(data, start)
             start += wide
-            if size <= (_LONGEST_CONTROL if wide == 2 else 0xFFFF):
+            if size <= (LONGEST_CONTROL if wide == 2 else 0xFFFF):
                 raise self._broken("a length that is not in its shortest form")
         if not first & _CONTROL and (total := len(self._message) + size) > self._max_size:
             self._close_code = CloseCode.TOO_LARGE
@@ -293,20 +310,21 @@ class WebSocketFraming(Cutter):
                 body, self._message, self._fragments = bytes(self._message), bytearray(), 0
                 self._check_text(body)
                 bodies.append(body)
-            elif self._fragments >= _MOST_FRAGMENTS:
-                raise self._broken(f"a message in more than {_MOST_FRAGMENTS} fragments")
+            elif self._fragments >= MOST_FRAGMENTS:
+                raise self._broken(f"a message in more than {MOST_FRAGMENTS} fragments")
 
     def _take_close(self, payload: bytes) -> None:
         code = _UNSAID if not payload else int.from_bytes(payload[:2], "big")
-        if payload and (len(payload) < 2 or not (code in _CODES or code in _FREE_CODES)):
+        if payload and (len(payload) < 2 or not is_close_code(code)):
             raise self._broken("a close frame without a valid code")
         try:
             reason = payload[2:].decode()
         except UnicodeDecodeError:
             raise self._not_utf8("the reason of a close frame") from None
         self._close_code = code
+        self.closed_with = (code, reason)
         said = "without a code" if code == _UNSAID else f"with {code}"
-        self.ended = f"the {self._peer} closed the WebSocket {said}" + (f": {reason}" if reason else "")
+        self.ended = f"the {self._peer} closed the WebSocket {said}" + (f": {escaped(reason)}" if reason else "")
 
     def _check_text(self, body: bytes) -> None:
         if self._kind is MessageKind.TEXT:
@@ -320,6 +338,10 @@ class WebSocketFraming(Cutter):
         begun = self._due is not None or bool(self._fragments)
         return len(self._message) + len(self._rest) + begun
 
+    def _forget(self) -> None:
+        super()._forget()
+        self._message, self._fragments, self._due = bytearray(), 0, None
+
     def _broken(self, what: str) -> RemoteProtocolError:
         self._close_code = CloseCode.PROTOCOL_ERROR
         return RemoteProtocolError(f"the {self._peer} broke the WebSocket protocol: {what}")
@@ -329,6 +351,11 @@ class WebSocketFraming(Cutter):
         return RemoteProtocolError(f"{what} of the {self._peer}'s is not UTF-8")
 
 
+def is_close_code(code: int) -> bool:
+    """Whether a close frame may have this code (section 7.4, and the registry that it founded)."""
+    return code in _CODES or code in _FREE_CODES
+
+
 def data_frame(first: int, body: bytes, *, key: bytes = b"") -> bytes:
     """A frame with this first byte (final bit and opcode) and this payload.
 
@@ -336,13 +363,13 @@ def data_frame(first: int, body: bytes, *, key: bytes = b"") -> bytes:
         key: four bytes of mask for a client; empty for a server.
     """
     size, bit = len(body), _MASKED if key else 0
-    if size <= _LONGEST_CONTROL:
+    if size <= LONGEST_CONTROL:
         head = bytes((first, bit | size))
     elif size <= 0xFFFF:
         head = bytes((first, bit | 126, size >> 8, size & 0xFF))
     else:
         head = bytes((first, bit | 127)) + size.to_bytes(8, "big")
-    return head + key + _masked(body, key) if key else head + body
+    return head + key + masked(body, key) if key else head + body
 
 
 def control_frame(opcode: Opcode, payload: bytes = b"", *, key: bytes = b"") -> bytes:
@@ -351,12 +378,12 @@ def control_frame(opcode: Opcode, payload: bytes = b"", *, key: bytes = b"") -> 
     Raises:
         LocalProtocolError: it has more than 125 bytes.
     """
-    if len(payload) > _LONGEST_CONTROL:
-        raise LocalProtocolError(f"a control frame holds at most {_LONGEST_CONTROL} bytes, not {len(payload)}")
+    if len(payload) > LONGEST_CONTROL:
+        raise LocalProtocolError(f"a control frame holds at most {LONGEST_CONTROL} bytes, not {len(payload)}")
     return data_frame(_FIN | opcode, payload, key=key)
 
 
-def _masked(payload: bytes, key: bytes) -> bytes:
+def masked(payload: bytes, key: bytes) -> bytes:
     """The payload under the mask, or out of it, which is the same.
 
     It is done as one long number: a loop over the bytes takes many times as long.

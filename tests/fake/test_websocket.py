@@ -103,6 +103,35 @@ async def test_what_no_client_may_send_closes_the_websocket_with_its_code(
         assert closed.value.rcvd.code == code
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"\xc1\x82abcd\x1a\x1f",  # reserved bits
+        b"\x81\x02{}",  # no mask
+        b"\x81\x82abcd\x9e\x9d",  # no UTF-8
+        b"\x82\x82abcd\x1a\x1f",  # binary where text is due
+    ],
+)
+async def test_what_breaks_the_websocket_of_the_json_port_is_not_called_malformed_json(said: bytes) -> None:
+    async with a_server() as server, opened(server) as socket:
+        socket.transport.write(said)
+        heard = []
+        with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012
+            while True:
+                heard.append(await socket.recv())
+        assert heard == []
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code in (1002, 1003, 1007)
+
+
+async def test_json_that_cannot_be_read_is_called_malformed_on_a_websocket_as_over_tcp() -> None:
+    async with a_server() as server, opened(server) as socket:
+        await socket.send('{"payloadType"')
+        answer = json.loads(await socket.recv())
+        assert answer["payload"]["errorCode"] == "INVALID_REQUEST"
+        assert answer["payload"]["description"].startswith("Malformed JSON message at 1:")
+
+
 async def test_an_idle_websocket_is_closed_with_bye() -> None:
     async with a_server(timing=Timing.instant().scaled(0.01)) as server, opened(server) as socket:
         with pytest.raises(ConnectionClosed) as closed:
@@ -123,7 +152,15 @@ async def test_a_fault_answers_an_upgrade_with_an_http_error() -> None:
 
 @pytest.mark.parametrize(
     ("request_", "status"),
-    [(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"400"), (b"GET /" + b"x" * 20_000, b"431")],
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"400"),
+        (b"GET /" + b"x" * 20_000, b"431"),
+        (
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 8\r\n\r\n",
+            b"426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\n",
+        ),
+    ],
 )
 async def test_an_http_request_that_is_no_upgrade_gets_an_http_answer(request_: bytes, status: bytes) -> None:
     async with a_server() as server:

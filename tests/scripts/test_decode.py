@@ -17,6 +17,7 @@ import pytest
 
 from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
+from anyctrader.wire.websocket import Opcode, control_frame, data_frame
 
 from .conftest import Call
 from .programs import PROGRAM, START_S, clean_environment, json_lines
@@ -263,3 +264,88 @@ def test_no_output_shows_a_secret_wherever_one_can_stand(call: Call, tmp_path: P
             assert done.stdout.count("***") >= 7
             assert SECRET not in done.stdout + done.stderr
         assert SECRET in call("decode", name, "--show-secrets").stdout
+
+
+KEY = b"\x01\x02\x03\x04"
+UPGRADE = f"GET /?token={SECRET} HTTP/1.1\r\nHost: h\r\nCookie: {SECRET}\r\n\r\n".encode()
+CLOSE = control_frame(Opcode.CLOSE, b"\x03\xf4bye \x1b of " + SECRET.encode())
+PING = control_frame(Opcode.PING, b"still there", key=KEY)
+
+
+def socket_frames() -> list[bytes]:
+    return [data_frame(0x82, frame[4:], key=KEY) for frame in FRAMES]
+
+
+def test_a_websocket_is_shown_with_its_upgrade_and_control_frames_and_no_secret(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "websocket.bin"
+    frames = socket_frames()
+    path.write_bytes(UPGRADE + frames[0] + PING + frames[1] + CLOSE)
+    done = call("decode", str(path), "--brief")
+    assert done.returncode == 0, done.stderr
+    assert SECRET not in done.stdout
+    at = [len(UPGRADE), len(UPGRADE + frames[0]), len(UPGRADE + frames[0] + PING)]
+    head, auth, ping, spot, close = done.stdout.splitlines()
+    assert head == f"@0 HTTP head of the client, {len(UPGRADE)} bytes: GET /?…"
+    assert auth.startswith(f"@{at[0]} ProtoOAApplicationAuthReq")
+    assert ping == f"@{at[1]} WebSocket ping of the client, {len(PING)} bytes: still there"
+    assert spot.startswith(f"@{at[2]} ProtoOASpotEvent")
+    assert close.endswith(rf"WebSocket close of the server, {len(CLOSE)} bytes: 1012 bye \x1b of ***")
+    line = json_lines(call("decode", str(path), "--format", "json").stdout)[-1]
+    assert {key: line[key] for key in ("name", "payload", "websocket", "from", "code", "text")} == {
+        "name": None,
+        "payload": None,
+        "websocket": "close",
+        "from": "server",
+        "code": 1012,
+        "text": "bye \x1b of ***",
+    }
+    assert SECRET in call("decode", str(path), "--show-secrets").stdout
+
+
+def test_damage_in_a_websocket_is_named_and_what_is_around_it_is_shown(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "websocket.bin"
+    frames = socket_frames()
+    path.write_bytes(frames[0] + b"\xff\xff\xff" + frames[1] + frames[3])
+    done = call("decode", str(path), "--format", "json")
+    assert done.returncode == 1
+    assert [line["name"] for line in json_lines(done.stdout)] == [NAMES[0], None, NAMES[1], NAMES[3]]
+    assert f"damage at offset {len(frames[0])}: no frame is of the kind 0xf" in done.stderr
+    assert "read as binary, websocket" in done.stderr
+
+
+def test_what_is_a_websocket_can_be_said(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "odd.bin"
+    path.write_bytes(control_frame(Opcode.CLOSE))
+    done = call("decode", str(path), "--content", "websocket")
+    assert (done.returncode, done.stdout) == (0, "@0 WebSocket close of the server, 2 bytes\n")
+
+
+class Drops(io.RawIOBase):
+    """A pipe whose writer writes one byte at a time."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        buffer[: len(self.data[:1])] = self.data[:1]
+        size, self.data = len(self.data[:1]), self.data[1:]
+        return size
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (b'{"record":"close","at":"2026-01-01T00:00:00.000000Z"}\n', "line 1 DAMAGED"),
+        (b'{"reco', "@0 DAMAGED"),
+        (b'{"payloadType":51}', "@0 ProtoHeartbeatEvent"),
+        (FRAMES[3], "@0 ProtoHeartbeatEvent"),
+    ],
+)
+def test_a_pipe_that_gives_little_at_once_is_told_a_recording_or_a_capture(
+    call: Call, monkeypatch: pytest.MonkeyPatch, data: bytes, shown: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Drops(data))))
+    assert shown in call("decode").stdout

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
+import anyio.abc
 import httpx
 import pytest
 import typer
@@ -21,7 +22,7 @@ from anyctrader.fake.choices import OAuthErrors
 from anyctrader.fake.settings import AnswerVariants
 from anyctrader.scripts.callback import Callback, LoginFailed, take_code
 from anyctrader.scripts.login import _login
-from anyctrader.scripts.oauth import PUBLISHED, OAuthService
+from anyctrader.scripts.oauth import PUBLISHED, OAuthService, _unlogged
 from anyctrader.scripts.options import ExitCode, Format
 from anyctrader.session import ConnectFailed, Endpoint, Environment, Secret, load_settings, open_desk
 from anyctrader.session.registration import Registration, load_registration
@@ -394,3 +395,52 @@ async def test_a_server_that_cannot_be_reached_is_told_before_anybody_allows_any
     assert isinstance(failure, ConnectFailed)
     assert not TokenStore(tmp_path, DEMO).path.exists()
     assert "Allow access" not in capsys.readouterr().err
+
+
+def test_loggers_that_come_while_a_code_is_exchanged_are_silent_too(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with _unlogged():
+        logging.getLogger("httpcore.that_comes_late").error("planted-secret")
+    logging.getLogger("httpcore.that_comes_late").error("afterwards")
+    assert [record.getMessage() for record in caplog.records] == ["afterwards"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [
+        ({"HTTPS_PROXY": "http://user:pass-planted@127.0.0.1:{port}"}, True),
+        (
+            {"HTTPS_PROXY": "http://127.0.0.1:1", "CTRADER_DEMO_PROXY": "http://user:pass-planted@127.0.0.1:{port}"},
+            True,
+        ),
+        ({"HTTPS_PROXY": "http://127.0.0.1:{port}", "NO_PROXY": "oauth.invalid"}, False),
+    ],
+)
+async def test_the_code_is_exchanged_through_the_proxy_of_the_session_and_nothing_secret_is_seen_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, changes: dict[str, str], asked: bool
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    heads: list[str] = []
+
+    async def refuse(near: anyio.abc.SocketStream) -> None:
+        async with near:
+            heads.append((await near.receive()).decode())
+            await near.send(b"HTTP/1.1 502 no pass-planted here\r\nContent-Length: 0\r\n\r\n")
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, refuse)
+        port = str(listener.extra(anyio.abc.SocketAttribute.local_port))
+        environ = {"CTRADER_DEMO_APPLICATION_ID": "app", "CTRADER_DEMO_APPLICATION_SECRET": "planted-secret"}
+        environ |= {name: value.replace("{port}", port) for name, value in changes.items()}
+        (tmp_path / "empty").touch()
+        registration = load_registration(DEMO, tmp_path / "empty", environ=environ)
+        service = OAuthService("https://oauth.invalid/page", "https://oauth.invalid/apps/token")
+        with pytest.raises(ConnectFailed) as failure:
+            await service.exchange(registration, "planted-code")
+        tasks.cancel_scope.cancel()
+    assert [head.partition("\r\n")[0] for head in heads] == ["CONNECT oauth.invalid:443 HTTP/1.1"] * asked
+    assert all("Proxy-Authorization: Basic dXNlcjpwYXNzLXBsYW50ZWQ=" in head for head in heads)
+    told = str(failure.value) + "".join(heads) + caplog.text
+    assert ("through the proxy 127.0.0.1" in told) is asked
+    assert not any(secret in told for secret in ("planted-secret", "planted-code", "pass-planted"))

@@ -1,22 +1,67 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from anyctrader.fake import BlockingServer, ExchangeSettings
+from anyctrader.fake import BlockingServer, ExchangeSettings, faults
 from anyctrader.fake.exchange_settings import Delays
 from anyctrader.fake.market import MarketSettings
 from anyctrader.scripts.ping import _targets, hosts_of
 from anyctrader.scripts.ping_steps import delimitings
-from anyctrader.session import Environment
+from anyctrader.session import Endpoint, Environment
 from anyctrader.wire import Delimiting
 
 from .conftest import Call
 from .programs import json_lines
 from .served import served, variables_of
+
+
+@contextmanager
+def a_middle(answer: bytes = b"HTTP/1.1 200 OK\r\n\r\n") -> Iterator[int]:
+    """The port of a proxy that passes everything on once it was asked to."""
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(65_536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def serve(near: socket.socket) -> None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += near.recv(4096)
+        near.sendall(answer)
+        if b" 200 " in answer:
+            host, _, port = head.split()[1].decode().rpartition(":")
+            with socket.create_connection((host, int(port)), timeout=10) as far:
+                other = threading.Thread(target=pump, args=(far, near))
+                other.start()
+                pump(near, far)
+                other.join()
+        near.close()
+
+    def accept() -> None:
+        try:
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],)).start()
+        except OSError:
+            pass  # it was closed: the test is over
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        accepting = threading.Thread(target=accept)
+        accepting.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+    accepting.join()
+
 
 STEPS = ["DNS", "TCP", "TLS", "version", "application", "heartbeat", "clock"]
 
@@ -115,10 +160,12 @@ def test_the_regional_hosts_are_those_of_the_environment() -> None:
 
 
 def test_the_way_of_the_settings_is_tried_first() -> None:
-    assert delimitings("json", "objects", every=True)[0] is Delimiting.OBJECTS
-    assert len(delimitings("json", "objects", every=True)) == 3
-    assert delimitings("json", "newline", every=False) == (Delimiting.NEWLINE,)
-    assert delimitings("protobuf", "length", every=True) == (Delimiting.LENGTH,)
+    objects = Endpoint("127.0.0.1", 1, delimiting="objects")
+    assert delimitings(objects, "json", every=True)[0] is Delimiting.OBJECTS
+    assert len(delimitings(objects, "json", every=True)) == 3
+    assert delimitings(objects, "json", every=False) == (Delimiting.OBJECTS,)
+    assert delimitings(Endpoint("127.0.0.1", 1), "protobuf", every=True) == (Delimiting.LENGTH,)
+    assert delimitings(Endpoint("127.0.0.1", 1, transport="websocket"), "json", every=True) == (Delimiting.LENGTH,)
 
 
 def test_without_settings_it_says_what_to_do(call: Call) -> None:
@@ -134,10 +181,94 @@ def test_published_hosts_are_reached_at_their_own_port_whatever_server_the_setti
 ) -> None:
     for name, value in variables_of(server).items():
         monkeypatch.setenv(name, value)
-    targets = _targets(Environment.DEMO, None, everywhere=True, codec=None, port=None, symbol="EURUSD")
-    assert [(target.host, target.port, target.ca_file) for target in targets] == [
-        (host, 5035, None) for host in hosts_of(Environment.DEMO)
-    ]
-    (own,) = _targets(Environment.DEMO, None, everywhere=False, codec=None, port=None, symbol="EURUSD")
-    assert (own.host, own.port, own.ca_file) == (server.host, server.port, Path(server.ca_file))
+    ask = partial(_targets, Environment.DEMO, None, codec=None, transport=None, port=None, symbol="EURUSD")
+    assert [
+        (target.endpoint.host, target.endpoint.port, target.endpoint.ca_file) for target in ask(everywhere=True)
+    ] == [(host, 5035, None) for host in hosts_of(Environment.DEMO)]
+    (own,) = ask(everywhere=False)
+    assert own.endpoint == Endpoint(server.host, server.port, Path(server.ca_file))
     assert server.client_secret not in repr(own)
+
+
+def test_each_host_is_reached_by_the_proxy_that_is_named_for_it(
+    server: BlockingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables_of(server).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("https_proxy", "http://elsewhere:3128")
+    monkeypatch.setenv("no_proxy", f"{server.host},demo-eu.ctraderapi.com")
+    ask = partial(_targets, Environment.DEMO, None, codec=None, transport=None, port=None, symbol="EURUSD")
+    proxies = {target.endpoint.host: target.endpoint.proxy for target in ask(everywhere=True)}
+    assert str(proxies["demo.ctraderapi.com"]) == "elsewhere:3128"
+    assert proxies["demo-eu.ctraderapi.com"] is None
+    assert [target.endpoint.proxy for target in ask(everywhere=False)] == [None]
+    monkeypatch.setenv("CTRADER_DEMO_PROXY", "http://ours:8080")
+    assert {str(target.endpoint.proxy) for target in ask(everywhere=True)} == {"ours:8080"}
+
+
+@pytest.mark.parametrize("codec", ["protobuf", "json"])
+def test_the_upgrade_is_a_step_of_its_own_over_a_websocket(call: Call, server: BlockingServer, codec: str) -> None:
+    port = str(server.port if codec == "protobuf" else server.json_port)
+    arguments = ("--codec", codec, "--port", port, "--transport", "websocket", "--wait", "0.5")
+    done = call("ping", "demo", *arguments, "--format", "json", **variables_of(server))
+    assert done.returncode == 0, done.stderr
+    lines = json_lines(done.stdout)
+    assert [line["step"] for line in lines] == [*STEPS[:3], "upgrade", *STEPS[3:]]
+    assert {line["transport"] for line in lines} == {"websocket"}
+    assert all(line["ok"] and line["ms"] > 0 for line in lines[:6])
+    closed = [seen.text for seen in server.call(lambda fake: list(fake.seen)) if seen.name == "closed"]
+    assert closed[-1] == "the client closed the WebSocket with 1000"
+
+
+def test_the_settings_say_what_carries_the_messages_and_the_command_line_otherwise(
+    call: Call, server: BlockingServer
+) -> None:
+    settings = variables_of(server, TRANSPORT="websocket")
+    done = call("ping", "demo", "--wait", "0.5", "--symbol", "NONE", **settings)
+    assert f"{server.host}:{server.port}, protobuf over websocket" in done.stdout
+    assert "  upgrade " in done.stdout
+    done = call("ping", "demo", "--transport", "tcp", "--wait", "0.5", "--symbol", "NONE", **settings)
+    assert (done.returncode, "upgrade" in done.stdout) == (0, False)
+
+
+def test_a_websocket_that_is_refused_fails_at_the_upgrade_with_no_secret(call: Call) -> None:
+    with served() as server:
+        server.call(lambda fake: fake.faults.inject(faults.NoUpgrade(403, f"not you, {fake.client_secret}")))
+        done = call("ping", "demo", "--transport", "websocket", "--format", "json", **variables_of(server))
+        assert done.returncode == 3
+        last = json_lines(done.stdout)[-1]
+        assert (last["step"], last["ok"]) == ("upgrade", False)
+        assert last["detail"] == "HTTP 403 Forbidden in place of a WebSocket: not you, ***"
+
+
+def test_a_server_that_closes_the_websocket_is_told_with_its_code(call: Call) -> None:
+    with served() as server:
+        server.call(lambda fake: fake.faults.inject(faults.CloseWebSocket(1012, "restart")))
+        done = call("ping", "demo", "--transport", "websocket", "--format", "json", **variables_of(server))
+        assert done.returncode == 3
+        last = json_lines(done.stdout)[-1]
+        assert (last["step"], last["detail"]) == ("version", "the server closed the WebSocket with 1012: restart")
+
+
+def test_a_proxy_on_the_way_is_asked_to_connect_and_timed(call: Call, server: BlockingServer) -> None:
+    with a_middle() as port:
+        arguments = ("--transport", "websocket", "--wait", "0.5", "--symbol", "NONE", "--format", "json")
+        proxied = {"HTTPS_PROXY": f"http://user:pass-planted@127.0.0.1:{port}", "NO_PROXY": ""}
+        done = call("ping", "demo", *arguments, **variables_of(server), **proxied)
+        assert done.returncode == 0, done.stdout
+        lines = json_lines(done.stdout)
+        assert [line["step"] for line in lines][:5] == ["DNS", "TCP", "CONNECT", "TLS", "upgrade"]
+        assert lines[2]["detail"] == f"through 127.0.0.1:{port}"
+        assert "pass-planted" not in done.stdout + done.stderr
+    done = call("ping", "demo", *arguments, **variables_of(server), **proxied)
+    assert [(line["step"], line["ok"]) for line in json_lines(done.stdout)] == [("DNS", True), ("TCP", False)]
+
+
+def test_a_proxy_that_refuses_is_named(call: Call, server: BlockingServer) -> None:
+    with a_middle(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as port:
+        proxied = {"HTTPS_PROXY": f"http://127.0.0.1:{port}", "NO_PROXY": ""}
+        done = call("ping", "demo", "--format", "json", **variables_of(server), **proxied)
+    assert done.returncode == 3
+    last = json_lines(done.stdout)[-1]
+    assert (last["step"], last["ok"]) == ("CONNECT", False)
+    assert "407" in last["detail"]

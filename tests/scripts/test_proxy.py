@@ -12,7 +12,7 @@ import pytest
 
 from anyctrader.fake import ExchangeSettings, FakeServer, Host, ServerSettings, Timing
 from anyctrader.fake.exchange_settings import Delays
-from anyctrader.scripts.door import Address, Door, open_door
+from anyctrader.scripts.door import Address, Door, Visitor, open_door
 from anyctrader.session import (
     ConnectFailed,
     Credentials,
@@ -97,6 +97,8 @@ async def a_proxy(
     *,
     codec: Any = "protobuf",
     server: dict[str, Any] | None = None,
+    transport: Any = None,
+    delimiting: Any = "length",
     **changes: Any,
 ) -> AsyncIterator[Place]:
     settings = ServerSettings(
@@ -108,16 +110,16 @@ async def a_proxy(
             Environment.LIVE if host.is_live else Environment.DEMO,
             credentials_of(fake),
             codec=codec,
-            endpoint=Endpoint(fake.host, port, fake.ca_file),
+            endpoint=Endpoint(fake.host, port, fake.ca_file, delimiting),
             **changes,
         )
         seen = Seen()
         async with open_audit(folder) as audit, open_recorder(folder / "recording.jsonl") as recorder:
-            proxy = Proxy(part, audit=audit, halts=folder, recorder=recorder, onlooker=seen)
+            proxy = Proxy(part, audit=audit, halts=folder, recorder=recorder, onlooker=seen, transport=transport)
 
-            async def serve(client: Any) -> None:
+            async def serve(visitor: Visitor) -> None:
                 try:
-                    await proxy.serve(client)
+                    await proxy.serve(visitor.stream, transport=visitor.transport, said=visitor.said)
                 except ConnectFailed:
                     pass
 
@@ -396,12 +398,13 @@ async def test_a_reply_of_ours_waits_until_the_server_s_frame_is_whole(tmp_path:
         part = EnvironmentSettings(Environment.LIVE, credentials, endpoint=endpoint)
         proxy = Proxy(part, audit=audit, halts=tmp_path)
 
-        async def serve(client: Any) -> None:
-            await proxy.serve(client)
+        async def serve(visitor: Visitor) -> None:
+            await proxy.serve(visitor.stream, transport=visitor.transport, said=visitor.said)
 
         async with open_door(Address("127.0.0.1", 0), serve) as door:
             stream = await open_stream(Endpoint(door.host, door.port, door.ca_file), deadline_s=10)
             client = Client(stream, "protobuf")
+            await stream.send(client.frame(oa.ProtoHeartbeatEvent()))
             await peer.until(lambda: peer._stream is not None)
             whole = client.frame(oa.ProtoOAVersionRes(version="91"), "v")
             await peer.say_bytes(whole[:7])
@@ -457,14 +460,15 @@ async def test_a_server_that_cannot_be_reached_ends_its_client(tmp_path: Path) -
         proxy = Proxy(part, audit=None, halts=tmp_path, onlooker=seen)
         failures: list[str] = []
 
-        async def serve(client: Any) -> None:
+        async def serve(visitor: Visitor) -> None:
             try:
-                await proxy.serve(client)
+                await proxy.serve(visitor.stream, transport=visitor.transport, said=visitor.said)
             except ConnectFailed as error:
                 failures.append(str(error))
 
         async with open_door(Address("127.0.0.1", 0), serve) as door:
             stream = await open_stream(Endpoint(door.host, door.port, door.ca_file), deadline_s=10)
+            await stream.send(Client(stream, "protobuf").frame(oa.ProtoHeartbeatEvent()))
             with pytest.raises(LinkLost), anyio.fail_after(10):
                 await stream.receive()
             await stream.aclose()

@@ -196,11 +196,15 @@ async def test_a_server_that_quotes_our_secrets_does_not_get_them_into_errors_an
     ):
         with pytest.raises(CTraderError) as caught:
             await session.request(oa.ProtoOAVersionReq())
-        await peer.say(oa.ProtoOAClientDisconnectEvent(reason=f"bye, {PLANTED['access_token']}"))
+        # As long as it is, it is cut, and no half of the token may be left where it is.
+        said = f"{'x' * 170} {PLANTED['access_token']}\n\x1b{'y' * 10_000}"
+        await peer.say(oa.ProtoOAClientDisconnectEvent(reason=said))
         await session.wait_for(SessionState.WAITING)
         reason = session.reason
     assert leaks(PLANTED.values(), error=told(caught.value), reason=reason, **texts_in(tmp_path)) == []
     assert "***" in str(caught.value)
+    assert r"x ***\n\x1by" in reason
+    assert len(reason) < 400
 
 
 class SaidOtherwise(Fault):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import pytest
 import trustme
 from anyio.streams.tls import TLSStream
 from websockets.asyncio.server import serve
+from websockets.exceptions import ConnectionClosed
 
-from anyctrader.fake import faults
+from anyctrader.fake import Limits, faults
 from anyctrader.session import (
     ConnectFailed,
     Credentials,
@@ -59,7 +61,9 @@ def context_of(folder: Path) -> ssl.SSLContext:
 
 
 @asynccontextmanager
-async def scripted(folder: Path, *said: bytes, upgrade: bool = True) -> AsyncIterator[Endpoint]:
+async def scripted(
+    folder: Path, *said: bytes | Callable[[], Awaitable[bytes]], upgrade: bool = True
+) -> AsyncIterator[Endpoint]:
     """A TLS server that accepts a WebSocket, says these bytes, and then only listens."""
     context = context_of(folder)
 
@@ -72,7 +76,7 @@ async def scripted(folder: Path, *said: bytes, upgrade: bool = True) -> AsyncIte
                 else:
                     await stream.receive()
                 for part in said:
-                    await stream.send(part)
+                    await stream.send(part if isinstance(part, bytes) else await part())
                 while True:
                     await stream.receive()
             except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, ssl.SSLError):
@@ -209,10 +213,51 @@ async def test_our_client_talks_to_a_server_of_the_websockets_package(tmp_path: 
     assert kinds == {str if codec == "json" else bytes}
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_pings_alone_do_not_keep_a_session_ready_past_its_watchdog(tmp_path: Path) -> None:
+    pongs = 0
+
+    async def ping_for_ever(socket: Any) -> None:
+        nonlocal pongs
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await (await socket.ping())
+                pongs += 1
+                await anyio.sleep(0.02)
+
+    async def handler(socket: Any) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ping_for_ever, socket)
+            async for body in socket:
+                message = ProtobufCodec().decode(body)
+                answers: dict[str, Any] = {
+                    "ProtoOAApplicationAuthReq": oa.ProtoOAApplicationAuthRes(),
+                    "ProtoOAGetAccountListByAccessTokenReq": oa.ProtoOAGetAccountListByAccessTokenRes(accessToken="t"),
+                }
+                if message.name in answers:
+                    await socket.send(ProtobufCodec().encode(Message(answers[message.name], message.client_msg_id)))
+            tasks.cancel_scope.cancel()
+
+    async with serve(handler, "127.0.0.1", 0, ssl=context_of(tmp_path)) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        where: dict[str, Any] = {"host": "127.0.0.1", "port": port, "ca_file": tmp_path / "ca.pem"}
+        timings = Timings(heartbeat_s=0.1, watchdog_s=0.4)
+        async with (
+            connect(Environment.DEMO, CREDENTIALS, transport="websocket", timings=timings, **where) as session,
+            session.changes() as changes,
+        ):
+            with anyio.fail_after(10):
+                async for change in changes:
+                    if change.state is SessionState.WAITING:
+                        assert "the server has been silent for 0." in change.reason
+                        break
+    assert pongs > 2
+
+
 # What a peer must not send
 
 
-@pytest.mark.parametrize(
+BAD_INPUT = pytest.mark.parametrize(
     ("codec", "said", "text"),
     [
         ("protobuf", b"\xc2\x01x", "reserved bits"),
@@ -220,12 +265,26 @@ async def test_our_client_talks_to_a_server_of_the_websockets_package(tmp_path: 
         ("protobuf", b"\x89\x7e\x00\x80" + bytes(128), "more than 125"),
         ("protobuf", b"\x02\x00" + b"\x00\x00" * 70_000, "fragments"),
         ("protobuf", b"\x82\x7f" + (15_000_001).to_bytes(8, "big"), "15000001 bytes"),
+        (
+            "protobuf",
+            b"\x02\x7f"
+            + (9_000_000).to_bytes(8, "big")
+            + bytes(9_000_000)
+            + b"\x00\x7f"
+            + (9_000_000).to_bytes(8, "big"),
+            "18000000 bytes",
+        ),
         ("protobuf", b"\x81\x02{}", "binary is due"),
         ("json", b"\x82\x02{}", "text is due"),
         ("json", b"\x81\x02\xff\xff", "not UTF-8"),
         ("json", b"\xc1\x02xx", "reserved bits"),
+        ("json", b"\x88\x03\x03\xe8\xff", "not UTF-8"),
+        ("json", b"\x88\x02\x03\xed", "a close frame without a valid code"),
     ],
 )
+
+
+@BAD_INPUT
 async def test_what_no_server_may_send_is_named_in_the_error(
     tmp_path: Path, codec: Any, said: bytes, text: str
 ) -> None:
@@ -270,6 +329,39 @@ async def test_an_extension_that_was_never_offered_is_refused(tmp_path: Path) ->
         with pytest.raises(ConnectFailed, match="upgrade is none"):
             await open_stream(Endpoint("127.0.0.1", port, tmp_path / "ca.pem", transport="websocket"), deadline_s=5)
         tasks.cancel_scope.cancel()
+
+
+@BAD_INPUT
+async def test_a_session_comes_back_after_what_no_server_may_send_and_keeps_nothing_of_it(
+    codec: Any, said: bytes, text: str
+) -> None:
+    roomy = Limits(outbox_bytes=40_000_000)  # of what is said; the fake drops whoever does not read
+    async with a_server(limits=roomy) as server, wss(server, codec) as session, session.changes() as changes:
+        (client,) = server.clients.values()
+        link = session.link
+        client.write(said, now_s=client.spoke_s)
+        lost = ""
+        with anyio.fail_after(20):
+            async for change in changes:
+                if change.state is SessionState.WAITING:
+                    lost = change.reason
+                elif lost and change.state is SessionState.READY:
+                    break
+        assert text in lost
+        assert (await session.request(VERSION)).version == "91"
+        assert link is not None
+        assert (len(link.connection._framing._rest), len(link.connection._framing._message)) in {(0, 0)}  # type: ignore[attr-defined]
+        closed = await server.wait_for("closed")
+        assert "closed the WebSocket with 10" in closed[0].text
+
+
+async def test_a_close_of_the_server_moves_no_cursor_and_forges_no_line() -> None:
+    async with a_server() as server, wss(server) as session:
+        server.faults.inject(faults.CloseWebSocket(1001, "\x1b[2Jgone\nforged", which="ProtoOAVersionRes"))
+        with pytest.raises(Exception, match="closed the WebSocket with 1001") as failure:
+            await session.request(VERSION)
+        assert r"\x1b[2Jgone\nforged" in str(failure.value)
+        assert str(failure.value).isprintable()
 
 
 # What is said of it

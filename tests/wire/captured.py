@@ -6,8 +6,8 @@ from typing import Any
 
 from anyctrader.wire import JsonCodec, Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
-from anyctrader.wire.frame_scan import Damage, Piece
 from anyctrader.wire.rendering import Frame
+from anyctrader.wire.scan import Damage, Piece
 
 from .generated import complete
 

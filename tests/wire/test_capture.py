@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyctrader.wire import ProtobufCodec, encode_frame
+from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 from anyctrader.wire.capture import HEAD, CaptureReader, Content, Encoding, Form, NoCapture, form_of
-from anyctrader.wire.frame_scan import Piece
+from anyctrader.wire.scan import Piece
+from anyctrader.wire.websocket import Opcode, control_frame, data_frame
 
 from .captured import BODIES, FRAMES, MESSAGES, NAMES, STREAM, TEXTS, broken, covered, damages, in_parts, names
 
@@ -31,6 +32,13 @@ def lines(parts: list[bytes], write: Callable[[bytes], bytes | str]) -> bytes:
     return b"\n".join(text.encode() if isinstance(text := write(part), str) else text for part in parts)
 
 
+KEY = b"\x0a\x0b\x0c\x0d"
+SERVER = [data_frame(0x82, body) for body in BODIES]
+CLIENT = [data_frame(0x82, body, key=KEY) for body in BODIES]
+SAID = [data_frame(0x81, text, key=KEY) for text in TEXTS]
+UPGRADE = b"GET / HTTP/1.1\r\nHost: h\r\n\r\nHTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
+PING = control_frame(Opcode.PING, b"p")
+
 CAPTURES = {
     "frames": (STREAM, Form(BINARY, Content.FRAMES)),
     "frames of json": (b"".join(map(encode_frame, TEXTS)), Form(BINARY, Content.FRAMES)),
@@ -43,6 +51,18 @@ CAPTURES = {
     "base64 that is wrapped": (base64.encodebytes(STREAM), Form(BASE64, Content.FRAMES)),
     "base64, a frame a line": (lines(FRAMES, base64.b64encode), Form(BASE64, Content.FRAMES, by_line=True)),
     "base64, an envelope a line": (lines(BODIES, base64.b64encode), Form(BASE64, Content.ENVELOPES, by_line=True)),
+    "websocket of a server": (b"".join(SERVER), Form(BINARY, Content.WEBSOCKET)),
+    "websocket of a client": (b"".join(CLIENT), Form(BINARY, Content.WEBSOCKET)),
+    "websocket of json": (b"".join(SAID), Form(BINARY, Content.WEBSOCKET)),
+    "websocket from its upgrade on": (UPGRADE + b"".join(SERVER), Form(BINARY, Content.WEBSOCKET)),
+    "websocket from a ping on": (PING + b"".join(SERVER), Form(BINARY, Content.WEBSOCKET)),
+    "websocket in hex, a frame a line": (lines(CLIENT, bytes.hex), Form(HEX, Content.WEBSOCKET, by_line=True)),
+    "websocket in hex that is wrapped": (
+        lines(in_parts(b"".join(SERVER), 30), bytes.hex),
+        Form(HEX, Content.WEBSOCKET),
+    ),
+    "websocket in base64": (base64.b64encode(b"".join(SERVER)), Form(BASE64, Content.WEBSOCKET, by_line=True)),
+    "websocket in a dump": (dump(UPGRADE + b"".join(SERVER)), Form(DUMP, Content.WEBSOCKET)),
     "json, one a line": (b"\n".join(TEXTS), Form(JSON, Content.ENVELOPES)),
     "json with a mark": (b"\xef\xbb\xbf" + b"\n".join(TEXTS), Form(JSON, Content.ENVELOPES)),
     "json, a list": (b"[" + b",\n".join(TEXTS) + b"]", Form(JSON, Content.ENVELOPES)),
@@ -71,6 +91,10 @@ def test_what_a_capture_is_shows_by_itself(name: str, size: int) -> None:
         (broken(oa.ProtoOATraderRes()), Form(BINARY, Content.ENVELOPES)),
         (FRAMES[10][:9], Form(BINARY, Content.FRAMES)),
         (b"\xff\xff" + FRAMES[10], Form(BINARY, Content.FRAMES)),
+        (CLIENT[10][:9], Form(BINARY, Content.WEBSOCKET)),
+        (SERVER[10], Form(BINARY, Content.WEBSOCKET)),
+        (b"\xff\xff" + SERVER[10] + SERVER[11], Form(BINARY, Content.WEBSOCKET)),
+        (UPGRADE[:40], Form(BINARY, Content.WEBSOCKET)),
         (b"# a frame\n\n" + FRAMES[10].hex().encode(), Form(HEX, Content.FRAMES, by_line=True)),
         (b"zz\n" + FRAMES[10].hex().encode(), Form(HEX, Content.FRAMES, by_line=True)),
     ],
@@ -201,3 +225,28 @@ def test_a_quote_that_rides_alone_is_read_as_it_was_sent() -> None:
     assert piece.message is not None
     assert ProtobufCodec().encode(piece.message) == BODIES[10]
     assert (piece.offset, piece.size) == (0, len(FRAMES[10]))
+
+
+def test_a_message_of_many_kilobytes_shows_what_carries_it() -> None:
+    body = ProtobufCodec().encode(Message(oa.ProtoOAVersionRes(version="x" * (2 * HEAD))))
+    for data, content in (
+        (encode_frame(body), Content.FRAMES),
+        (data_frame(0x82, body), Content.WEBSOCKET),
+        (data_frame(0x82, body, key=KEY), Content.WEBSOCKET),
+    ):
+        reader = CaptureReader()
+        assert names(read(data, 1000, reader)) == ["ProtoOAVersionRes"]
+        assert reader.form == Form(BINARY, content)
+
+
+def test_fragments_of_a_websocket_may_stand_on_lines_of_their_own() -> None:
+    parts = [SERVER[9], data_frame(0x02, BODIES[10][:5]), PING, data_frame(0x80, BODIES[10][5:])]
+    for write in (bytes.hex, base64.b64encode):
+        pieces = read(lines(parts, write))
+        assert (names(pieces), damages(pieces)) == (NAMES[9:11], [])
+
+
+def test_a_websocket_is_read_as_one_where_that_is_said() -> None:
+    reader = CaptureReader(content=Content.WEBSOCKET)
+    assert names(read(b"\xff" * 100 + SERVER[10], reader=reader)) == [NAMES[10]]
+    assert str(reader.form) == "binary, websocket"

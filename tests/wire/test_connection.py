@@ -36,6 +36,7 @@ from anyctrader.wire.events import (
     UndecodedReceived,
 )
 from anyctrader.wire.states import ACCOUNT_TABLE, CONNECTION_TABLE, AccountInput, ConnectionInput
+from anyctrader.wire.websocket import MessageKind, Opcode, WebSocketFraming, control_frame, data_frame
 
 from .generated import any_message, few
 
@@ -388,10 +389,26 @@ def test_a_disconnect_ends_the_link_whatever_id_it_carries(client_msg_id: str | 
     ]
 
 
-def test_a_reason_without_end_is_cut_short() -> None:
+def test_a_reason_is_told_whole_for_whoever_covers_secrets_in_it_and_moves_no_cursor() -> None:
     connection = connection_in(ConnectionState.OPEN, CLIENT, CODECS[0])
-    events = connection.receive_data(frame(oa.ProtoOAClientDisconnectEvent(reason="x" * 100_000)))
-    assert len(closed(events).reason) < 300
+    events = connection.receive_data(frame(oa.ProtoOAClientDisconnectEvent(reason="\x1b[2J\n" + "x" * 100_000)))
+    assert closed(events).reason == r"the server disconnected us: \x1b[2J\n" + "x" * 100_000
+
+
+def test_it_is_idle_where_the_last_bytes_held_nothing_of_a_message() -> None:
+    framing = WebSocketFraming(CLIENT, MessageKind.BINARY, random=bytes)
+    connection = Connection(CLIENT, ProtobufCodec(), framing=framing)
+    message = data_frame(0x82, ProtobufCodec().encode(Message(SPOT)))
+    for data, idle in (
+        (control_frame(Opcode.PING), True),
+        (message, False),
+        (control_frame(Opcode.PONG, b"x"), True),
+        (message[:5], False),
+        (message[5:] + control_frame(Opcode.PING), False),
+        (data_frame(0x02, b"\x08"), False),
+    ):
+        connection.receive_data(data)
+        assert connection.idle is idle
 
 
 # Answers

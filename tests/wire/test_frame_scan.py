@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from anyctrader.wire import encode_frame
 from anyctrader.wire import messages as oa
-from anyctrader.wire.frame_scan import FrameScan, Piece, decoded
+from anyctrader.wire.frame_scan import FrameScan
+from anyctrader.wire.scan import Piece, decoded
 
 from .captured import BODIES, FRAMES, NAMES, STREAM, TEXTS, broken, covered, damages, in_parts, names
 
