@@ -261,8 +261,7 @@ class Link:
 
     def _encode(self, request: Request) -> bytes | None:
         """The bytes of a request that may leave; one that may not has failed and gives None."""
-        client_msg_id = request.message.client_msg_id
-        assert client_msg_id is not None
+        client_msg_id = request.client_msg_id
         try:
             self._release(request.message)
             data = self.connection.send(request.message)
@@ -311,10 +310,8 @@ class Link:
             self._outbox.withdraw(request)
             request.fail(NotSent(f"{name} did not leave {when}"))
             return
-        client_msg_id = request.message.client_msg_id
-        assert client_msg_id is not None
-        self._waiting.pop(client_msg_id, None)
-        self.connection.abandon(client_msg_id)
+        self._waiting.pop(request.client_msg_id, None)
+        self.connection.abandon(request.client_msg_id)
         request.fail(OutcomeUnknown(f"{name} left, and was not answered {when}"))
 
     def _end(self, reason: str) -> bytes:

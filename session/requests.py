@@ -77,6 +77,12 @@ class Request:
         self.error: Exception | None = None
         self.done = done
 
+    @property
+    def client_msg_id(self) -> str:
+        """`clientMsgId` of its envelope."""
+        assert self.message.client_msg_id is not None
+        return self.message.client_msg_id
+
     def fail(self, error: Exception) -> None:
         """It ends without an answer, unless it has ended."""
         if not self.done.is_set():
