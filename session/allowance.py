@@ -60,11 +60,19 @@ class Allowance:
         books: of that account.
         gate: where a breach goes on record, and what the loss of the day trips.
         bounds: the limits.
+        doubt: told the account whose books are in doubt: its balance has moved, and nothing was told that moved it.
         log: where what a person should know is written, or None.
     """
 
     def __init__(
-        self, account: Account, *, books: Books, gate: Gate, bounds: Limits, log: ConnectionLog | None = None
+        self,
+        account: Account,
+        *,
+        books: Books,
+        gate: Gate,
+        bounds: Limits,
+        doubt: Callable[[int], None],
+        log: ConnectionLog | None = None,
     ) -> None:
         self._account = account
         self._books = books
@@ -74,7 +82,13 @@ class Allowance:
         self._claims: dict[Claim, RequestRecord | None] = {}  # for as long as that is in doubt; None: under way
         self._let_through: deque[float] = deque()
         self._tripped = False
-        self._day = Day(account, books=books, start_hour=bounds.day_start_hour, fresh_s=bounds.loss_check_s)
+        self._day = Day(
+            account,
+            books=books,
+            start_hour=bounds.day_start_hour,
+            fresh_s=bounds.loss_check_s,
+            doubt=lambda: doubt(account.id),
+        )
 
     @property
     def watches_loss(self) -> bool:
@@ -206,7 +220,7 @@ class Allowance:
     def _judge(self, result: limits.Result) -> None:
         """Trips the gate, once, where the loss of the day has reached its limit."""
         try:
-            limits.check_result(self._bounds, result)
+            limits.check_result(self._bounds, result.settled)
         except LimitExceeded as reached:
             if not self._tripped:
                 self._tripped = True

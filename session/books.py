@@ -58,7 +58,7 @@ class Books:
         orders: the orders of ours, by any of their ids.
         positions: the positions and working orders, whoever made them.
         handles: what callers hold, by client order id.
-        ledger: what deals have booked, whoever made them.
+        ledger: what has moved the balance, whoever did.
         deals: which deals are known.
         doubts: the requests of unknown outcome that are no orders of ours.
         turns: which amendment of an order or a position is under way.
@@ -111,6 +111,8 @@ class Books:
                 self.ledger.add([payload.deal])
                 self.deals.heard(payload.deal)
                 self._server.heard(payload.deal.executionTimestamp, utc_ms=at_ms, now_s=clock.now_s())
+            if payload.HasField("depositWithdraw"):
+                self.ledger.pay([payload.depositWithdraw])
             self._gate.note("execution", execution_facts(payload, changes))
             self.changed(changes)
         elif isinstance(payload, oa.ProtoOAOrderErrorEvent):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from .account import Account
 
-__all__ = ["deals_between", "orders_between"]
+__all__ = ["cash_of_week", "deals_between", "last_deals_before", "orders_between"]
 
 _LONGEST_SPAN_MS: Final = 604_800_000  # a week, which servers of older releases allow at most
 
@@ -55,6 +55,34 @@ async def deals_between(account: Account, since_ms: int, until_ms: int) -> list[
                 break
             end_ms = min(deal.executionTimestamp for deal in new.values())
     return list(found.values())
+
+
+async def last_deals_before(account: Account, at_ms: int) -> list[Any]:
+    """The last deals before a moment, a `ProtoOADeal` each: as many as one answer has, of a week at most.
+
+    Args:
+        account: whose.
+        at_ms: milliseconds since the epoch.
+
+    Raises:
+        RequestFailed: they could not be read.
+    """
+    request = oa.ProtoOADealListReq(fromTimestamp=at_ms - _LONGEST_SPAN_MS, toTimestamp=at_ms)
+    return list((await account.ask(request)).deal)
+
+
+async def cash_of_week(account: Account, until_ms: int) -> list[Any]:
+    """The deposits and withdrawals of a week, a `ProtoOADepositWithdraw` each.
+
+    Args:
+        account: whose.
+        until_ms: its end, milliseconds since the epoch.
+
+    Raises:
+        RequestFailed: they could not be read.
+    """
+    request = oa.ProtoOACashFlowHistoryListReq(fromTimestamp=until_ms - _LONGEST_SPAN_MS, toTimestamp=until_ms)
+    return list((await account.ask(request)).depositWithdraw)
 
 
 def _weeks(since_ms: int, until_ms: int) -> Iterator[tuple[int, int]]:
