@@ -208,7 +208,7 @@ class Day:
         before = ledger.balance_before(start_ms)
         if before is not None:
             self._start_balance = before
-        elif start_ms <= closed_ms and not ledger.has_deal(start_ms, closed_ms):
+        elif start_ms <= closed_ms and not ledger.reaches_back(start_ms, closed_ms):
             self._read_again_until_s = clock.now_s() + _LAG_S
             raise ValueError("the last deal of the day is not in the server's list yet")
         elif (first := ledger.balance_ahead_of_first(start_ms)) is not None:

@@ -99,9 +99,11 @@ class Ledger:
         first = min(since, key=lambda each: each.place)
         return None if first.amount is None or first.balance is None else first.balance - first.amount
 
-    def has_deal(self, since_ms: int, until_ms: int) -> bool:
-        """Whether a deal of that span that closed something is known."""
-        return any(since_ms <= each.at_ms <= until_ms + _LATE_MS for each in self._booked.values())
+    def reaches_back(self, since_ms: int, until_ms: int) -> bool:
+        """Whether a movement of that span is known, or the deal that ended it."""
+        return any(since_ms <= each.at_ms <= until_ms for each in self._all) or any(
+            until_ms < each.at_ms <= until_ms + _LATE_MS for each in self._booked.values()
+        )
 
     def forget(self, before_ms: int) -> None:
         """What moved the balance before that time is forgotten, but for the last: the balance was left by it."""
