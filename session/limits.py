@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -81,7 +82,7 @@ class Picture:
         side_cents: the volume on the order's side of its symbol, hundredths of a unit.
         orders_in_minute: how many were let through within the last 60 s.
         quote: the last quote that an order of this side would be filled at, or None.
-        quote_age_s: how old it is.
+        quote_age_s: how old it is; infinite where nothing tells.
         result: of the day, or None where nobody asks for it.
     """
 
@@ -209,10 +210,8 @@ def _check_collar(limits: Limits, proposal: Proposal, picture: Picture) -> None:
     if quote is None:
         raise LimitExceeded(f"price_collar_percent: there is no quote of {name} to hold the order against")
     if picture.quote_age_s > limits.quote_age_s:
-        raise LimitExceeded(
-            f"quote_age_s: the last quote of {name} is {picture.quote_age_s:.1f} s old, and {limits.quote_age_s:g} s "
-            "are allowed"
-        )
+        age = f"{picture.quote_age_s:.1f} s old" if picture.quote_age_s < math.inf else "of an age that nothing tells"
+        raise LimitExceeded(f"quote_age_s: the last quote of {name} is {age}, and {limits.quote_age_s:g} s are allowed")
     for price in proposal.prices:
         apart = abs(price - quote) / quote * 100
         if apart > collar:

@@ -70,7 +70,7 @@ class Trading:
         self._books = books
         self._gate = gate
         self._allowance = allowance
-        self._quotes = TradedQuotes(account)
+        self._quotes = TradedQuotes(account, most_age_s=allowance.quote_age_s)
         self._fills = FillWatch(lambda: session.review(account.id), within_s=session.timings.fill_s)
         within_s = session.timings.protection_s
         self._protection = ProtectionWatch(self, books=books, gate=gate, log=log, within_s=within_s)
