@@ -116,7 +116,9 @@ class Trading:
         position = self._position(position_id)
         self._books.check_settled(("position", position_id))
         symbol = await self._figures("ProtoOAClosePositionReq", position.symbol_id)
+        position = self._position(position_id)  # as it is now: reading the figures may have taken a while
         request = close.to_request(position, symbol, account_id=self._account.id)
+        self._books.closing.check(request)
         side = position.side.opposite
         record = OrderRecord(
             close,
