@@ -84,6 +84,17 @@ async def test_a_withdrawal_whose_event_was_lost_is_no_loss(tmp_path: Path) -> N
         assert desk.mode(DEMO) is Mode.ON
 
 
+async def test_a_withdrawal_that_is_told_explains_the_balance_without_a_look_at_lists(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, limits=LIMITS) as (server, desk):
+        await server.wait_for("ProtoOATraderReq", count=2)
+        lists = len(heard(server, oa.ProtoOACashFlowHistoryListReq))
+        server.deposit(server.account_id, amount=-100_000)
+        looks = len(heard(server, oa.ProtoOATraderReq))
+        await server.wait_for("ProtoOATraderReq", count=looks + 4)
+        assert desk.mode(DEMO) is Mode.ON
+        assert len(heard(server, oa.ProtoOACashFlowHistoryListReq)) == lists
+
+
 # One day, without a server
 
 HOUR_MS = 3_600_000
