@@ -14,7 +14,7 @@ import anyio
 from ..wire import messages as oa
 from ..wire import units
 from . import clock
-from .history import cash_of_week, deals_between, last_deals_before
+from .history import LONGEST_SPAN_MS, cash_between, deals_between, last_deals_before
 from .ledger import money_of
 from .limits import Result
 
@@ -156,13 +156,16 @@ class Day:
         if not (ledger.has_gap or begins or lags or due):
             return
         self._lists_s = now_s
+        until_ms = now_ms + _LOOK_AHEAD_MS
+        # One span for both: the last movement of one kind tells nothing where a later one of the other is not seen.
+        since_ms = until_ms - LONGEST_SPAN_MS
         had_gap, ledger.has_gap = ledger.has_gap, False  # what is missed while a list is on its way makes another one
         try:
             if begins:
-                ledger.add(await last_deals_before(self._account, start_ms))
+                ledger.add(await last_deals_before(self._account, start_ms, since_ms=since_ms))
             if begins or due or had_gap:
-                ledger.pay(await cash_of_week(self._account, now_ms + _LOOK_AHEAD_MS))
-            ledger.add(await deals_between(self._account, start_ms, now_ms + _LOOK_AHEAD_MS))
+                ledger.pay(await cash_between(self._account, since_ms, until_ms))
+            ledger.add(await deals_between(self._account, start_ms, until_ms))
         except BaseException:
             ledger.has_gap = True
             raise

@@ -109,6 +109,7 @@ class Server:
         self.deals: list[Any] = []
         self.cash: list[Any] = []
         self.closed_at_ms = closed_at_ms
+        self.rows = 1_000
         self.asked: list[str] = []
         self.before_event: Callable[[], None] = lambda: None
 
@@ -120,9 +121,12 @@ class Server:
                 return SimpleNamespace(trader=oa.ProtoOATrader(balance=self.balance, depositAssetId=1, moneyDigits=2))
             case oa.ProtoOADealListReq():
                 span = range(request.fromTimestamp, request.toTimestamp + 1)
-                return SimpleNamespace(deal=[d for d in self.deals if d.executionTimestamp in span], hasMore=False)
+                fitting = [deal for deal in self.deals if deal.executionTimestamp in span]
+                newest = sorted(fitting, key=lambda deal: -deal.executionTimestamp)
+                return SimpleNamespace(deal=newest[: self.rows], hasMore=len(fitting) > self.rows)
             case oa.ProtoOACashFlowHistoryListReq():
-                return SimpleNamespace(depositWithdraw=list(self.cash))
+                span = range(request.fromTimestamp, request.toTimestamp + 1)
+                return SimpleNamespace(depositWithdraw=[row for row in self.cash if row.changeBalanceTimestamp in span])
         raise AssertionError(request)
 
 
@@ -241,3 +245,25 @@ async def test_while_nothing_tells_what_the_balance_was_ahead_of_a_deal_nobody_k
     server.deals.append(closing(1, -1_000, at_ms=NOON_MS - HOUR_MS, balance_cents=99_000))
     result = await day.result()
     assert (result.realised, result.unexplained, result.start_balance) == (Decimal(-15), 0, Decimal(1_000))
+
+
+async def test_a_deal_ahead_of_a_withdrawal_that_is_too_old_to_be_seen_tells_no_balance(utc: SimpleNamespace) -> None:
+    server = Server()
+    midnight_ms = NOON_MS - 12 * HOUR_MS
+    server.deals.append(closing(1, -100, at_ms=midnight_ms - 167 * HOUR_MS, balance_cents=200_000))
+    server.cash.append(paid(1, -100_000, at_ms=midnight_ms - 166 * HOUR_MS, balance_cents=100_000))
+    day, _, _ = a_day(server)
+    assert (await day.result()).realised == 0
+
+
+async def test_deals_that_only_opened_do_not_hide_the_last_that_closed(utc: SimpleNamespace) -> None:
+    server = Server()
+    server.rows = 2
+    before_ms = NOON_MS - 20 * HOUR_MS
+    server.cash.append(paid(1, 500, at_ms=before_ms - 2, balance_cents=150_000))
+    server.deals.append(closing(1, -50_000, at_ms=before_ms - 1, balance_cents=100_000))
+    for id_ in range(2, 9):
+        server.deals.append(closing(id_, 0, at_ms=before_ms + id_))
+        server.deals[-1].ClearField("closePositionDetail")
+    day, _, _ = a_day(server)
+    assert (await day.result()).realised == 0
