@@ -29,7 +29,7 @@ from anyctrader.scripts.options import (
 from anyctrader.scripts.progress import waited
 from anyctrader.scripts.terminal import escaped, is_terminal, print_json, print_line, remark
 from anyctrader.session.stories import Selection, Total, Trade, lines_of, select, totals_of, trades_of
-from anyctrader.session.verification import verify
+from anyctrader.session.verification import remarks, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,6 +132,8 @@ def _told(question: Question, folder: Path, wanted: Selection, csv_file: Path | 
 
 def _verify(folder: Path, output: Format) -> ExitCode:
     found = verify(folder)
+    for said in remarks(folder):
+        remark(escaped(said))
     for damage in found:
         if output is Format.JSON:
             print_json(asdict(damage))

@@ -65,6 +65,7 @@ class Account:
         environment: demo or live; a session of the other one refuses it.
         is_live: `isLive` of the account list.
         trader_login: the number that its owner sees in a terminal.
+        closed_at_ms: when something of it was last closed, as of the account list (`lastClosingDealTimestamp`), or 0.
         board: its last quotes.
         book: its symbols.
         raw: what callers have subscribed to by raw requests.
@@ -75,6 +76,7 @@ class Account:
         self.environment = session.environment
         self.is_live: bool = listed.isLive
         self.trader_login: int = listed.traderLogin
+        self.closed_at_ms: int = listed.lastClosingDealTimestamp
         self.board = SpotBoard()
         self.raw = RawSubscriptions()
         self._session = session

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..wire import Message
 from ..wire import messages as oa
 from . import clock, limits
 from .bounds import AllowedSymbols, LargestOrder, NoLimit
+from .claims import Claim, Claims
 from .day import Day
 from .environments import Mode
 from .errors import LimitExceeded, RequestFailed
-from .holdings import price_or_none
+from .proposals import not_known, proposed
 from .terms import Side
 
 if TYPE_CHECKING:
@@ -29,27 +29,9 @@ if TYPE_CHECKING:
     from .request_record import RequestRecord
     from .symbols import Symbol
 
-__all__ = ["Allowance", "Claim"]
+__all__ = ["Allowance"]
 
 _MINUTE_S: Final = 60.0
-_PRICES: Final = ("limitPrice", "stopPrice", "baseSlippagePrice")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Claim:
-    """What nobody keeps a record of, a raw order or a change: it counts as filled until `Allowance.settle` ends it.
-
-    Attributes:
-        symbol_id: what it trades.
-        side: buy or sell.
-        volume_cents: by how much that grows, hundredths of a unit.
-        opens_position: whether a position may come of it that is not there yet.
-    """
-
-    symbol_id: int
-    side: Side
-    volume_cents: int
-    opens_position: bool
 
 
 class Allowance:
@@ -60,26 +42,45 @@ class Allowance:
         books: of that account.
         gate: where a breach goes on record, and what the loss of the day trips.
         bounds: the limits.
+        doubt: told the account whose books are in doubt: its balance has moved, and nothing was told that moved it.
         log: where what a person should know is written, or None.
     """
 
     def __init__(
-        self, account: Account, *, books: Books, gate: Gate, bounds: Limits, log: ConnectionLog | None = None
+        self,
+        account: Account,
+        *,
+        books: Books,
+        gate: Gate,
+        bounds: Limits,
+        doubt: Callable[[int], None],
+        log: ConnectionLog | None = None,
     ) -> None:
         self._account = account
         self._books = books
         self._gate = gate
         self._bounds = bounds
         self._log = log
-        self._claims: dict[Claim, RequestRecord | None] = {}  # for as long as that is in doubt; None: under way
+        self._claims = Claims(books)
         self._let_through: deque[float] = deque()
         self._tripped = False
-        self._day = Day(account, books=books, start_hour=bounds.day_start_hour, fresh_s=bounds.loss_check_s)
+        self._day = Day(
+            account,
+            books=books,
+            start_hour=bounds.day_start_hour,
+            fresh_s=bounds.loss_check_s,
+            doubt=lambda: doubt(account.id),
+        )
 
     @property
     def watches_loss(self) -> bool:
         """Whether the loss of the day is limited."""
         return not isinstance(self._bounds.loss_of_day, NoLimit)
+
+    @property
+    def quote_age_s(self) -> float | None:
+        """How old a quote may be that an order is held against; None where none is."""
+        return None if isinstance(self._bounds.price_collar_percent, NoLimit) else self._bounds.quote_age_s
 
     def symbol_id_of(self, request: Any) -> int | None:
         """The symbol whose figures are needed to judge a request, or None where no limit is about it.
@@ -93,7 +94,7 @@ class Allowance:
             return None
         order = self._books.positions.order(request.orderId)
         if order is None:
-            raise self._breach(request, _not_known(request))
+            raise self._breach(request, not_known(request))
         return order.symbol_id
 
     @property
@@ -117,7 +118,7 @@ class Allowance:
         Raises:
             LimitExceeded: see `limits.check_order`. It is on record, and nothing left.
         """
-        self._held(request, lambda: limits.check_order(self._bounds, self._proposal(request, symbol)))
+        self._held(request, lambda: limits.check_order(self._bounds, proposed(request, symbol, self._books.positions)))
 
     async def result(self, request: Any) -> limits.Result | None:
         """The result of the day, which `check_account` is to be given at once; None where the loss is not limited.
@@ -143,7 +144,7 @@ class Allowance:
         """
 
         def check() -> None:
-            proposal = self._proposal(request, symbol)
+            proposal = proposed(request, symbol, self._books.positions)
             limits.check_order(self._bounds, proposal)
             limits.check_account(self._bounds, proposal, self._picture(proposal, result))
             if proposal.is_new:
@@ -158,23 +159,14 @@ class Allowance:
 
     def claim(self, request: Any, symbol: Symbol) -> Claim:
         """Counts a request that was let through as filled, until it is settled."""
-        proposal = self._proposal(request, symbol)
+        proposal = proposed(request, symbol, self._books.positions)
         claim = Claim(symbol.id, proposal.side, proposal.added_cents, proposal.is_new and proposal.opens_position)
-        self._claims[claim] = None
+        self._claims.add(claim)
         return claim
 
     def settle(self, claim: Claim, *, in_doubt: RequestRecord | None) -> None:
-        """A request has ended.
-
-        Args:
-            claim: of it.
-            in_doubt: the request, where its outcome is unknown: it counts until that is known. Otherwise it did not
-                leave, was refused, or is in the books by now.
-        """
-        if in_doubt is None:
-            del self._claims[claim]
-        else:
-            self._claims[claim] = in_doubt
+        """A request has ended. See `Claims.settle`."""
+        self._claims.settle(claim, in_doubt=in_doubt)
 
     async def watch_loss(self) -> None:
         """Looks at the loss of the day. Where its limit is reached, the environment may only be reduced."""
@@ -206,46 +198,11 @@ class Allowance:
     def _judge(self, result: limits.Result) -> None:
         """Trips the gate, once, where the loss of the day has reached its limit."""
         try:
-            limits.check_result(self._bounds, result)
+            limits.check_result(self._bounds, result.settled)
         except LimitExceeded as reached:
             if not self._tripped:
                 self._tripped = True
                 self._gate.trip(Mode.REDUCE_ONLY, str(reached))
-
-    def _proposal(self, request: Any, symbol: Symbol) -> limits.Proposal:
-        if isinstance(request, oa.ProtoOANewOrderReq):
-            return limits.Proposal(
-                symbol=symbol,
-                side=Side(request.tradeSide),
-                volume_cents=request.volume,
-                added_cents=request.volume,
-                prices=tuple(self._price(request, name) for name in _PRICES if request.HasField(name)),
-                opens_position=self._books.positions.position(request.positionId) is None,
-            )
-        order = self._books.positions.order(request.orderId)
-        if order is None:
-            raise LimitExceeded(_not_known(request))
-        now = {"limitPrice": order.limit_price, "stopPrice": order.stop_price}
-        return limits.Proposal(
-            symbol=symbol,
-            side=order.side,
-            volume_cents=request.volume,
-            added_cents=max(0, request.volume - order.volume_cents),
-            prices=tuple(
-                price
-                for name, before in now.items()
-                if request.HasField(name) and (price := self._price(request, name)) != before
-            ),
-            is_new=False,
-            opens_position=False,
-        )
-
-    def _price(self, request: Any, name: str) -> Decimal:
-        value = getattr(request, name)
-        price = price_or_none(value)
-        if price is None:
-            raise LimitExceeded(f"price_collar_percent: {name} {value!r} is no price")
-        return price
 
     def _picture(self, proposal: limits.Proposal, result: limits.Result | None) -> limits.Picture:
         quote, age_s = self._quote(proposal.symbol, proposal.side)
@@ -262,7 +219,7 @@ class Allowance:
         spot = self._account.board.last(symbol.id)
         if spot is None:
             return None, 0.0
-        return spot.ask if side is Side.BUY else spot.bid, clock.now_s() - spot.heard_s
+        return spot.ask if side is Side.BUY else spot.bid, clock.now_s() - spot.made_s
 
     def _unseen(self) -> list[OrderRecord]:
         """The orders of ours that may fill, or may have filled, and that the books of the server's do not show."""
@@ -278,7 +235,7 @@ class Allowance:
         held = [position for position in book.positions if position.is_open]
         working = [order for order in book.orders if order.is_opening and order.is_working]
         unseen = [record for record in self._unseen() if record.symbol.id == symbol_id and record.side is side]
-        claimed = [claim for claim in self._claimed() if (claim.symbol_id, claim.side) == (symbol_id, side)]
+        claimed = [claim for claim in self._claims.all if (claim.symbol_id, claim.side) == (symbol_id, side)]
         return (
             sum(each.volume_cents for each in held if (each.symbol_id, each.side) == (symbol_id, side))
             + sum(
@@ -300,32 +257,10 @@ class Allowance:
         for record in self._unseen():
             into = record.position_id or getattr(record.intent, "position_id", None)
             ids.add(into if into is not None else record)
-        return len(ids) + sum(claim.opens_position for claim in self._claimed())
-
-    def _claimed(self) -> tuple[Claim, ...]:
-        doubts = self._books.doubts
-        for claim in [claim for claim, record in self._claims.items() if record is not None and record not in doubts]:
-            del self._claims[claim]
-        # What an earlier process left has no claim of this one's.
-        inherited = [self._inherited(record) for record in doubts if record not in self._claims.values()]
-        return (*self._claims, *(claim for claim in inherited if claim is not None))
-
-    def _inherited(self, record: RequestRecord) -> Claim | None:
-        request = record.payload
-        if isinstance(request, oa.ProtoOANewOrderReq):
-            opens = self._books.positions.position(request.positionId) is None
-            return Claim(request.symbolId, Side(request.tradeSide), request.volume, opens)
-        order = self._books.positions.order(request.orderId) if isinstance(request, oa.ProtoOAAmendOrderReq) else None
-        if order is None:
-            return None
-        return Claim(order.symbol_id, order.side, max(0, request.volume - order.volume_cents), False)
+        return len(ids) + sum(claim.opens_position for claim in self._claims.all)
 
     def _count_orders(self) -> int:
         now_s = clock.now_s()
         while self._let_through and now_s - self._let_through[0] >= _MINUTE_S:
             self._let_through.popleft()
         return len(self._let_through)
-
-
-def _not_known(request: Any) -> str:
-    return f"no limit can be applied to order {request.orderId}, which is not known to be working"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from .columns import ORDER_COLUMNS, SNAPSHOT_COLUMNS
 from .environments import Environment
 from .errors import AuditUnavailable
-from .journal import DISK_FULL, Journal
+from .journal import DISK_FULL, LOCK_NAME, Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +53,7 @@ class AuditFiles:
         self._busy = False
         self._abandoned = False
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = [_locked(folder / ".order_audit.lock", disk)]
+        self._lock = [_locked(folder / LOCK_NAME, disk)]
         environments = [environment.value for environment in LIVE_FIRST]
 
         def journal(stem: str, size: int, columns: Mapping[str, object]) -> Journal:

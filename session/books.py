@@ -12,6 +12,7 @@ from ..wire import messages as oa
 from . import clock
 from .absences import Absences
 from .bounds import Timings
+from .closing import Closing
 from .deal_memory import DealMemory, facts_of_deal
 from .doubts import Doubts
 from .environments import Mode
@@ -58,9 +59,10 @@ class Books:
         orders: the orders of ours, by any of their ids.
         positions: the positions and working orders, whoever made them.
         handles: what callers hold, by client order id.
-        ledger: what deals have booked, whoever made them.
+        ledger: what has moved the balance, whoever did.
         deals: which deals are known.
         doubts: the requests of unknown outcome that are no orders of ours.
+        closing: what of positions is being closed already.
         turns: which amendment of an order or a position is under way.
         unseen_levels: orders of an earlier process that were filled, and whose levels nobody is known to have seen.
     """
@@ -84,6 +86,7 @@ class Books:
         timings = timings if timings is not None else Timings()
         self._absences = Absences(looks=timings.absent_looks, over_s=timings.absent_s)
         self.doubts = Doubts(self._absences)
+        self.closing = Closing(self.orders, self.positions)
         self.turns = Turns()
         self._account = account
         self._gate = gate
@@ -111,6 +114,8 @@ class Books:
                 self.ledger.add([payload.deal])
                 self.deals.heard(payload.deal)
                 self._server.heard(payload.deal.executionTimestamp, utc_ms=at_ms, now_s=clock.now_s())
+            if payload.HasField("depositWithdraw"):
+                self.ledger.pay([payload.depositWithdraw])
             self._gate.note("execution", execution_facts(payload, changes))
             self.changed(changes)
         elif isinstance(payload, oa.ProtoOAOrderErrorEvent):

@@ -299,8 +299,9 @@ class Session:
             account.keep(books)
             self.books[account.id] = books
             self._gate.books[account.id] = books.positions
-            limits, gate = self._limits, self._gate
-            self.allowances[account.id] = Allowance(account, books=books, gate=gate, bounds=limits, log=self._log)
+            self.allowances[account.id] = Allowance(
+                account, books=books, gate=self._gate, bounds=self._limits, doubt=self.review, log=self._log
+            )
         return account
 
     # Living

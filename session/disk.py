@@ -111,3 +111,11 @@ class Disk:
         except (BlockingIOError, PermissionError):
             return False
         return True
+
+    def lock_written(self, descriptor: int) -> bool:
+        """The same for a file that others read meanwhile, and that might lose its name.
+
+        On Windows nothing is locked: what is locked there cannot be read, and what is open cannot be deleted, the lock
+        file that `lock` is for among it.
+        """
+        return sys.platform == "win32" or self.lock(descriptor)

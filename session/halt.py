@@ -3,12 +3,13 @@
 `<folder>/demo.halt` and `<folder>/live.halt`. That the file is there is what counts; what it says can only make it
 milder, from nothing at all to closing and cancelling. So it also works where the disk is too full to hold its text.
 
-Blocking: placing and lifting sync the disk and belong into a thread. Reading is one `stat` where there is no halt.
+Blocking: placing and lifting sync the disk and belong into a thread. Reading is one `lstat` where there is no halt.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,16 +69,18 @@ def read(folder: Path, environment: Environment) -> Halt | None:
     """
     path = path_of(folder, environment)
     try:
-        os.stat(path)
+        os.lstat(path)  # a link that leads nowhere was placed by somebody all the same
     except FileNotFoundError:
         return None
     except OSError as error:
         return Halt(environment, Mode.OFF, f"{path} cannot be looked at ({error.strerror})")
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # reading a pipe would wait
+            return Halt(environment, Mode.OFF, f"{path} is no file that can be read")
         content = path.read_bytes()
-    except FileNotFoundError:  # lifted in this moment
-        return None
     except OSError as error:
+        if not os.path.lexists(path):  # lifted in this moment
+            return None
         return Halt(environment, Mode.OFF, f"{path} cannot be read ({error.strerror})")
     try:
         match orjson.loads(content):

@@ -1,7 +1,7 @@
 """One append-only file of chained lines, and what surrounds it. Blocking: every call is for a thread.
 
 order_audit.jsonl                current lines
-order_audit.2026-11-22.jsonl     the lines of a day that is over (with .2 and so on where the name was taken)
+order_audit.2026-11-22.jsonl     the lines of a day that is over (with .2 and so on; none is named ahead of an earlier)
 order_audit.<time>.<offset>.torn what a crash left of a last line, moved out of the way
 .order_audit.head.json           where the chains stand, rewritten in place at each commit
 .order_audit.reserve             space kept for closes and cancels
@@ -12,14 +12,15 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from .chain import Chain, Fact, Tail, day_of, encode_fields, iso_ms
+from .errors import AuditUnavailable
 from .recovery import Remark, last_day, recover_tails, sound_size
 from .reserve import Reserve
-from .verification import head_of, read_head
+from .verification import head_of, name_of_next, read_head
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 
     from .disk import Disk
 
-__all__ = ["DISK_FULL", "Commit", "Journal"]
+__all__ = ["DISK_FULL", "LOCK_NAME", "Commit", "Journal"]
 
+LOCK_NAME: Final = ".order_audit.lock"
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 # Longer than two environments need, and one sector: rewritten in place it never needs new space.
@@ -95,6 +97,7 @@ class Journal:
         """Opens the file, sets a torn last line aside, and finds where each chain stands.
 
         Raises:
+            AuditUnavailable: somebody else writes it. Nothing is left open.
             OSError: it cannot be opened for writing. Nothing is left open.
         """
         try:
@@ -140,6 +143,12 @@ class Journal:
         new = not self.path.exists()
         self._file = self._disk.open(self.path, _CREATE | os.O_APPEND)
         self._open.append(self._file)
+        # The lock file of the folder can be deleted, and then keeps nobody away.
+        if not self._disk.lock_written(self._file):
+            raise AuditUnavailable(
+                f"{self.path} is being written by another process, though {LOCK_NAME} was free, and only one may: end "
+                "that one, or give this one another folder"
+            )
         if new:
             self._disk.sync_folder(self._folder)
         self._size = os.fstat(self._file).st_size
@@ -271,6 +280,10 @@ class Journal:
     def _replace_file(self) -> None:
         file = self._disk.open(self.path, _CREATE | os.O_EXCL | os.O_APPEND)
         self._open.append(file)
+        if not self._disk.lock_written(file):
+            self._open.remove(file)
+            os.close(file)
+            raise OSError(errno.ESTALE, "another process has taken its place", str(self.path))
         self._open.remove(self._file)
         os.close(self._file)
         self._file, self._size, self._day, self._dirty = file, 0, None, False
@@ -280,10 +293,7 @@ class Journal:
     def _rotate(self, day: str) -> None:
         if self._day is None or day <= self._day:  # a clock that was set back does not go back to an older file
             return
-        number, to = 1, self._folder / f"{self._stem}.{self._day}.jsonl"
-        while to.exists():
-            number += 1
-            to = self._folder / f"{self._stem}.{self._day}.{number}.jsonl"
+        to = self._folder / name_of_next(self._folder, self._stem, self._day)
         try:
             self._disk.rename(self.path, to)
             try:

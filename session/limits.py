@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -48,16 +49,28 @@ class Result:
         realised: by closing, with all charges (docs/protocol.md section 10.2).
         unrealised: of what is open, less the charges so far.
         start_balance: the balance when the day began, or what was paid in since where it was empty then.
+        unexplained: how much of `realised` is missing in the balance with no deal, deposit or withdrawal known for
+            it; 0 or less.
+        is_settled: whether that has been so for longer than what explains it may take to be told.
     """
 
     realised: Decimal
     unrealised: Decimal
     start_balance: Decimal
+    unexplained: Decimal = Decimal(0)
+    is_settled: bool = True
 
     @property
     def total(self) -> Decimal:
         """Both together."""
         return self.realised + self.unrealised
+
+    @property
+    def settled(self) -> Result:
+        """The same without what may turn out to be a withdrawal in the next moment."""
+        if self.is_settled:
+            return self
+        return replace(self, realised=self.realised - self.unexplained, unexplained=Decimal(0), is_settled=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +82,7 @@ class Picture:
         side_cents: the volume on the order's side of its symbol, hundredths of a unit.
         orders_in_minute: how many were let through within the last 60 s.
         quote: the last quote that an order of this side would be filled at, or None.
-        quote_age_s: how old it is.
+        quote_age_s: how old it is; infinite where nothing tells.
         result: of the day, or None where nobody asks for it.
     """
 
@@ -144,9 +157,10 @@ def check_result(limits: Limits, result: Result) -> None:
     if -result.total < most:
         return
     share = f", {allowed} of {result.start_balance:f}" if isinstance(allowed, Percent) else ""
+    unexplained = f", of it {result.unexplained:f} that no deal explains yet" if result.unexplained else ""
     raise LimitExceeded(
-        f"loss_of_day: {-result.total:f} are lost since the day began (realised {result.realised:f}, unrealised "
-        f"{result.unrealised:f}), and trading ends at {most:f}{share}"
+        f"loss_of_day: {-result.total:f} are lost since the day began (realised {result.realised:f}{unexplained}, "
+        f"unrealised {result.unrealised:f}), and trading ends at {most:f}{share}"
     )
 
 
@@ -196,10 +210,8 @@ def _check_collar(limits: Limits, proposal: Proposal, picture: Picture) -> None:
     if quote is None:
         raise LimitExceeded(f"price_collar_percent: there is no quote of {name} to hold the order against")
     if picture.quote_age_s > limits.quote_age_s:
-        raise LimitExceeded(
-            f"quote_age_s: the last quote of {name} is {picture.quote_age_s:.1f} s old, and {limits.quote_age_s:g} s "
-            "are allowed"
-        )
+        age = f"{picture.quote_age_s:.1f} s old" if picture.quote_age_s < math.inf else "of an age that nothing tells"
+        raise LimitExceeded(f"quote_age_s: the last quote of {name} is {age}, and {limits.quote_age_s:g} s are allowed")
     for price in proposal.prices:
         apart = abs(price - quote) / quote * 100
         if apart > collar:

@@ -48,8 +48,13 @@ class RawTrading:
         record = RequestRecord(
             intent_id=uuid.uuid4().hex, name=message.name, payload=payload, intent_at_ms=clock.utc_ms()
         )
-        if books is None or record.target is None or not isinstance(payload, _AMENDMENTS):
-            return await self._request(message.name, record, books=books, timeout_s=timeout_s)
+        if books is None:
+            return await self._request(message.name, record, books=None, timeout_s=timeout_s)
+        if record.target is None or not isinstance(payload, _AMENDMENTS):
+            if record.target is not None:
+                books.check_settled(record.target)
+            with books.closing.claimed(payload):
+                return await self._request(message.name, record, books=books, timeout_s=timeout_s)
         async with books.turns.of(record.target, within_s=self._session.timings.order_queue_s) as left_s:
             answer = await self._request(message.name, record, books=books, timeout_s=timeout_s, leave_within_s=left_s)
             if not getattr(answer, "errorCode", ""):

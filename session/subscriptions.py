@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from abc import ABC, abstractmethod
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import anyio
@@ -17,6 +17,7 @@ import anyio.lowlevel
 from ..wire import units
 from . import clock
 from .errors import SessionClosed, SlowConsumer
+from .quote_times import QuoteTimes, ServerLag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,6 +60,8 @@ class Spot:
         ask_wire: likewise.
         heard_s: when its bytes arrived, on the clock of `clock.now_s`.
         message: the event that moved it, a `ProtoOASpotEvent` (its `trendbar`s, for one).
+        made_s: when it was made, on the same clock, as far as that is known: what repeats an earlier quote is as old as
+            that one. Minus infinity where nothing tells.
         conflated: how many older quotes this one replaced since the subscriber last took one (policy LATEST).
     """
 
@@ -67,6 +70,7 @@ class Spot:
     ask_wire: int
     heard_s: float
     message: Any
+    made_s: float
     conflated: int = 0
 
     # What not everybody asks for is made when it is asked for: a quote that is only looked at costs half as much.
@@ -238,6 +242,7 @@ class _Quoted:
     bid: int = 0
     ask: int = 0
     last: Spot | None = None
+    times: QuoteTimes = field(default_factory=QuoteTimes)
 
 
 class SpotBoard:
@@ -248,6 +253,7 @@ class SpotBoard:
 
     def __init__(self) -> None:
         self._quoted: dict[int, _Quoted] = {}
+        self._lag = ServerLag()
 
     def last(self, symbol_id: int) -> Spot | None:
         """The newest quote with both sides known, or None."""
@@ -292,6 +298,7 @@ class SpotBoard:
         for quoted in self._quoted.values():
             quoted.bid = quoted.ask = 0
             quoted.last = None
+            quoted.times = QuoteTimes()
 
     def heard(self, *messages: Any, now_s: float) -> None:
         """One or more `ProtoOASpotEvent` of this account, in the order of arrival."""
@@ -301,6 +308,7 @@ class SpotBoard:
             quoted = self._quoted.get(message.symbolId)
             if quoted is None:
                 continue  # section 11: late events may come after the unsubscription
+            made_s = quoted.times.made_s(message.timestamp, now_s, self._lag)
             bid, ask = message.bid, message.ask
             if bid:
                 quoted.bid = bid
@@ -312,7 +320,7 @@ class SpotBoard:
                 ask = quoted.ask
             if not (bid and ask):
                 continue
-            quoted.last = spot = Spot(quoted.name, bid, ask, now_s, message)
+            quoted.last = spot = Spot(quoted.name, bid, ask, now_s, message, made_s)
             if quoted.streams is not streams:
                 for stream in streams:
                     stream.put_all(run)

@@ -63,7 +63,7 @@ class Trading:
         self._books = books
         self._gate = gate
         self._allowance = allowance
-        self._quotes = TradedQuotes(account)
+        self._quotes = TradedQuotes(account, most_age_s=allowance.quote_age_s)
         self._fills = FillWatch(lambda: session.review(account.id), within_s=session.timings.fill_s)
         self._changes = Changing(session, account, books=books, gate=gate, allowance=allowance)
         within_s = session.timings.protection_s
@@ -113,7 +113,10 @@ class Trading:
         symbol = await figures(
             "ProtoOAClosePositionReq", position.symbol_id, session=self._session, account=self._account
         )
+        # As it is now: reading the figures may have taken a while.
+        position = open_position(self._books, position_id, account_id=self._account.id)
         request = close.to_request(position, symbol, account_id=self._account.id)
+        self._books.closing.check(request)
         side = position.side.opposite
         record = OrderRecord(
             close,

@@ -12,9 +12,9 @@ import orjson
 from .chain import FIRST_PREV, ReadLine, Tail, read_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Checker", "Damage", "files_of", "read_head", "verify"]
+__all__ = ["Checker", "Damage", "files_of", "head_of", "name_of_next", "read_head", "remarks", "verify"]
 
 _ROTATED = re.compile(r"\.(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl\Z")
 
@@ -190,13 +190,46 @@ def read_head(path: Path) -> dict[str, Tail] | None:
 
 def files_of(folder: Path, stem: str) -> list[Path]:
     """The files of one audit in the order in which they were written, the current one last."""
-    rotated: list[tuple[str, int, Path]] = []
-    for path in folder.glob(f"{stem}.*.jsonl"):
-        match = _ROTATED.match(path.name, len(stem))
-        if match:
-            rotated.append((match[1], int(match[2] or 1), path))
     current = folder / f"{stem}.jsonl"
-    return [path for _, _, path in sorted(rotated)] + ([current] if current.exists() else [])
+    return [path for _, _, path in _rotated(folder, stem)] + ([current] if current.exists() else [])
+
+
+def name_of_next(folder: Path, stem: str, day: str) -> str:
+    """The name that the current file is to get when its day is over: it sorts behind all that are there.
+
+    Args:
+        folder: where the files are.
+        stem: name of the current file without `.jsonl`.
+        day: that of its lines, as `2026-11-22`; a clock that was set back may make it an earlier one.
+    """
+    last_day, number = max(((day, number) for day, number, _ in _rotated(folder, stem)), default=("", 0))
+    if day > last_day:
+        return f"{stem}.{day}.jsonl"
+    return f"{stem}.{last_day}.{number + 1}.jsonl"
+
+
+def _rotated(folder: Path, stem: str) -> list[tuple[str, int, Path]]:
+    """Day, number and path of the files whose day is over."""
+    found = ((_ROTATED.match(path.name, len(stem)), path) for path in folder.glob(f"{stem}.*.jsonl"))
+    return sorted((match[1], int(match[2] or 1), path) for match, path in found if match)
+
+
+def remarks(folder: Path) -> list[str]:
+    """What keeps the check of a folder from finding all that may be wrong: a sentence each.
+
+    Args:
+        folder: as for `verify`.
+    """
+    said = []
+    for stem in (_ORDERS, _SNAPSHOTS):
+        head = head_of(folder, stem)
+        try:
+            known = read_head(head)
+        except ValueError:
+            continue  # that is a damage
+        if known is None and files_of(folder, stem):
+            said.append(f"{head.name} is not there: lines missing at the end of {stem}.jsonl would not show")
+    return said
 
 
 def verify(path: Path | str) -> list[Damage]:
@@ -244,7 +277,7 @@ def _has_lines(folder: Path, stem: str) -> bool:
         return True
 
 
-def _verify(paths: Iterable[Path], head: Path, *, whole: bool, name: str = "") -> list[Damage]:
+def _verify(paths: Sequence[Path], head: Path, *, whole: bool, name: str = "") -> list[Damage]:
     """What is wrong with these files; `name` is where lines are missing when there is no file at all."""
     stand, found = None, []
     try:
@@ -253,6 +286,36 @@ def _verify(paths: Iterable[Path], head: Path, *, whole: bool, name: str = "") -
     except ValueError:
         what = "it cannot be read, and without it lines missing at the end do not show"
         found.append(Damage(head.name, 1, None, None, "torn", what))
+    damages = _read(paths, stand, whole=whole, name=name)
+    if any(damage.kind == "reordered" for damage in damages):
+        # A clock that was set back once named a later file ahead of an earlier one: its lines know better.
+        damages = min(damages, _read(_by_lines(paths), stand, whole=whole, name=name), key=len)
+    return found + damages
+
+
+def _by_lines(paths: Sequence[Path]) -> list[Path]:
+    """The files in the order that the sequence numbers of their first lines give them."""
+    first: dict[Path, dict[str, int]] = {}
+    for path in paths:
+        first[path] = {}
+        with path.open("rb") as lines:
+            for line in lines:
+                read = read_line(line.rstrip(b"\n"))
+                if read is not None:
+                    first[path].setdefault(read.environment, read.seq)
+    ordered: list[Path] = []
+    for path in paths:  # each goes ahead of those whose lines come later
+        later = (at for at, other in enumerate(ordered) if _is_later(first[other], first[path]))
+        ordered.insert(next(later, len(ordered)), path)
+    return ordered
+
+
+def _is_later(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
+    both = one.keys() & other.keys()
+    return bool(both) and all(one[name] > other[name] for name in both)
+
+
+def _read(paths: Sequence[Path], stand: Mapping[str, Tail] | None, *, whole: bool, name: str) -> list[Damage]:
     checker = Checker(stand, whole=whole)
     number = 1
     for path in paths:
@@ -261,4 +324,4 @@ def _verify(paths: Iterable[Path], head: Path, *, whole: bool, name: str = "") -
             for number, line in enumerate(lines, 1):
                 complete = line.endswith(b"\n")
                 checker.feed(line[:-1] if complete else line, file=name, line_number=number, complete=complete)
-    return found + checker.close(file=name, line_number=number)
+    return checker.close(file=name, line_number=number)

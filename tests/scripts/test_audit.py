@@ -83,6 +83,14 @@ def desk_folder(tmp_path: Path) -> Path:
     return tmp_path / "desk"
 
 
+def test_verify_says_what_it_cannot_find_without_the_head_and_that_is_no_damage(call: Call, tmp_path: Path) -> None:
+    write(tmp_path, (DEMO, "filled", FILL))
+    (tmp_path / ".order_audit.head.json").unlink()
+    result = call("audit", "verify", "--folder", tmp_path)
+    assert result.returncode == 0
+    assert ".order_audit.head.json is not there: lines missing at the end of order_audit.jsonl" in result.stderr
+
+
 def test_what_a_desk_left_is_sound_and_tells_its_story(call: Call, desk_folder: Path, tmp_path: Path) -> None:
     done = call("audit", "verify", "--folder", "desk")
     assert (done.returncode, done.stdout, done.stderr) == (0, "desk: every line is as it was written\n", "")

@@ -19,6 +19,7 @@ from anyctrader.session import (
     LimitOrder,
     Limits,
     MarketOrder,
+    MarketRangeOrder,
     Mode,
     NotSent,
     Order,
@@ -27,8 +28,10 @@ from anyctrader.session import (
     OutcomeUnknown,
     Refused,
     Side,
+    StopLimitOrder,
     open_audit,
     open_desk,
+    traded_quotes,
 )
 from anyctrader.session.bounds import NoLimit, Percent
 from anyctrader.wire import messages as oa
@@ -183,6 +186,45 @@ async def test_without_a_young_quote_no_order_leaves(tmp_path: Path) -> None:
     async with a_desk(tmp_path, limits=limits) as (server, desk):
         await refused(desk, BUY, "quote_age_s")
         assert ordered(server) == 0
+
+
+async def test_the_worst_price_that_an_order_allows_is_held_against_the_last_quote_too(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, limits=replace(OPEN, price_collar_percent=Decimal(1))) as (server, desk):
+        server.set_price(EURUSD, bid=109_990, ask=110_000)
+        within = MarketRangeOrder("EURUSD", Side.BUY, lots="0.01", base_price="1.1", slippage_points=1_000)
+        await refused(desk, replace(within, slippage_points=1_200), "price_collar_percent")
+        await (await desk.place(DEMO, within)).filled()
+        stop = StopLimitOrder("EURUSD", Side.SELL, lots="0.01", stop_price="1.095", slippage_points=500)
+        await refused(desk, replace(stop, slippage_points=700), "price_collar_percent")
+        order = await desk.place(DEMO, stop)
+        assert order.order_id is not None
+        with pytest.raises(LimitExceeded, match=r"^price_collar_percent: 1\.08500 is 1\.355 % away"):
+            await desk.amend(DEMO, OrderAmendment(order.order_id, slippage_points=1_000))
+        await desk.amend(DEMO, OrderAmendment(order.order_id, slippage_points=400))
+
+
+async def test_what_a_subscription_repeats_is_as_old_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traded_quotes, "_QUOTE_S", 0.1)
+    limits = replace(OPEN, price_collar_percent=Decimal(50), quote_age_s=0.3)
+    async with a_desk(tmp_path, limits=limits) as (server, desk):
+        server.set_price(EURUSD, bid=109_990, ask=110_000)
+        await anyio.sleep(0.35)  # it is the age itself that is looked at
+        await refused(desk, BUY, "quote_age_s")
+        assert len(heard(server, oa.ProtoOASubscribeSpotsReq)) == 1
+        monkeypatch.setattr(traded_quotes, "_QUOTE_S", 10.0)
+        board = desk.account(DEMO).board
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(desk.place, DEMO, BUY)
+            await anyio.wait_all_tasks_blocked()
+            server.set_price(EURUSD, bid=110_990, ask=111_000)
+        spot = board.last(EURUSD)
+        assert spot is not None
+        assert spot.made_s == spot.heard_s
+        await ready_again(desk.session(DEMO), links=server.drop_clients)
+        await anyio.sleep(0.35)
+        monkeypatch.setattr(traded_quotes, "_QUOTE_S", 0.1)
+        await refused(desk, BUY, "quote_age_s")
+        assert ordered(server) == 1
 
 
 async def test_raw_orders_keep_to_all_limits_too(tmp_path: Path) -> None:

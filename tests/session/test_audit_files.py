@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,6 +49,23 @@ def test_a_folder_has_one_writer_until_it_is_closed(tmp_path: Path) -> None:
     files = opened(tmp_path, Disk())
     with pytest.raises(AuditUnavailable, match="this process"):
         opened(tmp_path, Disk())
+    files.close()
+    opened(tmp_path, Disk()).close()
+
+
+def test_the_files_are_locked_too_over_the_days_whatever_becomes_of_the_lock_file(tmp_path: Path) -> None:
+    files = opened(tmp_path, Disk())
+
+    def is_kept_away() -> None:
+        (tmp_path / ".order_audit.lock").unlink()
+        with pytest.raises(AuditUnavailable, match=r"order_audit\.jsonl is being written by another process"):
+            opened(tmp_path, Disk())
+
+    is_kept_away()
+    for day in range(2):
+        files.commit_orders([replace(FACT, at_ms=FACT.at_ms + day * 86_400_000)])
+    assert len(list(tmp_path.glob("order_audit.2*.jsonl"))) == 1
+    is_kept_away()
     files.close()
     opened(tmp_path, Disk()).close()
 

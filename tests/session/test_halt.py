@@ -48,6 +48,24 @@ def test_a_halt_says_who_when_why_and_what_is_left(tmp_path: Path, mode: Mode) -
     assert [path.name for path in (tmp_path / "logs").iterdir()] == ["live.halt"]
 
 
+def test_whatever_stands_in_its_place_and_cannot_be_read_is_a_halt_that_stops_everything(tmp_path: Path) -> None:
+    path = halts.path_of(tmp_path, LIVE)
+
+    def stops() -> None:
+        halted = halts.read(tmp_path, LIVE)
+        assert halted is not None
+        assert halted.mode is Mode.OFF
+        assert halts.resume(tmp_path, LIVE) is not None
+        assert halts.read(tmp_path, LIVE) is None
+
+    path.symlink_to(tmp_path / "nowhere")
+    stops()
+    path.symlink_to(path)
+    stops()
+    os.mkfifo(path)
+    stops()
+
+
 def test_a_halt_of_one_environment_leaves_the_other_alone(tmp_path: Path) -> None:
     place(tmp_path, LIVE)
     assert halts.read(tmp_path, DEMO) is None

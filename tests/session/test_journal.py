@@ -14,7 +14,7 @@ from anyctrader.session.chain import Fact, encode_fields
 from anyctrader.session.disk import Disk
 from anyctrader.session.journal import Commit, Journal
 from anyctrader.session.recovery import lines_backwards, sound_size, tails_of
-from anyctrader.session.verification import verify
+from anyctrader.session.verification import files_of, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -317,6 +317,31 @@ def test_the_name_of_a_day_that_is_taken_gets_a_number(journals: Any, tmp_path: 
     journal.commit([fact(at_ms=AT_MS + DAY_MS)])
     assert len(lines(tmp_path / "order_audit.2026-11-22.2.jsonl")) == 1
     assert verify(tmp_path) == []
+
+
+def test_no_file_is_named_ahead_of_an_earlier_one_by_a_clock_that_was_set_back(journals: Any, tmp_path: Path) -> None:
+    for days in (0, 1, 2, -1, 3):
+        journal, _ = journals(AT_MS + days * DAY_MS)
+        journal.commit([fact(at_ms=AT_MS + days * DAY_MS)])
+    journal.commit([fact(at_ms=AT_MS + 4 * DAY_MS)])
+    names_of_files = [path.name for path in files_of(tmp_path, "order_audit")]
+    assert names_of_files == [
+        "order_audit.2026-11-22.jsonl",
+        "order_audit.2026-11-23.jsonl",
+        "order_audit.2026-11-23.2.jsonl",
+        "order_audit.2026-11-25.jsonl",
+        "order_audit.jsonl",
+    ]
+    assert [line["seq"] for line in lines(tmp_path / "order_audit.2026-11-23.2.jsonl")] == [3, 4]
+    assert verify(tmp_path) == []
+
+
+def test_a_file_that_was_moved_away_gives_its_number_to_no_later_one(journals: Any, tmp_path: Path) -> None:
+    (tmp_path / "order_audit.2026-11-22.2.jsonl").write_bytes(b"")
+    journal, _ = journals()
+    journal.commit([fact()])
+    journal.commit([fact(at_ms=AT_MS + DAY_MS)])
+    assert (tmp_path / "order_audit.2026-11-22.3.jsonl").exists()
 
 
 def test_a_day_that_cannot_be_put_away_goes_on_in_its_file_and_is_told_once(

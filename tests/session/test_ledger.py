@@ -10,7 +10,9 @@ from anyctrader.session.ledger import Ledger
 from anyctrader.wire import messages as oa
 
 
-def closing(deal_id: int, net_cents: int, *, at_ms: int = 1_000, money_digits: int = 2) -> oa.ProtoOADeal:
+def closing(
+    deal_id: int, net_cents: int, *, at_ms: int = 1_000, money_digits: int = 2, balance_cents: int = 0, version: int = 0
+) -> oa.ProtoOADeal:
     """A deal that closed something: four parts that are *net_cents* together."""
     return oa.ProtoOADeal(
         dealId=deal_id,
@@ -29,9 +31,23 @@ def closing(deal_id: int, net_cents: int, *, at_ms: int = 1_000, money_digits: i
             swap=-10,
             commission=-20,
             pnlConversionFee=-30,
-            balance=0,
+            balance=balance_cents,
+            balanceVersion=version,
             moneyDigits=money_digits,
         ),
+    )
+
+
+def paid(id_: int, delta_cents: int, *, at_ms: int = 1_000, balance_cents: int = 0) -> oa.ProtoOADepositWithdraw:
+    """A deposit, or a withdrawal where it is below zero."""
+    types = oa.ProtoOAChangeBalanceType
+    return oa.ProtoOADepositWithdraw(
+        operationType=types.BALANCE_DEPOSIT if delta_cents > 0 else types.BALANCE_WITHDRAW,
+        balanceHistoryId=id_,
+        balance=balance_cents,
+        delta=abs(delta_cents),
+        changeBalanceTimestamp=at_ms,
+        moneyDigits=2,
     )
 
 
@@ -75,3 +91,26 @@ def test_a_ledger_knows_that_it_may_have_missed_something() -> None:
     ledger.lose()
     assert ledger.has_gap
     assert ledger.version != before
+
+
+def test_a_cash_flow_is_counted_once_and_its_type_tells_its_sign() -> None:
+    ledger = Ledger()
+    ledger.pay([paid(1, 500), paid(2, -120)])
+    before = ledger.version
+    ledger.pay([paid(1, 500)])
+    assert ledger.version == before
+    assert (ledger.paid_since(0), ledger.booked_since(0)) == (Decimal("3.80"), 0)
+
+
+def test_the_balance_is_told_by_the_movements_around_a_moment() -> None:
+    ledger = Ledger()
+    assert (ledger.balance_before(1_000), ledger.balance_ahead_of_first(1_000)) == (None, None)
+    ledger.add([closing(1, -500, at_ms=998, balance_cents=9_500)])
+    ledger.add([closing(3, -10, at_ms=999, balance_cents=9_480, version=8)])
+    ledger.add([closing(2, -10, at_ms=999, balance_cents=9_490, version=7)])
+    ledger.pay([paid(1, 700, at_ms=1_000, balance_cents=10_180)])
+    assert ledger.balance_before(1_000) == Decimal("94.80")
+    assert ledger.balance_ahead_of_first(1_000) == Decimal("94.80")
+    ledger.forget(1_000)
+    assert ledger.booked_since(0) == Decimal("-0.10")
+    assert ledger.balance_before(1_000) == Decimal("94.80")

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from anyctrader.session.chain import Chain, Fact, encode_fields
-from anyctrader.session.verification import Damage, files_of, verify
+from anyctrader.session.verification import Damage, files_of, remarks, verify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -285,3 +285,25 @@ def test_any_lines_taken_out_or_moved_are_found(tmp_path: Path, data: st.DataObj
 
     moved = data.draw(st.permutations(content))
     assert bool(verify(folder_of(tmp_path, moved))) == (by_environment(moved) != by_environment(content))
+
+
+def test_a_file_that_a_clock_set_back_named_ahead_of_an_earlier_one_is_read_in_its_place(tmp_path: Path) -> None:
+    content = lines(12)
+    folder = folder_of(tmp_path, content[9:], content)
+    (folder / "order_audit.2026-11-21.jsonl").write_bytes(b"".join(content[:3]))
+    (folder / "order_audit.2026-11-22.jsonl").write_bytes(b"".join(content[3:6]))
+    (folder / "order_audit.2026-11-19.jsonl").write_bytes(b"".join(content[6:9]))
+    assert verify(folder) == []
+    (folder / "order_audit.2026-11-19.jsonl").write_bytes(b"".join([content[7], content[6], content[8]]))
+    assert "reordered" in {damage.kind for damage in verify(folder)}
+
+
+def test_without_the_head_it_is_said_that_an_end_cut_off_would_not_show(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, lines())
+    (folder / ".order_audit.head.json").unlink(missing_ok=True)
+    assert remarks(folder) == [
+        ".order_audit.head.json is not there: lines missing at the end of order_audit.jsonl would not show"
+    ]
+    assert verify(folder) == []
+    (folder / ".order_audit.head.json").write_bytes(b'{"demo":{"seq":1,"hash":"x"}}')
+    assert remarks(folder) == []
