@@ -28,7 +28,8 @@ from anyctrader.scripts.options import (
 )
 from anyctrader.scripts.progress import waited
 from anyctrader.scripts.terminal import escaped, is_terminal, print_json, print_line, remark
-from anyctrader.session.stories import Selection, Total, Trade, lines_of, select, totals_of, trades_of
+from anyctrader.session.stories import Selection, lines_of, select
+from anyctrader.session.trades import Total, Trade, totals_of, trades_of
 from anyctrader.session.verification import verify
 
 if TYPE_CHECKING:

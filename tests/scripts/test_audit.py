@@ -125,6 +125,22 @@ def test_lines_are_chosen_by_environment_and_day(call: Call, tmp_path: Path) -> 
     assert len(list(tmp_path.glob("order_audit*.jsonl"))) == 2
 
 
+def test_an_order_of_the_other_environment_with_the_same_numbers_is_no_part_of_a_story(
+    call: Call, tmp_path: Path
+) -> None:
+    pounds = FILL | {"client_order_id": "second", "symbol": "GBPUSD"}
+    write(
+        tmp_path,
+        (DEMO, "fill", FILL),
+        (DEMO, "execution", {"order_id": 11, "execution": "ORDER_FILLED"}),
+        (Environment.LIVE, "fill", pounds),
+        (Environment.LIVE, "execution", {"order_id": 11, "execution": "ORDER_FILLED"}),
+    )
+    for arguments in (["--symbol", "EURUSD"], ["--order", "first"]):
+        lines = json_lines(call("audit", "show", "--folder", ".", "--format", "json", *arguments).stdout)
+        assert [(line["environment"], line["fact"]) for line in lines] == [("demo", "fill"), ("demo", "execution")]
+
+
 @pytest.mark.parametrize(
     ("damage", "kind"),
     [
