@@ -43,6 +43,7 @@ _SPREADSHEET: Final = ("=", "+", "-", "@")
 _COLUMNS: Final = (
     "at",
     "environment",
+    "origin",
     "symbol",
     "side",
     "units",

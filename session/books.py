@@ -12,11 +12,11 @@ from ..wire import messages as oa
 from . import clock
 from .absences import Absences
 from .bounds import Timings
-from .deal_memory import DealMemory, facts_of_deal
+from .deal_memory import DealMemory
 from .doubts import Doubts
 from .environments import Mode
 from .errors import NotSent, Refused, ServerError
-from .event_facts import covered, end_facts, error_facts, execution_facts, slippage_facts
+from .event_facts import covered, deal_facts, end_facts, error_facts, execution_facts, slippage_facts
 from .history import deals_between
 from .inquiry import Inquiry
 from .ledger import Ledger
@@ -113,6 +113,8 @@ class Books:
                 self._server.heard(payload.deal.executionTimestamp, utc_ms=at_ms, now_s=clock.now_s())
             self._gate.note("execution", execution_facts(payload, changes))
             self.changed(changes)
+            if payload.HasField("deal"):
+                self._record_deal("deal", payload.deal, order=payload.order if payload.HasField("order") else None)
         elif isinstance(payload, oa.ProtoOAOrderErrorEvent):
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
             self._gate.note("order_error", error_facts(payload, changes))
@@ -137,6 +139,7 @@ class Books:
     def lost(self) -> None:
         """Events may be missed from here on."""
         self.ledger.lose()
+        self.deals.lose()
         self._absences.sever(record for record in self.orders.open if record.state is not OrderState.CREATED)
         self.doubts.lose_link()
         for change in self.orders.lose_link(at_ms=clock.utc_ms()):
@@ -196,6 +199,7 @@ class Books:
         for change in changes:
             record = change.record
             for fill in change.fills:
+                self.deals.recorded(fill.deal_id)
                 self._gate.note("fill", {**record.described(), **fill.described(), **slippage_facts(record)})
             if change.became_protected:
                 self._gate.note("protected", {**record.described(), **record.protection.described()})
@@ -290,19 +294,28 @@ class Books:
     async def _catch_up(self) -> None:
         """Asks for the deals since the last known one, and puts on record those that no event told of."""
         now_ms = clock.utc_ms()
-        since_ms = now_ms - FAR_APART_MS if self.deals.since_ms is None else self.deals.since_ms - _LOOK_BACK_MS
+        known_ms = self.deals.unbroken_until_ms
+        since_ms = now_ms - FAR_APART_MS if known_ms is None else known_ms - _LOOK_BACK_MS
         try:
             listed = await deals_between(self._account, since_ms, ServerClock.latest_ms(now_ms))
         except ServerError as error:
             self.warn("not_looked_up", deals="since the last known one", reason=str(error))  # the next look tells
             return
-        if self.deals.since_ms is None:
+        if known_ms is None:
             self.deals.begin(listed, since_ms=since_ms)
             return
         for deal in self.deals.missed(listed):
-            self._gate.note("missed_deal", {"account_id": self._account.id, **facts_of_deal(deal)})
+            self._record_deal("missed_deal", deal)
 
     # Inside
+
+    def _record_deal(self, fact: str, deal: oa.ProtoOADeal, *, order: oa.ProtoOAOrder | None = None) -> None:
+        """Puts what a deal booked on record, once; a fill of an order of ours has a line of its own."""
+        if self.deals.is_on_record(deal.dealId):
+            return
+        self.deals.recorded(deal.dealId)
+        symbol = self._account.name_of(deal.symbolId)
+        self._gate.note(fact, {"account_id": self._account.id, **deal_facts(deal, symbol=symbol, order=order)})
 
     def _take(self, changes: list[Any]) -> None:
         for change in changes:

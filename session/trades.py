@@ -13,12 +13,15 @@ __all__ = ["Total", "Trade", "totals_of", "trades_of"]
 
 _OF_ORDERS: Final = frozenset({"fill", "finished", "resolved"})
 _OF_DEALS: Final = frozenset({"deal", "missed_deal"})
+# Of a trade, and of the line of a deal.
 _CHARGES: Final = (("commission",) * 2, ("swap",) * 2, ("conversion_fee",) * 2, ("net_profit", "net"))
+
+_Key = tuple[str, str, str]  # environment, what is identified, its id
 
 
 @dataclass(slots=True, kw_only=True)
 class Trade:
-    """What an order filled, from its last `fill` or `finished`.
+    """What an order of ours filled, from its last `fill` or `finished`; or a deal that is no order's of ours.
 
     Amounts are exact, and None where the audit does not tell. Charges are negative, slippage is positive where the
     fill was worse than asked or quoted.
@@ -26,9 +29,12 @@ class Trade:
     Attributes:
         at: when that was put on record, UTC.
         environment: `demo` or `live`.
-        client_order_id: our id of the order.
+        origin: `desk`: an order of ours; `levels`: a stop loss or take profit that was hit; `missed`: a deal made while
+            nobody listened; `other`: somebody else's, or a raw request's.
+        client_order_id: our id of the order; empty for a deal that is none's of ours.
         order_id: `orderId`.
         position_id: `positionId`.
+        deal_id: `dealId` of a deal that is no order's of ours.
         symbol: its name.
         side: `BUY` or `SELL`.
         units: how much was filled, units of the base asset.
@@ -44,9 +50,11 @@ class Trade:
 
     at: str
     environment: str
+    origin: str
     client_order_id: str
     order_id: int | None = None
     position_id: int | None = None
+    deal_id: int | None = None
     symbol: str = ""
     side: str = ""
     units: Decimal | None = None
@@ -86,32 +94,73 @@ class Total:
 
 
 def trades_of(lines: Iterator[dict[str, Any]]) -> list[Trade]:
-    """What orders of ours filled, a row an order, in the order of their first fills."""
-    trades: dict[tuple[str, str], Trade] = {}
+    """What was traded: a row an order of ours that filled, and a row each other deal; a deal counts once.
+
+    In the order of their first lines. A deal that was on record before it was known to be of an order of ours is in
+    the row of that order.
+    """
+    trades: dict[_Key, Trade] = {}
+    filled: set[_Key] = set()
     for line in lines:
-        if line.get("fact") not in ("fill", "finished", "resolved"):
-            continue
-        units = _amount(line, "executed_volume_cents")
-        if units is None or not isinstance(line.get("client_order_id"), str):
-            continue
-        key = (str(line.get("environment")), line["client_order_id"])
-        trade = trades.setdefault(key, Trade(at="", environment=key[0], client_order_id=key[1]))
-        trade.at = str(line.get("at", ""))
-        trade.order_id = line.get("order_id", trade.order_id)
-        trade.position_id = line.get("position_id", trade.position_id)
-        trade.symbol, trade.side = str(line.get("symbol", "")), str(line.get("side", ""))
-        trade.units = units / 100
-        trade.price = _or(_amount(line, "average_price"), trade.price)
-        for name in ("slippage_points", "slippage_pips", "slippage_quote_money"):
-            setattr(trade, name, _or(_amount(line, name), getattr(trade, name)))
-        if line["fact"] == "fill":
-            # Each is of one deal; `finished` has the sums, and replaces them.
-            for name, of_deal in (("commission",) * 2, ("swap",) * 2, ("conversion_fee",) * 2, ("net_profit", "net")):
-                _add(trade, name, _amount(line, of_deal))
-        elif line["fact"] == "finished":
-            for name in ("commission", "swap", "conversion_fee", "net_profit"):
-                setattr(trade, name, _or(_amount(line, name), getattr(trade, name)))
+        fact, environment = line.get("fact"), str(line.get("environment"))
+        deal = (environment, "deal", str(line.get("deal_id")))
+        if fact in _OF_DEALS:
+            if deal not in filled and deal not in trades and _amount(line, "executed_volume_cents"):
+                trades[deal] = _other(line, environment)
+        elif fact in _OF_ORDERS and isinstance(line.get("client_order_id"), str):
+            if _amount(line, "executed_volume_cents") is None:
+                continue
+            key = (environment, "order", line["client_order_id"])
+            trade = trades.setdefault(
+                key, Trade(at="", environment=environment, origin="desk", client_order_id=line["client_order_id"])
+            )
+            _follow(trade, line)
+            if fact == "fill" and deal not in filled:
+                filled.add(deal)
+                trades.pop(deal, None)
+                _add_charges(trade, line)
     return list(trades.values())
+
+
+def _follow(trade: Trade, line: dict[str, Any]) -> None:
+    trade.at = str(line.get("at", ""))
+    trade.order_id = line.get("order_id", trade.order_id)
+    trade.position_id = line.get("position_id", trade.position_id)
+    trade.symbol, trade.side = str(line.get("symbol", "")), str(line.get("side", ""))
+    trade.units = (_amount(line, "executed_volume_cents") or Decimal(0)) / 100
+    trade.price = _or(_amount(line, "average_price"), trade.price)
+    for name in ("slippage_points", "slippage_pips", "slippage_quote_money"):
+        setattr(trade, name, _or(_amount(line, name), getattr(trade, name)))
+    if line["fact"] == "finished":
+        # It has the sums of all deals, and replaces those of their own lines.
+        for name, _ in _CHARGES:
+            setattr(trade, name, _or(_amount(line, name), getattr(trade, name)))
+
+
+def _other(line: dict[str, Any], environment: str) -> Trade:
+    units = _amount(line, "executed_volume_cents")
+    hit = line.get("order_type") == "STOP_LOSS_TAKE_PROFIT"
+    trade = Trade(
+        at=str(line.get("at", "")),
+        environment=environment,
+        origin="missed" if line["fact"] == "missed_deal" else "levels" if hit else "other",
+        client_order_id="",
+        order_id=line.get("order_id"),
+        position_id=line.get("position_id"),
+        deal_id=line.get("deal_id"),
+        symbol=str(line.get("symbol") or line.get("symbol_id", "")),
+        side=str(line.get("side", "")),
+        units=units / 100 if units is not None else None,
+        price=_amount(line, "price"),
+    )
+    _add_charges(trade, line)
+    return trade
+
+
+def _add_charges(trade: Trade, line: dict[str, Any]) -> None:
+    """Those of a line of one deal."""
+    for name, of_deal in _CHARGES:
+        _add(trade, name, _amount(line, of_deal))
 
 
 def totals_of(trades: list[Trade]) -> list[Total]:

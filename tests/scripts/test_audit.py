@@ -184,8 +184,16 @@ def test_a_line_that_cannot_be_read_is_told_and_passed_over(call: Call, tmp_path
 
 
 def test_a_table_has_totals_for_each_symbol_and_each_environment(call: Call, tmp_path: Path) -> None:
-    pounds = FILL | {"client_order_id": "second", "order_id": 12, "symbol": "GBPUSD", "slippage_quote_money": "-0.01"}
-    closed = {"client_order_id": "third", "order_id": 13, "side": "SELL", "net": "-1.50", "swap": "-0.10"}
+    pounds = FILL | {"client_order_id": "second", "order_id": 12, "deal_id": 32, "symbol": "GBPUSD"}
+    pounds |= {"slippage_quote_money": "-0.01"}
+    closed = {
+        "client_order_id": "third",
+        "order_id": 13,
+        "deal_id": 33,
+        "side": "SELL",
+        "net": "-1.50",
+        "swap": "-0.10",
+    }
     write(
         tmp_path,
         (DEMO, "fill", FILL),
@@ -197,7 +205,7 @@ def test_a_table_has_totals_for_each_symbol_and_each_environment(call: Call, tmp
     done = call("audit", "trades", "--folder", ".")
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert lines[0][:3] == ["at", "environment", "symbol"]
+    assert lines[0][:4] == ["at", "environment", "origin", "symbol"]
     totals = [line for line in lines if line[0] == "total"]
     assert [line[1:4] for line in totals] == [
         ["demo", "EURUSD", "2"],
