@@ -72,7 +72,7 @@ class Allowance:
         self._bounds = bounds
         self._log = log
         self._claims: dict[Claim, RequestRecord | None] = {}  # for as long as that is in doubt; None: under way
-        self._let_through: deque[float] = deque()
+        self._let_through = deque(books.past.orders_of_minute_s(utc_ms=clock.utc_ms(), now_s=clock.now_s()))
         self._tripped = False
         self._day = Day(account, books=books, start_hour=bounds.day_start_hour, fresh_s=bounds.loss_check_s)
 

@@ -12,6 +12,7 @@ from ..wire import messages as oa
 from . import clock
 from .absences import Absences
 from .bounds import Timings
+from .chain import iso_ms
 from .deal_memory import DealMemory
 from .doubts import Doubts
 from .environments import Mode
@@ -24,6 +25,7 @@ from .leftovers import Leftovers
 from .order import Order
 from .order_states import OrderState
 from .orders import OrderChange, OrderRecord, OrderTable
+from .past import Past
 from .positions import PositionBook
 from .server_clock import FAR_APART_MS, ServerClock
 from .turns import Turns
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Books"]
 
 _LOOK_BACK_MS = 60_000  # history lags (docs/protocol.md section 12)
+_FURTHEST_BACK_MS = 30 * 86_400_000  # for missed deals: five pages of a week, within the second's budget for history
 _ANSWERS = (oa.ProtoOAExecutionEvent, oa.ProtoOAOrderErrorEvent, oa.ProtoOAErrorRes, oa.ProtoErrorRes)
 _ENDED_EARLIER = "an earlier process ended before its end was told"
 
@@ -60,6 +63,7 @@ class Books:
         handles: what callers hold, by client order id.
         ledger: what deals have booked, whoever made them.
         deals: which deals are known.
+        past: what the audit tells of the time before.
         doubts: the requests of unknown outcome that are no orders of ours.
         turns: which amendment of an order or a position is under way.
         unseen_levels: orders of an earlier process that were filled, and whose levels nobody is known to have seen.
@@ -79,7 +83,13 @@ class Books:
         self.handles: dict[str, Order] = {}
         self.ledger = Ledger()
         self.deals = DealMemory()
-        self._left = (left if left is not None else Leftovers()).of_account(account.id)
+        left = left if left is not None else Leftovers()
+        self._left = left.of_account(account.id)
+        self.past = left.past.get(account.id) or Past()
+        if self.past.deals_until_ms is not None:
+            until_ms, begins_ms = self.past.deals_until_ms, self.past.begins_ms
+            self.deals.go_on(self.past.deals, since_ms=until_ms, begins_ms=begins_ms)
+        self._filled_before: set[int] = set()  # the deals of orders taken over whose fills are on record
         self.unseen_levels = self._left.levels
         timings = timings if timings is not None else Timings()
         self._absences = Absences(looks=timings.absent_looks, over_s=timings.absent_s)
@@ -200,6 +210,8 @@ class Books:
             record = change.record
             for fill in change.fills:
                 self.deals.recorded(fill.deal_id)
+                if fill.deal_id in self._filled_before:
+                    continue
                 self._gate.note("fill", {**record.described(), **fill.described(), **slippage_facts(record)})
             if change.became_protected:
                 self._gate.note("protected", {**record.described(), **record.protection.described()})
@@ -241,6 +253,7 @@ class Books:
                 self.warn("not_followed", order=each.client_order_id, reason=str(error))
             else:
                 self.add(Order(record))
+                self._filled_before |= each.deals
                 self._absences.sever([record])
                 self.unknown(record, _ENDED_EARLIER)
             del self._left.orders[0]
@@ -255,7 +268,8 @@ class Books:
         mark = self.positions.mark()
         request = oa.ProtoOAReconcileReq(returnProtectionOrders=True)
         answer: oa.ProtoOAReconcileRes = await self._account.ask(request)
-        for difference in self.positions.reconcile(answer, since=mark):
+        differences = self.positions.reconcile(answer, since=mark)
+        for difference in (*differences, *self.past.differences(self.positions.positions)):
             self.warn("difference", reason=str(difference))
             self._gate.note("difference", {"account_id": self._account.id, "reason": str(difference)})
         # One that has ended while the list was on its way still works by that list, which is older.
@@ -296,6 +310,9 @@ class Books:
         now_ms = clock.utc_ms()
         known_ms = self.deals.unbroken_until_ms
         since_ms = now_ms - FAR_APART_MS if known_ms is None else known_ms - _LOOK_BACK_MS
+        if since_ms < (earliest_ms := now_ms - FAR_APART_MS - _FURTHEST_BACK_MS):
+            self.warn("not_looked_up", deals=f"from {iso_ms(since_ms)} to {iso_ms(earliest_ms)}", reason="too long ago")
+            since_ms = earliest_ms
         try:
             listed = await deals_between(self._account, since_ms, ServerClock.latest_ms(now_ms))
         except ServerError as error:
@@ -303,8 +320,9 @@ class Books:
             return
         if known_ms is None:
             self.deals.begin(listed, since_ms=since_ms)
+            self._gate.note("record_begins", {"account_id": self._account.id, "executed_at_ms": self.deals.since_ms})
             return
-        for deal in self.deals.missed(listed):
+        for deal in self.deals.missed(listed, until_ms=now_ms - FAR_APART_MS):
             self._record_deal("missed_deal", deal)
 
     # Inside

@@ -22,13 +22,14 @@ class DealMemory:
     """The deals that are known, and which of them are on record with what they booked.
 
     Attributes:
-        since_ms: when the last known one was made, by the server's clock; before any, where the list began that was
-            read first; None before that.
+        since_ms: when the last known one was made, by the server's clock, or a later moment until when there was none;
+            before any, where the list began that was read first; None before that.
     """
 
     def __init__(self) -> None:
         self.since_ms: int | None = None
         self._gap_ms: int | None = None
+        self._begins_ms: int | None = None
         self._known: dict[int, bool] = {}  # whether it is on record
 
     @property
@@ -46,6 +47,19 @@ class DealMemory:
         self.since_ms = since_ms
         for deal in listed:
             self.heard(deal)
+
+    def go_on(self, on_record: Iterable[int], *, since_ms: int, begins_ms: int | None) -> None:
+        """An earlier process listened, and its record tells.
+
+        Args:
+            on_record: the ids of the newest deals of it.
+            since_ms: when the last of them was made, by the server's clock.
+            begins_ms: what was made until then was made before there was a record; None where that is not known.
+        """
+        for deal_id in on_record:
+            self.recorded(deal_id)
+        self.since_ms = self._gap_ms = since_ms
+        self._begins_ms = begins_ms
 
     def lose(self) -> None:
         """Deals may be missed from here on."""
@@ -65,12 +79,22 @@ class DealMemory:
         """Whether what it booked is on record."""
         return self._known.get(deal_id, False)
 
-    def missed(self, listed: Iterable[oa.ProtoOADeal]) -> list[oa.ProtoOADeal]:
-        """Those of the server's list that no event told of, oldest first. They are known from now on."""
-        fresh = {deal.dealId: deal for deal in listed if deal.dealId not in self._known}
+    def missed(self, listed: Iterable[oa.ProtoOADeal], *, until_ms: int) -> list[oa.ProtoOADeal]:
+        """Those of the server's list that no event told of, oldest first. They are known from now on.
+
+        Args:
+            listed: what the server has of the time since none was missed.
+            until_ms: by the server's clock that list is whole up to then, at least.
+        """
+        fresh = {
+            deal.dealId: deal
+            for deal in listed
+            if deal.dealId not in self._known and (self._begins_ms is None or deal.executionTimestamp > self._begins_ms)
+        }
         missed = sorted(fresh.values(), key=lambda deal: (deal.executionTimestamp, deal.dealId))
         for deal in missed:
             self.heard(deal)
+        self.since_ms = until_ms if self.since_ms is None else max(self.since_ms, until_ms)
         self._gap_ms = None
         return missed
 

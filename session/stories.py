@@ -45,14 +45,14 @@ class Selection:
 def lines_of(
     folder: Path,
     *,
-    containing: bytes = b"",
+    environment: str | None = None,
     unreadable: Callable[[str, int], None] = lambda file, line_number: None,
 ) -> Iterator[dict[str, Any]]:
     """The lines of all files of a folder's order audit, in the order in which they were written.
 
     Args:
         folder: where the files are.
-        containing: lines without these bytes are passed over unread, which takes less time.
+        environment: `demo` or `live`: the other's lines are passed over unread, which takes less time; None for both.
         unreadable: told the file and the number of a line that is none; it is passed over.
 
     Raises:
@@ -62,16 +62,18 @@ def lines_of(
     paths = files_of(folder, _STEM)
     if not paths:
         raise FileNotFoundError(f"there is no {_STEM}.jsonl in {folder}")
+    marks = {name: f'"environment":"{name}"'.encode() for name in ("demo", "live")}
+    wanted = marks.pop(environment) if environment is not None else b""
     for path in paths:
         with path.open("rb") as file:
             for number, text in enumerate(file, 1):
-                if containing not in text:
+                if wanted not in text and any(mark in text for mark in marks.values()):
                     continue
                 try:
                     line = orjson.loads(text)
                 except orjson.JSONDecodeError:
                     line = None
-                if isinstance(line, dict):
+                if isinstance(line, dict) and environment in (None, line.get("environment")):
                     if line.get("fact") != COLUMNS_FACT:
                         yield line
                 else:

@@ -158,5 +158,5 @@ async def test_what_events_tell_during_a_gap_hides_no_deal_that_was_missed_befor
         late = oa.ProtoOADeal(dealId=99, executionTimestamp=(known_ms or 0) + 3_600_000)
         books.deals.heard(late)
         assert books.deals.unbroken_until_ms == known_ms
-        assert books.deals.missed([late]) == []
+        assert books.deals.missed([late], until_ms=0) == []
         assert books.deals.unbroken_until_ms == late.executionTimestamp
