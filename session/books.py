@@ -12,13 +12,11 @@ from ..wire import messages as oa
 from . import clock
 from .absences import Absences
 from .bounds import Timings
-from .chain import iso_ms
-from .deal_memory import DealMemory
+from .deal_record import DealRecord
 from .doubts import Doubts
 from .environments import Mode
-from .errors import NotSent, Refused, ServerError
-from .event_facts import covered, deal_facts, end_facts, error_facts, execution_facts, slippage_facts
-from .history import deals_between
+from .errors import NotSent, Refused
+from .event_facts import covered, end_facts, error_facts, execution_facts, slippage_facts
 from .inquiry import Inquiry
 from .ledger import Ledger
 from .leftovers import Leftovers
@@ -27,7 +25,7 @@ from .order_states import OrderState
 from .orders import OrderChange, OrderRecord, OrderTable
 from .past import Past
 from .positions import PositionBook
-from .server_clock import FAR_APART_MS, ServerClock
+from .server_clock import ServerClock
 from .turns import Turns
 from .verdicts import Evidence, judged
 
@@ -41,8 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Books"]
 
-_LOOK_BACK_MS = 60_000  # history lags (docs/protocol.md section 12)
-_FURTHEST_BACK_MS = 30 * 86_400_000  # for missed deals: five pages of a week, within the second's budget for history
 _ANSWERS = (oa.ProtoOAExecutionEvent, oa.ProtoOAOrderErrorEvent, oa.ProtoOAErrorRes, oa.ProtoErrorRes)
 _ENDED_EARLIER = "an earlier process ended before its end was told"
 
@@ -82,13 +78,11 @@ class Books:
         self.positions = PositionBook()
         self.handles: dict[str, Order] = {}
         self.ledger = Ledger()
-        self.deals = DealMemory()
         left = left if left is not None else Leftovers()
         self._left = left.of_account(account.id)
         self.past = left.past.get(account.id) or Past()
-        if self.past.deals_until_ms is not None:
-            until_ms, begins_ms = self.past.deals_until_ms, self.past.begins_ms
-            self.deals.go_on(self.past.deals, since_ms=until_ms, begins_ms=begins_ms)
+        self._record = DealRecord(account, gate=gate, warn=self.warn, past=self.past)
+        self.deals = self._record.known
         self._filled_before: set[int] = set()  # the deals of orders taken over whose fills are on record
         self.unseen_levels = self._left.levels
         timings = timings if timings is not None else Timings()
@@ -124,7 +118,7 @@ class Books:
             self._gate.note("execution", execution_facts(payload, changes))
             self.changed(changes)
             if payload.HasField("deal"):
-                self._record_deal("deal", payload.deal, order=payload.order if payload.HasField("order") else None)
+                self._record.put("deal", payload.deal, order=payload.order if payload.HasField("order") else None)
         elif isinstance(payload, oa.ProtoOAOrderErrorEvent):
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
             self._gate.note("order_error", error_facts(payload, changes))
@@ -237,7 +231,7 @@ class Books:
         under_way = set(self.orders.open)
         listed = await self.reconcile()
         await self._account.book.know(self.positions.symbol_ids)  # a close shall not have to wait for them
-        await self._catch_up()
+        await self._record.catch_up()
         if await self._inquiry.ask(self._untold(under_way, {order.orderId for order in listed.order}), listed):
             # A fill that no event told of: its position may be younger than the first list, and its levels too.
             await self.reconcile()
@@ -305,35 +299,7 @@ class Books:
             facts = {"account_id": self._account.id, "symbol": self._account.name_of(position.symbol_id)}
             self._gate.snapshot({**facts, **position.described(), "why": why})
 
-    async def _catch_up(self) -> None:
-        """Asks for the deals since the last known one, and puts on record those that no event told of."""
-        now_ms = clock.utc_ms()
-        known_ms = self.deals.unbroken_until_ms
-        since_ms = now_ms - FAR_APART_MS if known_ms is None else known_ms - _LOOK_BACK_MS
-        if since_ms < (earliest_ms := now_ms - FAR_APART_MS - _FURTHEST_BACK_MS):
-            self.warn("not_looked_up", deals=f"from {iso_ms(since_ms)} to {iso_ms(earliest_ms)}", reason="too long ago")
-            since_ms = earliest_ms
-        try:
-            listed = await deals_between(self._account, since_ms, ServerClock.latest_ms(now_ms))
-        except ServerError as error:
-            self.warn("not_looked_up", deals="since the last known one", reason=str(error))  # the next look tells
-            return
-        if known_ms is None:
-            self.deals.begin(listed, since_ms=since_ms)
-            self._gate.note("record_begins", {"account_id": self._account.id, "executed_at_ms": self.deals.since_ms})
-            return
-        for deal in self.deals.missed(listed, until_ms=now_ms - FAR_APART_MS):
-            self._record_deal("missed_deal", deal)
-
     # Inside
-
-    def _record_deal(self, fact: str, deal: oa.ProtoOADeal, *, order: oa.ProtoOAOrder | None = None) -> None:
-        """Puts what a deal booked on record, once; a fill of an order of ours has a line of its own."""
-        if self.deals.is_on_record(deal.dealId):
-            return
-        self.deals.recorded(deal.dealId)
-        symbol = self._account.name_of(deal.symbolId)
-        self._gate.note(fact, {"account_id": self._account.id, **deal_facts(deal, symbol=symbol, order=order)})
 
     def _take(self, changes: list[Any]) -> None:
         for change in changes:

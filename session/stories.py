@@ -6,6 +6,7 @@ Files are read line by line and may be larger than memory; kept are the ids of t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -21,6 +22,7 @@ __all__ = ["Selection", "lines_of", "select"]
 
 _STEM = "order_audit"
 _IDS = ("client_order_id", "order_id", "intent_id")
+_OTHER = MappingProxyType({"demo": "live", "live": "demo"})
 
 _Id = tuple[object, str, object]  # environment, which id, the id
 
@@ -62,12 +64,11 @@ def lines_of(
     paths = files_of(folder, _STEM)
     if not paths:
         raise FileNotFoundError(f"there is no {_STEM}.jsonl in {folder}")
-    marks = {name: f'"environment":"{name}"'.encode() for name in ("demo", "live")}
-    wanted = marks.pop(environment) if environment is not None else b""
+    wanted, other = (f'"environment":"{name}"'.encode() for name in (environment, _OTHER.get(environment or "")))
     for path in paths:
         with path.open("rb") as file:
             for number, text in enumerate(file, 1):
-                if wanted not in text and any(mark in text for mark in marks.values()):
+                if environment is not None and wanted not in text and other in text:
                     continue
                 try:
                     line = orjson.loads(text)
