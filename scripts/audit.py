@@ -28,7 +28,8 @@ from anyctrader.scripts.options import (
 )
 from anyctrader.scripts.progress import waited
 from anyctrader.scripts.terminal import escaped, is_terminal, print_json, print_line, remark
-from anyctrader.session.stories import Selection, Total, Trade, lines_of, select, totals_of, trades_of
+from anyctrader.session.stories import Selection, lines_of, select
+from anyctrader.session.trades import Total, Trade, totals_of, trades_of
 from anyctrader.session.verification import remarks, verify
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ _SPREADSHEET: Final = ("=", "+", "-", "@")
 _COLUMNS: Final = (
     "at",
     "environment",
+    "origin",
     "symbol",
     "side",
     "units",

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from anyctrader.scripts.opening import known_secrets, newest_credentials, open_trading, settings_of
 from anyctrader.scripts.options import ExitCode, Format
 from anyctrader.scripts.plain_link import PlainLink, codec_named
+from anyctrader.scripts.sent_deals import tell_deals
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import Mode, NotSent, OutcomeUnknown, Refused, open_audit
+from anyctrader.session.aftermath import aftermath_of
 from anyctrader.session.auth import required_account
 from anyctrader.session.gate import READING, Gate
 from anyctrader.session.transport import LinkLost, client_framing, open_stream
@@ -182,7 +184,9 @@ async def _traded(
     async with open_trading(settings, part) as session:
         if message.client_msg_id is not None:
             remark("what trades is sent by the session, under an id of its own")
-        reply = await session.request(message.payload, timeout_s=wait_s)
+        async with aftermath_of(session, getattr(message.payload, "ctidTraderAccountId", 0)) as aftermath:
+            reply = await session.request(message.payload, timeout_s=wait_s)
+            await tell_deals(aftermath, reply, within_s=part.timings.fill_s)
     _show(Frame(Message(reply)), None, redaction, output)
     return ExitCode.DONE
 

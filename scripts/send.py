@@ -25,9 +25,11 @@ from anyctrader.scripts.options import (
 )
 from anyctrader.scripts.progress import waited
 from anyctrader.scripts.raw_bytes import given, refuse_if_used_up, send_raw
+from anyctrader.scripts.sent_deals import tell_deals
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import Environment, ServerError
+from anyctrader.session.aftermath import aftermath_of
 from anyctrader.session.gate import READING
 from anyctrader.wire import Message
 from anyctrader.wire import messages as oa
@@ -164,6 +166,7 @@ async def _send(plan: _Plan, payload: Any) -> ExitCode:
     async with AsyncExitStack() as stack:
         with waited(f"connecting to {part.endpoint.host}:{part.endpoint.port}"):
             session = await _opened(stack, settings, part, Message(payload))
+        aftermath = await stack.enter_async_context(aftermath_of(session, getattr(payload, "ctidTraderAccountId", 0)))
         stack.enter_context(waited("waiting for the answer"))
         began_s = time.monotonic()
         try:
@@ -176,6 +179,7 @@ async def _send(plan: _Plan, payload: Any) -> ExitCode:
             remark(f"refused after {took_ms:.1f} ms")
             raise
         took_ms = (time.monotonic() - began_s) * 1000
+        await tell_deals(aftermath, reply, within_s=part.timings.fill_s)
     frame = Frame(redaction.message(Message(reply)))
     if plan.output is Format.JSON:
         print_json({**rendering.members(frame), "ms": round(took_ms, 3)})

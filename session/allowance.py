@@ -62,7 +62,7 @@ class Allowance:
         self._bounds = bounds
         self._log = log
         self._claims = Claims(books)
-        self._let_through: deque[float] = deque()
+        self._let_through = deque(books.past.orders_of_minute_s(utc_ms=clock.utc_ms(), now_s=clock.now_s()))
         self._tripped = False
         self._day = Day(
             account,

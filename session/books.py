@@ -13,20 +13,20 @@ from . import clock
 from .absences import Absences
 from .bounds import Timings
 from .closing import Closing
-from .deal_memory import DealMemory, facts_of_deal
+from .deal_record import DealRecord
 from .doubts import Doubts
 from .environments import Mode
-from .errors import NotSent, Refused, ServerError
+from .errors import NotSent, Refused
 from .event_facts import covered, end_facts, error_facts, execution_facts, slippage_facts
-from .history import deals_between
 from .inquiry import Inquiry
 from .ledger import Ledger
 from .leftovers import Leftovers
 from .order import Order
 from .order_states import OrderState
 from .orders import OrderChange, OrderRecord, OrderTable
+from .past import Past
 from .positions import PositionBook
-from .server_clock import FAR_APART_MS, ServerClock
+from .server_clock import ServerClock
 from .turns import Turns
 from .verdicts import Evidence, judged
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Books"]
 
-_LOOK_BACK_MS = 60_000  # history lags (docs/protocol.md section 12)
 _ANSWERS = (oa.ProtoOAExecutionEvent, oa.ProtoOAOrderErrorEvent, oa.ProtoOAErrorRes, oa.ProtoErrorRes)
 _ENDED_EARLIER = "an earlier process ended before its end was told"
 
@@ -61,6 +60,7 @@ class Books:
         handles: what callers hold, by client order id.
         ledger: what has moved the balance, whoever did.
         deals: which deals are known.
+        past: what the audit tells of the time before.
         doubts: the requests of unknown outcome that are no orders of ours.
         closing: what of positions is being closed already.
         turns: which amendment of an order or a position is under way.
@@ -80,8 +80,12 @@ class Books:
         self.positions = PositionBook()
         self.handles: dict[str, Order] = {}
         self.ledger = Ledger()
-        self.deals = DealMemory()
-        self._left = (left if left is not None else Leftovers()).of_account(account.id)
+        left = left if left is not None else Leftovers()
+        self._left = left.of_account(account.id)
+        self.past = left.past.get(account.id) or Past()
+        self._record = DealRecord(account, gate=gate, warn=self.warn, past=self.past)
+        self.deals = self._record.known
+        self._filled_before: set[int] = set()  # the deals of orders taken over whose fills are on record
         self.unseen_levels = self._left.levels
         timings = timings if timings is not None else Timings()
         self._absences = Absences(looks=timings.absent_looks, over_s=timings.absent_s)
@@ -118,6 +122,8 @@ class Books:
                 self.ledger.pay([payload.depositWithdraw])
             self._gate.note("execution", execution_facts(payload, changes))
             self.changed(changes)
+            if payload.HasField("deal"):
+                self._record.put("deal", payload.deal, order=payload.order if payload.HasField("order") else None)
         elif isinstance(payload, oa.ProtoOAOrderErrorEvent):
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
             self._gate.note("order_error", error_facts(payload, changes))
@@ -142,6 +148,7 @@ class Books:
     def lost(self) -> None:
         """Events may be missed from here on."""
         self.ledger.lose()
+        self.deals.lose()
         self._absences.sever(record for record in self.orders.open if record.state is not OrderState.CREATED)
         self.doubts.lose_link()
         for change in self.orders.lose_link(at_ms=clock.utc_ms()):
@@ -201,6 +208,9 @@ class Books:
         for change in changes:
             record = change.record
             for fill in change.fills:
+                self.deals.recorded(fill.deal_id)
+                if fill.deal_id in self._filled_before:
+                    continue
                 self._gate.note("fill", {**record.described(), **fill.described(), **slippage_facts(record)})
             if change.became_protected:
                 self._gate.note("protected", {**record.described(), **record.protection.described()})
@@ -226,7 +236,7 @@ class Books:
         under_way = set(self.orders.open)
         listed = await self.reconcile()
         await self._account.book.know(self.positions.symbol_ids)  # a close shall not have to wait for them
-        await self._catch_up()
+        await self._record.catch_up()
         if await self._inquiry.ask(self._untold(under_way, {order.orderId for order in listed.order}), listed):
             # A fill that no event told of: its position may be younger than the first list, and its levels too.
             await self.reconcile()
@@ -242,6 +252,7 @@ class Books:
                 self.warn("not_followed", order=each.client_order_id, reason=str(error))
             else:
                 self.add(Order(record))
+                self._filled_before |= each.deals
                 self._absences.sever([record])
                 self.unknown(record, _ENDED_EARLIER)
             del self._left.orders[0]
@@ -256,7 +267,8 @@ class Books:
         mark = self.positions.mark()
         request = oa.ProtoOAReconcileReq(returnProtectionOrders=True)
         answer: oa.ProtoOAReconcileRes = await self._account.ask(request)
-        for difference in self.positions.reconcile(answer, since=mark):
+        differences = self.positions.reconcile(answer, since=mark)
+        for difference in (*differences, *self.past.differences(self.positions.positions)):
             self.warn("difference", reason=str(difference))
             self._gate.note("difference", {"account_id": self._account.id, "reason": str(difference)})
         # One that has ended while the list was on its way still works by that list, which is older.
@@ -291,21 +303,6 @@ class Books:
         for position in self.positions.positions:
             facts = {"account_id": self._account.id, "symbol": self._account.name_of(position.symbol_id)}
             self._gate.snapshot({**facts, **position.described(), "why": why})
-
-    async def _catch_up(self) -> None:
-        """Asks for the deals since the last known one, and puts on record those that no event told of."""
-        now_ms = clock.utc_ms()
-        since_ms = now_ms - FAR_APART_MS if self.deals.since_ms is None else self.deals.since_ms - _LOOK_BACK_MS
-        try:
-            listed = await deals_between(self._account, since_ms, ServerClock.latest_ms(now_ms))
-        except ServerError as error:
-            self.warn("not_looked_up", deals="since the last known one", reason=str(error))  # the next look tells
-            return
-        if self.deals.since_ms is None:
-            self.deals.begin(listed, since_ms=since_ms)
-            return
-        for deal in self.deals.missed(listed):
-            self._gate.note("missed_deal", {"account_id": self._account.id, **facts_of_deal(deal)})
 
     # Inside
 

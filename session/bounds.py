@@ -257,7 +257,7 @@ class Limits:
             whole_or(1, 1_000_000, NoLimit),
             "most orders within 60 s; closes, cancels and amends do not count",
             default="`unlimited`",
-            reason="against a program that has gone wild; counted anew at each start",
+            reason="against a program that has gone wild; those of the last minute count over a restart, too",
         ),
     )
     price_collar_percent: Decimal | NoLimit = field(

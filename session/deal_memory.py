@@ -6,29 +6,36 @@ section 17). The server's deal list tells of it, and an event that was merely la
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from ..wire import messages as oa
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["DealMemory", "facts_of_deal"]
+    from ..wire import messages as oa
+
+__all__ = ["DealMemory"]
 
 _MOST_KNOWN = 10_000  # the oldest is forgotten: a span between two looks never held as many
 
 
 class DealMemory:
-    """The deals that are known.
+    """The deals that are known, and which of them are on record with what they booked.
 
     Attributes:
-        since_ms: when the last known one was made, by the server's clock; before any, where the list began that was
-            read first; None before that.
+        since_ms: when the last known one was made, by the server's clock, or a later moment until when there was none;
+            before any, where the list began that was read first; None before that.
     """
 
     def __init__(self) -> None:
         self.since_ms: int | None = None
-        self._known: dict[int, None] = {}
+        self._gap_ms: int | None = None
+        self._begins_ms: int | None = None
+        self._known: dict[int, bool] = {}  # whether it is on record
+
+    @property
+    def unbroken_until_ms(self) -> int | None:
+        """Up to when none was missed: events that come after a loss tell nothing of what was made during it."""
+        return self.since_ms if self._gap_ms is None else self._gap_ms
 
     def begin(self, listed: Iterable[oa.ProtoOADeal], *, since_ms: int) -> None:
         """Listening begins: what was made before is nobody's loss.
@@ -41,35 +48,57 @@ class DealMemory:
         for deal in listed:
             self.heard(deal)
 
+    def go_on(self, on_record: Iterable[int], *, since_ms: int, begins_ms: int | None) -> None:
+        """An earlier process listened, and its record tells.
+
+        Args:
+            on_record: the ids of the newest deals of it.
+            since_ms: when the last of them was made, by the server's clock.
+            begins_ms: what was made until then was made before there was a record; None where that is not known.
+        """
+        for deal_id in on_record:
+            self.recorded(deal_id)
+        self.since_ms = self._gap_ms = since_ms
+        self._begins_ms = begins_ms
+
+    def lose(self) -> None:
+        """Deals may be missed from here on."""
+        self._gap_ms = self.unbroken_until_ms
+
     def heard(self, deal: oa.ProtoOADeal) -> None:
         """An event told of it. The second event of one deal changes nothing."""
-        self._known[deal.dealId] = None
-        if len(self._known) > _MOST_KNOWN:
-            del self._known[next(iter(self._known))]
+        self._keep(deal.dealId, on_record=False)
         if self.since_ms is not None:
             self.since_ms = max(self.since_ms, deal.executionTimestamp)
 
-    def missed(self, listed: Iterable[oa.ProtoOADeal]) -> list[oa.ProtoOADeal]:
-        """Those of the server's list that no event told of, oldest first. They are known from now on."""
-        fresh = {deal.dealId: deal for deal in listed if deal.dealId not in self._known}
+    def recorded(self, deal_id: int) -> None:
+        """What it booked is on record."""
+        self._keep(deal_id, on_record=True)
+
+    def is_on_record(self, deal_id: int) -> bool:
+        """Whether what it booked is on record."""
+        return self._known.get(deal_id, False)
+
+    def missed(self, listed: Iterable[oa.ProtoOADeal], *, until_ms: int) -> list[oa.ProtoOADeal]:
+        """Those of the server's list that no event told of, oldest first. They are known from now on.
+
+        Args:
+            listed: what the server has of the time since none was missed.
+            until_ms: by the server's clock that list is whole up to then, at least.
+        """
+        fresh = {
+            deal.dealId: deal
+            for deal in listed
+            if deal.dealId not in self._known and (self._begins_ms is None or deal.executionTimestamp > self._begins_ms)
+        }
         missed = sorted(fresh.values(), key=lambda deal: (deal.executionTimestamp, deal.dealId))
         for deal in missed:
             self.heard(deal)
+        self.since_ms = until_ms if self.since_ms is None else max(self.since_ms, until_ms)
+        self._gap_ms = None
         return missed
 
-
-def facts_of_deal(deal: oa.ProtoOADeal) -> dict[str, Any]:
-    """What the record of a deal says."""
-    facts: dict[str, Any] = {
-        "deal_id": deal.dealId,
-        "order_id": deal.orderId,
-        "position_id": deal.positionId,
-        "symbol_id": deal.symbolId,
-        "volume_cents": deal.volume,
-        "executed_volume_cents": deal.filledVolume,
-        "closes": deal.HasField("closePositionDetail"),
-        "executed_at_ms": deal.executionTimestamp,
-    }
-    if deal.HasField("executionPrice"):
-        facts["price"] = f"{deal.executionPrice:.10g}"
-    return facts
+    def _keep(self, deal_id: int, *, on_record: bool) -> None:
+        self._known[deal_id] = on_record or self._known.get(deal_id, False)
+        if len(self._known) > _MOST_KNOWN:
+            del self._known[next(iter(self._known))]

@@ -367,7 +367,7 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
             for warning in settings.warnings:
                 log.write("settings", warning=warning)
             # A sandbox's servers are gone with their process, and the next ones use the same ids again.
-            left = None if sandbox else await _left_behind(settings.log_folder, environment, log)
+            left = None if sandbox else await _left_behind(settings.log_folder, part, log)
             sides[environment] = _Side(
                 part,
                 audit=audit,
@@ -390,10 +390,11 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
                     side.snapshot("shutdown")
 
 
-async def _left_behind(folder: Path, environment: Environment, log: ConnectionLog) -> Leftovers:
-    """What earlier processes asked for that has no end on record."""
+async def _left_behind(folder: Path, part: EnvironmentSettings, log: ConnectionLog) -> Leftovers:
+    """What earlier processes asked for that has no end on record, and what else the record tells the books."""
+    account_id = part.credentials.account_id
     try:
-        left = await anyio.to_thread.run_sync(leftovers_of, folder, environment)
+        left = await anyio.to_thread.run_sync(leftovers_of, folder, part.environment, account_id)
     except OSError as error:
         raise AuditUnavailable(
             f"the audit in {folder} cannot be read ({error.strerror or error}), and orders of an earlier process may "

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
+from .fills import Fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .orders import OrderChange, OrderRecord
 
-__all__ = ["covered", "end_facts", "error_facts", "execution_facts", "slippage_facts"]
+__all__ = ["covered", "deal_facts", "end_facts", "error_facts", "execution_facts", "slippage_facts"]
 
 
 def covered(payload: Any, mask: Callable[[str], str]) -> Any:
@@ -63,6 +64,34 @@ def error_facts(event: oa.ProtoOAOrderErrorEvent, changes: list[OrderChange]) ->
     for field, name in (("orderId", "order_id"), ("positionId", "position_id")):
         if getattr(event, field):
             facts[name] = getattr(event, field)
+    return facts
+
+
+def deal_facts(deal: oa.ProtoOADeal, *, symbol: str, order: oa.ProtoOAOrder | None = None) -> dict[str, Any]:
+    """What a deal was and booked, under the names that a fill of an order of ours has.
+
+    Args:
+        deal: whoever made it.
+        symbol: the name of its symbol.
+        order: what it filled, where an event has shown that.
+    """
+    facts: dict[str, Any] = {
+        "deal_id": deal.dealId,
+        "order_id": deal.orderId,
+        "position_id": deal.positionId,
+        "symbol": symbol,
+        "symbol_id": deal.symbolId,
+        "side": _name(oa.ProtoOATradeSide, deal.tradeSide),
+        "volume_cents": deal.volume,
+        "executed_volume_cents": 0,
+        "closes": deal.HasField("closePositionDetail"),
+        "executed_at_ms": deal.executionTimestamp,
+    }
+    if (fill := Fill.from_wire(deal)) is not None:
+        facts |= fill.described()
+        facts["executed_volume_cents"] = fill.volume_cents
+    if order is not None:
+        facts["order_type"] = _name(oa.ProtoOAOrderType, order.orderType)
     return facts
 
 

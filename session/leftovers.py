@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +11,8 @@ from .changes import Close
 from .errors import InvalidOrder
 from .fields import RECORDED
 from .order_record import OrderRecord
+from .order_states import FINAL_STATES
+from .past import FOLLOWED, Past, ms_of, positions_before
 from .request_facts import request_of
 from .request_record import RequestRecord
 from .stories import lines_of
@@ -36,6 +37,9 @@ _ENUMS: Final = MappingProxyType({"time_in_force": TimeInForce, "stop_trigger_me
 # The record has these by itself, and in one unit.
 _OWN: Final = frozenset({"symbol", "side", "lots", "units", "volume_cents"})
 _ENDS: Final = frozenset({"not_sent", "finished"})
+_FINAL: Final = frozenset(state.value for state in FINAL_STATES)
+_UNDER_WAY: Final = frozenset({"sent", "outcome_unknown"})
+_DAMAGE: Final = "`anyctrader audit verify` names what is missing, and the broker's own lists tell what became of it"
 _LEVELS: Final = frozenset(
     f"{level}{how}" for level in ("stop_loss", "take_profit") for how in ("", "_pips", "_distance")
 )
@@ -60,6 +64,7 @@ class Leftover:
         sent_at_ms: when its bytes began to leave, or None where that is not on record.
         order_id: `orderId`, where the server had named one.
         quoted_price: what the market stood at, or None.
+        deals: the `dealId` of its fills that are on record.
     """
 
     intent: Ticket | Close
@@ -73,6 +78,7 @@ class Leftover:
     sent_at_ms: int | None
     order_id: int | None
     quoted_price: Decimal | None
+    deals: frozenset[int] = frozenset()
 
     def record(self, symbol: Symbol) -> OrderRecord:
         """Its record, its outcome unknown: only the server's word leads out of that."""
@@ -122,12 +128,14 @@ class Leftovers:
         levels: those that have one, and whose levels are not known to stand.
         requests: cancels, amends and raw requests without an end on record, likewise.
         problems: what of them cannot be understood, for people.
+        past: what else the audit tells, by account: of what is over, and so nothing that was left.
     """
 
     orders: list[Leftover] = field(default_factory=list)
     levels: list[UnseenLevels] = field(default_factory=list)
     requests: list[RequestRecord] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    past: dict[int, Past] = field(default_factory=dict, compare=False)
 
     def of_account(self, account_id: int) -> Leftovers:
         """Those of one account; a list of its own."""
@@ -138,39 +146,60 @@ class Leftovers:
         )
 
 
-def leftovers_of(folder: Path, environment: Environment) -> Leftovers:
+def leftovers_of(folder: Path, environment: Environment, account_id: int | None = None) -> Leftovers:
     """Reads the order audit of a folder: all of its days, for an order may work for months. Kept is what is open.
 
     Args:
         folder: where the audit's files are; there may be none yet.
         environment: whose orders are wanted.
+        account_id: whose last position snapshot is read, too.
 
     Raises:
         OSError: a file could not be read.
     """
-    orders: dict[str, dict[str, Any]] = {}
-    levels: dict[str, dict[str, Any]] = {}
-    requests: dict[str, dict[str, Any]] = {}
-    try:
-        for line in lines_of(folder, containing=f'"environment":"{environment.value}"'.encode()):
-            if isinstance(line.get("intent_id"), str):
-                _follow_request(requests, line)
-            elif isinstance(line.get("client_order_id"), str):
-                _follow_order(orders, levels, line)
-    except FileNotFoundError:  # the first process of this folder
-        return Leftovers()
+    open_ = _Open()
     left = Leftovers()
-    for client_order_id, facts in orders.items():
+    if account_id is not None:
+        left.past[account_id] = positions_before(folder, environment, account_id)
+    damaged: dict[str, list[int]] = {}
+
+    def unreadable(file: str, line_number: int) -> None:
+        first = damaged.setdefault(file, [line_number, 0])
+        first[1] += 1
+
+    try:
+        for line in lines_of(folder, environment=environment.value, unreadable=unreadable):
+            if line.get("fact") in FOLLOWED and isinstance(line.get("account_id"), int):
+                past = left.past.get(line["account_id"])
+                if past is None:
+                    past = left.past[line["account_id"]] = Past()
+                past.follow(line)
+            if isinstance(line.get("intent_id"), str):
+                _follow_request(open_, line)
+            elif isinstance(line.get("client_order_id"), str):
+                _follow_order(open_, line)
+    except FileNotFoundError:  # the first process of this folder
+        return left
+    for file, (number, count) in damaged.items():
+        left.problems.append(
+            f"lines of {file} that cannot be read: {count}, the first of them is line {number}; orders that only they "
+            f"tell of are not followed. {_DAMAGE}"
+        )
+    left.problems.extend(
+        f"{what} of an earlier process cannot be followed, for its intent is not on record. {_DAMAGE}"
+        for what in open_.without_intent
+    )
+    for client_order_id, facts in open_.orders.items():
         try:
             left.orders.append(_leftover(client_order_id, facts, environment))
         except (InvalidOrder, KeyError, TypeError, ValueError) as error:
             left.problems.append(f"order {client_order_id} of an earlier process cannot be followed: {error!r}")
-    for client_order_id, facts in levels.items():
+    for client_order_id, facts in open_.levels.items():
         try:
             left.levels.append(_unseen(client_order_id, facts))
         except (InvalidOrder, KeyError, TypeError, ValueError) as error:
             left.problems.append(f"the levels of order {client_order_id} of an earlier process: {error!r}")
-    for intent_id, facts in requests.items():
+    for intent_id, facts in open_.requests.items():
         try:
             left.requests.append(_request(intent_id, facts))
         except (KeyError, TypeError, ValueError) as error:
@@ -178,21 +207,38 @@ def leftovers_of(folder: Path, environment: Environment) -> Leftovers:
     return left
 
 
-def _follow_order(open_: dict[str, dict[str, Any]], levels: dict[str, dict[str, Any]], line: dict[str, Any]) -> None:
-    client_order_id, fact = line["client_order_id"], line.get("fact")
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """The facts of what has no end so far, by our own ids; and, for people, what has lines but no intent."""
+
+    orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    levels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    requests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    without_intent: dict[str, None] = field(default_factory=dict)
+
+
+def _follow_order(open_: _Open, line: dict[str, Any]) -> None:
+    client_order_id, fact, levels = line["client_order_id"], line.get("fact"), open_.levels
     if fact == "intent":
-        open_[client_order_id] = dict(line)
+        open_.orders[client_order_id] = dict(line)
         return
-    facts = open_.get(client_order_id) or levels.get(client_order_id)
+    facts = open_.orders.get(client_order_id) or levels.get(client_order_id)
     if facts is None:
+        # Lines of others' orders have no state; those that come after an order's end have a final one.
+        if "state" in line and str(line["state"]) not in _FINAL:
+            open_.without_intent[f"order {client_order_id}"] = None
+        elif fact in _ENDS:
+            open_.without_intent.pop(f"order {client_order_id}", None)
         return
+    if fact == "fill" and "deal_id" in line:
+        facts.setdefault("deals_told", []).append(line["deal_id"])
     for name in ("sent_after_ms", "order_id"):
         if name in line:
             facts[name] = line[name]
     if "position_id" in line:
         facts["position_told"] = line["position_id"]  # a ticket has a field of the other name
     if fact in _ENDS:
-        open_.pop(client_order_id, None)
+        open_.orders.pop(client_order_id, None)
         asks = any(name in facts for name in _LEVELS)
         if line.get("executed_volume_cents") and asks and client_order_id not in levels:
             levels[client_order_id] = facts
@@ -203,15 +249,19 @@ def _follow_order(open_: dict[str, dict[str, Any]], levels: dict[str, dict[str, 
         levels.pop(client_order_id, None)
 
 
-def _follow_request(open_: dict[str, dict[str, Any]], line: dict[str, Any]) -> None:
-    intent_id, fact = line["intent_id"], line.get("fact")
+def _follow_request(open_: _Open, line: dict[str, Any]) -> None:
+    intent_id, fact, requests = line["intent_id"], line.get("fact"), open_.requests
     if fact == "intent":
-        open_[intent_id] = dict(line)
-    elif intent_id in open_:
+        requests[intent_id] = dict(line)
+    elif intent_id in requests:
         if fact in _ENDS_OF_REQUESTS:
-            del open_[intent_id]
+            del requests[intent_id]
         elif "sent_at_ms" in line:
-            open_[intent_id]["sent_at_ms"] = line["sent_at_ms"]
+            requests[intent_id]["sent_at_ms"] = line["sent_at_ms"]
+    elif fact in _UNDER_WAY:
+        open_.without_intent[f"request {intent_id}"] = None
+    elif fact in _ENDS_OF_REQUESTS:
+        open_.without_intent.pop(f"request {intent_id}", None)
 
 
 def _request(intent_id: str, facts: dict[str, Any]) -> RequestRecord:
@@ -219,17 +269,13 @@ def _request(intent_id: str, facts: dict[str, Any]) -> RequestRecord:
         intent_id=intent_id,
         name=facts["request"],
         payload=request_of(facts["message"], facts),
-        intent_at_ms=_ms_of(facts["at"]),
+        intent_at_ms=ms_of(facts["at"]),
         sent_at_ms=int(facts["sent_at_ms"]) if "sent_at_ms" in facts else None,
     )
 
 
-def _ms_of(at: str) -> int:
-    return int(datetime.fromisoformat(at).timestamp() * 1000)
-
-
 def _leftover(client_order_id: str, facts: dict[str, Any], environment: Environment) -> Leftover:
-    at_ms = _ms_of(facts["at"])
+    at_ms = ms_of(facts["at"])
     volume_cents = int(facts["volume_cents"])
     closes = facts["request"] == "close"
     intent = Close(facts["position_id"], volume_cents=volume_cents) if closes else _ticket(facts)
@@ -246,6 +292,7 @@ def _leftover(client_order_id: str, facts: dict[str, Any], environment: Environm
         sent_at_ms=at_ms + int(facts["sent_after_ms"]) if "sent_after_ms" in facts else None,
         order_id=facts.get("order_id"),
         quoted_price=Decimal(quoted) if quoted is not None else None,
+        deals=frozenset(facts.get("deals_told", ())),
     )
 
 

@@ -33,6 +33,7 @@ class SymbolBook:
         self._owner = owner
         self._light: dict[str, oa.ProtoOALightSymbol] | None = None
         self._known: dict[str, Symbol] = {}
+        self._names: dict[int, str] = {}  # for records: a symbol that changes keeps its name
         self._loading = anyio.Lock()
 
     async def names(self) -> list[str]:
@@ -65,14 +66,13 @@ class SymbolBook:
     async def know(self, symbol_ids: Iterable[int]) -> None:
         """Reads those of these ids that are not known yet, so that nobody has to wait for them later.
 
-        What the server does not have, or does not give now, is asked for again by whoever needs it.
+        The names of all are read as well: what others trade shall not be on record under a number. What the
+        server does not have, or does not give now, is asked for again by whoever needs it.
 
         Raises:
             NotSent, OutcomeUnknown: the server was not asked, or did not answer.
         """
         missing = set(symbol_ids) - {symbol.id for symbol in self._known.values()}
-        if not missing:
-            return
         try:
             await self.named([name for name, light in (await self._lights()).items() if light.symbolId in missing])
         except ServerError:
@@ -80,10 +80,7 @@ class SymbolBook:
 
     def name_of(self, symbol_id: int) -> str:
         """The name for a symbol id, or the number itself where it is not known yet."""
-        for light in (self._light or {}).values():
-            if light.symbolId == symbol_id:
-                return light.symbolName
-        return str(symbol_id)
+        return self._names.get(symbol_id, str(symbol_id))
 
     def changed(self, symbol_ids: Iterable[int]) -> None:
         """The server has changed them (`ProtoOASymbolChangedEvent`): they are read again when they are needed."""
@@ -95,6 +92,7 @@ class SymbolBook:
         if self._light is None:
             answer = await self._ask(oa.ProtoOASymbolsListReq())
             self._light = {light.symbolName: light for light in answer.symbol}
+            self._names |= {light.symbolId: light.symbolName for light in answer.symbol}
         return self._light
 
     async def _load(self, names: Iterable[str]) -> None:

@@ -214,7 +214,8 @@ def test_an_audit_is_checked_as_the_page_says(tmp_path: Path, environments: dict
         said = subprocess.run(["sh", "-c", shell], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
         assert f'"hash":"{said.split()[0]}"' in audit.read_text().splitlines()[-1]
     audit.write_bytes(changed)
-    assert "order_audit.jsonl:2: changed" in run_program(check, tmp_path, {})
+    line_number = changed.split(b'"side":"SELL"')[0].count(b"\n") + 1
+    assert f"order_audit.jsonl:{line_number}: changed" in run_program(check, tmp_path, {})
 
 
 @pytest.mark.timeout(300)  # mypy reads all of anyctrader, and finds nothing prepared in a fresh clone

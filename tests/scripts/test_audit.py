@@ -133,6 +133,22 @@ def test_lines_are_chosen_by_environment_and_day(call: Call, tmp_path: Path) -> 
     assert len(list(tmp_path.glob("order_audit*.jsonl"))) == 2
 
 
+def test_an_order_of_the_other_environment_with_the_same_numbers_is_no_part_of_a_story(
+    call: Call, tmp_path: Path
+) -> None:
+    pounds = FILL | {"client_order_id": "second", "symbol": "GBPUSD"}
+    write(
+        tmp_path,
+        (DEMO, "fill", FILL),
+        (DEMO, "execution", {"order_id": 11, "execution": "ORDER_FILLED"}),
+        (Environment.LIVE, "fill", pounds),
+        (Environment.LIVE, "execution", {"order_id": 11, "execution": "ORDER_FILLED"}),
+    )
+    for arguments in (["--symbol", "EURUSD"], ["--order", "first"]):
+        lines = json_lines(call("audit", "show", "--folder", ".", "--format", "json", *arguments).stdout)
+        assert [(line["environment"], line["fact"]) for line in lines] == [("demo", "fill"), ("demo", "execution")]
+
+
 @pytest.mark.parametrize(
     ("damage", "kind"),
     [
@@ -176,8 +192,16 @@ def test_a_line_that_cannot_be_read_is_told_and_passed_over(call: Call, tmp_path
 
 
 def test_a_table_has_totals_for_each_symbol_and_each_environment(call: Call, tmp_path: Path) -> None:
-    pounds = FILL | {"client_order_id": "second", "order_id": 12, "symbol": "GBPUSD", "slippage_quote_money": "-0.01"}
-    closed = {"client_order_id": "third", "order_id": 13, "side": "SELL", "net": "-1.50", "swap": "-0.10"}
+    pounds = FILL | {"client_order_id": "second", "order_id": 12, "deal_id": 32, "symbol": "GBPUSD"}
+    pounds |= {"slippage_quote_money": "-0.01"}
+    closed = {
+        "client_order_id": "third",
+        "order_id": 13,
+        "deal_id": 33,
+        "side": "SELL",
+        "net": "-1.50",
+        "swap": "-0.10",
+    }
     write(
         tmp_path,
         (DEMO, "fill", FILL),
@@ -189,7 +213,7 @@ def test_a_table_has_totals_for_each_symbol_and_each_environment(call: Call, tmp
     done = call("audit", "trades", "--folder", ".")
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert lines[0][:3] == ["at", "environment", "symbol"]
+    assert lines[0][:4] == ["at", "environment", "origin", "symbol"]
     totals = [line for line in lines if line[0] == "total"]
     assert [line[1:4] for line in totals] == [
         ["demo", "EURUSD", "2"],

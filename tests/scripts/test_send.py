@@ -133,6 +133,37 @@ def test_what_trades_goes_on_record(call: Call, server: BlockingServer) -> None:
     assert told.index("intent") < told.index("sent")
 
 
+@pytest.mark.parametrize("raw", [False, True])
+def test_what_an_order_that_is_sent_by_hand_fills_is_told_and_a_trade_on_record(
+    call: Call, server: BlockingServer, raw: bool
+) -> None:
+    variables = variables_of(server)
+    if raw:
+        order = oa.ProtoOANewOrderReq(
+            ctidTraderAccountId=server.account_id, symbolId=1, tradeSide=1, volume=100_000, orderType=1
+        )
+        done = call("send", "demo", "--raw", body_of(order).hex(), **variables)
+    else:
+        done = call("send", "demo", "NewOrderReq", *ORDER, **variables)
+    assert done.returncode == 0, done.stderr
+    (deal,) = [fact for fact in facts() if fact["fact"] == "deal"]
+    assert f"deal {deal['deal_id']}: 1000 units at {deal['price']}\n" in done.stderr
+    position = f"positionId={deal['position_id']}"
+    closed = call("send", "demo", "ClosePositionReq", position, "volume=100000", **variables)
+    assert ", net " in closed.stderr
+    trades = json_lines(call("audit", "trades", "--format", "json", **variables).stdout)
+    assert [trade.get("origin") for trade in trades] == ["other", "other", None, None]
+    assert trades[1]["net_profit"] is not None
+
+
+def test_an_order_that_waits_for_its_price_is_not_waited_for(call: Call, server: BlockingServer) -> None:
+    order = ("symbolId=1", "tradeSide=BUY", "volume=100000", "orderType=LIMIT", "limitPrice=0.5")
+    done = call("send", "demo", "NewOrderReq", *order, **variables_of(server))
+    assert done.returncode == 0, done.stderr
+    assert "deal" not in done.stderr
+    assert "its end" not in done.stderr
+
+
 def test_what_trades_does_not_go_to_live_and_the_refusal_is_on_record(call: Call, live: BlockingServer) -> None:
     done = call("send", "live", "NewOrderReq", *ORDER, **variables_of(live, "LIVE"))
     assert done.returncode == 5

@@ -585,7 +585,7 @@ async def test_an_order_made_while_the_session_is_away_fails_at_once_even_for_a_
 
 async def test_an_order_whose_symbol_cannot_be_read_was_not_sent(tmp_path: Path) -> None:
     async with a_desk(tmp_path) as (server, desk):
-        with impatient(desk), server.faults.inject(faults.Unanswering("ProtoOASymbolsListRes")):
+        with impatient(desk), server.faults.inject(faults.Unanswering("ProtoOASymbolByIdRes")):
             with pytest.raises(NotSent, match="what it needs to know did not come"):
                 await desk.place(DEMO, BUY)
         with server.faults.inject(faults.Maintenance()):

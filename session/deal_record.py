@@ -1,0 +1,86 @@
+"""Puts the deals of an account on record with what they booked: each once, those that were missed as well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import clock
+from .chain import iso_ms
+from .deal_memory import DealMemory
+from .errors import ServerError
+from .event_facts import deal_facts
+from .history import deals_between
+from .server_clock import FAR_APART_MS, ServerClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..wire import messages as oa
+    from .account import Account
+    from .gate import Gate
+    from .past import Past
+
+__all__ = ["DealRecord"]
+
+_LOOK_BACK_MS = 60_000  # history lags (docs/protocol.md section 12)
+_FURTHEST_BACK_MS = 30 * 86_400_000  # five pages of a week: as many as a second's budget for history has
+
+
+class DealRecord:
+    """Of one account.
+
+    Args:
+        account: whose deals.
+        gate: where facts go on record.
+        warn: told what a person should know, as `ConnectionLog.write` is.
+        past: what the audit tells of the time before.
+
+    Attributes:
+        known: which deals are known.
+    """
+
+    def __init__(self, account: Account, *, gate: Gate, warn: Callable[..., None], past: Past) -> None:
+        self.known = DealMemory()
+        self._account = account
+        self._gate = gate
+        self._warn = warn
+        if past.deals_until_ms is not None:
+            self.known.go_on(past.deals, since_ms=past.deals_until_ms, begins_ms=past.begins_ms)
+
+    def put(self, fact: str, deal: oa.ProtoOADeal, *, order: oa.ProtoOAOrder | None = None) -> None:
+        """Puts what a deal booked on record, once; a fill of an order of ours has a line of its own.
+
+        Args:
+            fact: the name of the line.
+            deal: whoever made it.
+            order: what it filled, where an event has shown that.
+        """
+        if self.known.is_on_record(deal.dealId):
+            return
+        self.known.recorded(deal.dealId)
+        symbol = self._account.name_of(deal.symbolId)
+        self._gate.note(fact, {"account_id": self._account.id, **deal_facts(deal, symbol=symbol, order=order)})
+
+    async def catch_up(self) -> None:
+        """Asks for the deals since the last known one, and puts on record those that no event told of.
+
+        Raises:
+            NotSent, OutcomeUnknown: the server was not asked, or did not answer.
+        """
+        now_ms, known_ms = clock.utc_ms(), self.known.unbroken_until_ms
+        since_ms = now_ms - FAR_APART_MS if known_ms is None else known_ms - _LOOK_BACK_MS
+        if since_ms < (earliest_ms := now_ms - FAR_APART_MS - _FURTHEST_BACK_MS):
+            span = f"from {iso_ms(since_ms)} to {iso_ms(earliest_ms)}"
+            self._warn("not_looked_up", deals=span, reason="deals are asked for 30 days back: the broker has the rest")
+            since_ms = earliest_ms
+        try:
+            listed = await deals_between(self._account, since_ms, ServerClock.latest_ms(now_ms))
+        except ServerError as error:
+            self._warn("not_looked_up", deals="since the last known one", reason=str(error))  # the next look tells
+            return
+        if known_ms is None:
+            self.known.begin(listed, since_ms=since_ms)
+            self._gate.note("record_begins", {"account_id": self._account.id, "executed_at_ms": self.known.since_ms})
+            return
+        for deal in self.known.missed(listed, until_ms=now_ms - FAR_APART_MS):
+            self.put("missed_deal", deal)
