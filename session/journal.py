@@ -51,6 +51,12 @@ class Commit:
     remarks: list[Remark] = field(default_factory=list)
 
 
+_WRITTEN: Final = (
+    "{path} is being written by another process, though {lock} was free, and only one may: end that one, or give this "
+    "one another folder"
+)
+
+
 class Journal:
     """The file of one kind of record, for all environments."""
 
@@ -145,10 +151,7 @@ class Journal:
         self._open.append(self._file)
         # The lock file of the folder can be deleted, and then keeps nobody away.
         if not self._disk.lock_written(self._file):
-            raise AuditUnavailable(
-                f"{self.path} is being written by another process, though {LOCK_NAME} was free, and only one may: end "
-                "that one, or give this one another folder"
-            )
+            raise AuditUnavailable(_WRITTEN.format(path=self.path, lock=LOCK_NAME))
         if new:
             self._disk.sync_folder(self._folder)
         self._size = os.fstat(self._file).st_size
@@ -273,18 +276,15 @@ class Journal:
             self._replace_file()
             self._remarks.append(Remark("file_missing", {"file": self.path.name}))
             return
-        mine = os.fstat(self._file)
-        if (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
+        if not os.path.samestat(there, os.fstat(self._file)):
             raise OSError(errno.ESTALE, "another file has taken its place", str(self.path))
 
     def _replace_file(self) -> None:
         file = self._disk.open(self.path, _CREATE | os.O_EXCL | os.O_APPEND)
-        self._open.append(file)
         if not self._disk.lock_written(file):
-            self._open.remove(file)
             os.close(file)
             raise OSError(errno.ESTALE, "another process has taken its place", str(self.path))
-        self._open.remove(self._file)
+        self._open[self._open.index(self._file)] = file
         os.close(self._file)
         self._file, self._size, self._day, self._dirty = file, 0, None, False
         self._disk.sync_folder(self._folder)

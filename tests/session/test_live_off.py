@@ -29,7 +29,7 @@ from anyctrader.session import (
 from anyctrader.session.environments import Environment
 from anyctrader.wire.messages import PAYLOAD_CLASSES
 
-from .rig import a_server, audit_of, connected, desk_settings, heard, side_of
+from .rig import a_server, connected, desk_settings, facts_of, heard, side_of
 from .writing import READ, TRADING, WRITING, disguised, said
 
 pytestmark = pytest.mark.anyio
@@ -102,7 +102,7 @@ async def test_no_call_of_the_desk_that_trades_lets_anything_out(tmp_path: Path)
         await desk.account(LIVE).request(READ())
         assert server.seen.total == since + 1, "only the last read has left"
         await desk.flush()
-    assert [line["fact"] for line in audit_of(tmp_path)] == ["refused"] * len(DESK_WAYS)
+    assert facts_of(tmp_path) == ["record_begins", *["refused"] * len(DESK_WAYS)]
 
 
 def test_every_call_of_a_venue_is_among_the_ways() -> None:
