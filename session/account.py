@@ -131,7 +131,8 @@ class Account:
         """A symbol by its name, which is the broker's, letter for letter. Asked once, then remembered.
 
         Raises:
-            Refused: the account has no such symbol; the text gives the nearest names.
+            Refused: the account has no such symbol, and the text gives the nearest names; or the server does not say
+                what it is.
         """
         return (await self.book.named([name]))[0]
 

@@ -220,7 +220,9 @@ class Books:
         await self._inherit()
         under_way = set(self.orders.open)
         listed = await self.reconcile()
-        await self._account.book.know(self.positions.symbol_ids)  # a close shall not have to wait for them
+        # A close shall not have to wait for them.
+        if (unknown := await self._account.book.know(self.positions.symbol_ids)) is not None:
+            self.warn("symbols_not_known", reason=unknown)
         await self._catch_up()
         if await self._inquiry.ask(self._untold(under_way, {order.orderId for order in listed.order}), listed):
             # A fill that no event told of: its position may be younger than the first list, and its levels too.

@@ -7,6 +7,7 @@ authorised again on the same link, and what was missed is set right, before anyt
 from __future__ import annotations
 
 import math
+import traceback
 from typing import TYPE_CHECKING
 
 import anyio
@@ -101,6 +102,10 @@ class Roster:
             try:
                 await account.restore()
                 await self._resubscribe(account)
+            except CTraderError:
+                raise
+            except Exception as fault:
+                raise self._not_taken_in(account, fault) from fault
             finally:
                 if self._restoring.get(account.id) is scope:
                     del self._restoring[account.id]
@@ -148,6 +153,8 @@ class Roster:
             self._doubted.add(account.id)
             self._note("review_failed", account=account.id, reason=str(error))
             self._look_again(_AGAIN_S)
+        except Exception as fault:
+            raise self._not_taken_in(account, fault) from fault
 
     async def _resubscribe(self, account: Account) -> None:
         """Quotes that the server does not give now keep no account away, whatever its reason."""
@@ -161,6 +168,13 @@ class Roster:
             return
         for refused in lost:
             self._note("subscription_lost", account=account.id, reason=refused)
+
+    def _not_taken_in(self, account: Account, fault: Exception) -> ConnectFailed:
+        """Ours, and yet met in what the server says: the link goes and is tried again, the session stays."""
+        where = traceback.extract_tb(fault.__traceback__)[-1]
+        text = self._gate.mask(f"what the server says of account {account.id} could not be taken in: {fault!r}")
+        self._note("not_taken_in", account=account.id, reason=text, where=f"{where.filename}:{where.lineno}")
+        return ConnectFailed(text)
 
     def _look_again(self, after_s: float) -> None:
         self._again_s = min(self._again_s, clock.now_s() + after_s)

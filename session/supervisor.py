@@ -237,6 +237,7 @@ class Supervisor:
                 self.course.move(SessionInput.RETRY, "trying again")
         except Exception as error:
             reason = self._access.masked(f"ended by a fault of our own: {unwrapped(error)!r}")
+            self.failure = SessionClosed(f"the session of {self.environment.value} was {reason}")
             raise
         finally:
             self.course.move(SessionInput.LEFT, reason)
