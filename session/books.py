@@ -17,7 +17,7 @@ from .doubts import Doubts
 from .environments import Mode
 from .errors import NotSent, Refused, ServerError
 from .event_facts import covered, end_facts, error_facts, execution_facts, slippage_facts
-from .history import deals_between
+from .history import ListIncomplete, deals_between
 from .inquiry import Inquiry
 from .ledger import Ledger
 from .leftovers import Leftovers
@@ -295,7 +295,7 @@ class Books:
         since_ms = now_ms - FAR_APART_MS if self.deals.since_ms is None else self.deals.since_ms - _LOOK_BACK_MS
         try:
             listed = await deals_between(self._account, since_ms, ServerClock.latest_ms(now_ms))
-        except ServerError as error:
+        except (ServerError, ListIncomplete) as error:
             self.warn("not_looked_up", deals="since the last known one", reason=str(error))  # the next look tells
             return
         if self.deals.since_ms is None:
