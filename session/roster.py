@@ -41,6 +41,8 @@ class Roster:
     Args:
         gate: told which accounts were authorised.
         tell: wakes whoever waits for the session or an account.
+        away: told why, when one of the accounts that were restored no longer is, while the link stays.
+        back: told when all of them are restored.
         note: writes a line for people.
 
     Attributes:
@@ -49,12 +51,22 @@ class Roster:
         restored: those whose books are right again: they may trade.
     """
 
-    def __init__(self, *, gate: Gate, tell: Callable[[], None], note: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        *,
+        gate: Gate,
+        tell: Callable[[], None],
+        away: Callable[[str], None],
+        back: Callable[[], None],
+        note: Callable[..., None],
+    ) -> None:
         self.accounts: dict[int, Account] = {}
         self.usable: set[int] = set()
         self.restored: set[int] = set()
         self._gate = gate
         self._tell = tell
+        self._away = away
+        self._back = back
         self._note = note
         self._restoring: dict[int, anyio.CancelScope] = {}
         self._doubted: set[int] = set()  # whose books are to be held against the server's word again
@@ -87,13 +99,18 @@ class Roster:
                 if account.id in self.usable:
                     await self.restore(account)
 
-    async def admit(self, link: Link, access: Access, account: Account) -> None:
-        """Authorises it; requests of its own may pass, but for what trades."""
+    async def admit(self, link: Link, access: Access, account: Account) -> bool:
+        """Authorises it; requests of its own may pass, but for what trades. False where it is lost again already."""
         await access.authorize(link, account.id)
         self.accounts[account.id] = account
+        if link.connection.accounts.get(account.id) is not AccountState.AUTHENTICATED:
+            # The end came right behind the answer: the reader heard of it before we did of the answer.
+            self._lose(account.id, "its session ended as soon as it was there")
+            return False
         self.usable.add(account.id)
         self._gate.accounts.add(account.id)
         self._tell()  # who waits for this account may ask now; a new subscription must not wait for the restoring
+        return True
 
     async def restore(self, account: Account) -> None:
         """Sets right what it missed; given up where its session ends meanwhile, for then nothing of it is answered."""
@@ -115,6 +132,8 @@ class Roster:
         self.restored.add(account.id)
         self._note("account", account=account.id, state="restored")
         self._tell()
+        if self.restored.issuperset(self.accounts):
+            self._back()
 
     async def mend(self, link: Link, access: Access) -> None:
         """Brings back whoever is lost while the link stays, and reviews books that are in doubt. Never returns.
@@ -200,6 +219,7 @@ class Roster:
 
     def _lose(self, account_id: int, why: str) -> None:
         self.usable.discard(account_id)
+        self._away(f"account {account_id}: {why}")
         self.restored.discard(account_id)
         if account_id in self._restoring:
             self._restoring.pop(account_id).cancel()
