@@ -214,8 +214,8 @@ class Books:
 
     # After a loss
 
-    async def restore(self) -> None:
-        """Sets the books right by the server's word; asked each time that the account is authorised."""
+    async def restore(self) -> str | None:
+        """Sets the books right by the server's word. Gives why it is to be asked again in a while, or None."""
         self.ledger.lose()  # it is asked for, too, where an event may have been lost on a link that stays up
         await self._inherit()
         under_way = set(self.orders.open)
@@ -223,11 +223,12 @@ class Books:
         # A close shall not have to wait for them.
         if (unknown := await self._account.book.know(self.positions.symbol_ids)) is not None:
             self.warn("symbols_not_known", reason=unknown)
-        await self._catch_up()
+        again = await self._catch_up()
         if await self._inquiry.ask(self._untold(under_way, {order.orderId for order in listed.order}), listed):
             # A fill that no event told of: its position may be younger than the first list, and its levels too.
             await self.reconcile()
         self.snapshot("restored")
+        return again
 
     async def _inherit(self) -> None:
         """Takes over what an earlier process left, of unknown outcome, so that the server is asked about it."""
@@ -289,20 +290,22 @@ class Books:
             facts = {"account_id": self._account.id, "symbol": self._account.name_of(position.symbol_id)}
             self._gate.snapshot({**facts, **position.described(), "why": why})
 
-    async def _catch_up(self) -> None:
-        """Asks for the deals since the last known one, and puts on record those that no event told of."""
+    async def _catch_up(self) -> str | None:
+        """Puts on record the deals that no event told of. Gives why they are to be asked for again, or None."""
         now_ms = clock.utc_ms()
         since_ms = now_ms - FAR_APART_MS if self.deals.since_ms is None else self.deals.since_ms - _LOOK_BACK_MS
         try:
             listed = await deals_between(self._account, since_ms, ServerClock.latest_ms(now_ms))
         except (ServerError, ListIncomplete) as error:
-            self.warn("not_looked_up", deals="since the last known one", reason=str(error))  # the next look tells
-            return
+            self.warn("not_looked_up", deals="since the last known one", reason=str(error))
+            # Asked again soon, a list that is too long for its pages would be no shorter.
+            return f"deals cannot be listed: {error}" if isinstance(error, ServerError) else None
         if self.deals.since_ms is None:
             self.deals.begin(listed, since_ms=since_ms)
-            return
+            return None
         for deal in self.deals.missed(listed):
             self._gate.note("missed_deal", {"account_id": self._account.id, **facts_of_deal(deal)})
+        return None
 
     # Inside
 
