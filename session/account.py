@@ -5,14 +5,17 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-import anyio
-
 from ..wire import Message, UnknownPayload
 from ..wire import messages as oa
 from . import clock
 from .arguments import check_kind, check_payload, check_word
-from .errors import CTraderError, RateLimited, ServerError, SessionClosed, WrongEnvironment
+from .errors import (
+    CTraderError,
+    SessionClosed,
+    WrongEnvironment,
+)
 from .raw_subscriptions import RawSubscriptions
+from .subscriber import Subscriber
 from .subscriptions import LATEST, Delivery, EventStream, SpotBoard, SpotStream, spot_stream
 from .symbol_book import SymbolBook
 
@@ -24,9 +27,6 @@ if TYPE_CHECKING:
     from .symbols import Symbol
 
 __all__ = ["Account", "Keeper"]
-
-_FAREWELL_S = 1.0  # an unsubscription is a courtesy: the server drops all of them with the link
-_SUBSCRIBED_ALREADY = "ALREADY_SUBSCRIBED"
 
 
 class _Asking(Protocol):
@@ -53,8 +53,12 @@ class Keeper(Protocol):
     def lost(self) -> None:
         """The link, or the account's session on it, is gone: events may be missed from here on."""
 
-    async def restore(self) -> None:
-        """The account is authorised again: find out what has happened meanwhile."""
+    async def restore(self) -> str | None:
+        """The account is authorised again: find out what has happened meanwhile.
+
+        Returns:
+            why it is to be asked again in a while, or None where all was told.
+        """
 
 
 class Account:
@@ -82,7 +86,7 @@ class Account:
         self._session = session
         self._keeper: Keeper | None = None
         self.book = SymbolBook(self.ask, owner=f"account {self.id} of {self.environment.value}")
-        self._subscribing = anyio.Lock()
+        self._subscriber = Subscriber(self, self._session)
         self._events: list[EventStream[Message]] = []
 
     def __repr__(self) -> str:
@@ -133,7 +137,8 @@ class Account:
         """A symbol by its name, which is the broker's, letter for letter. Asked once, then remembered.
 
         Raises:
-            Refused: the account has no such symbol; the text gives the nearest names.
+            Refused: the account has no such symbol, and the text gives the nearest names; or the server does not say
+                what it is.
         """
         return (await self.book.named([name]))[0]
 
@@ -175,40 +180,11 @@ class Account:
         known = await self.symbols(symbols)
         stream = spot_stream(policy)
         try:
-            async with self._subscribing:
-                fresh = [symbol.id for symbol in known if self.board.join(symbol.id, symbol.name, stream)]
-                await self._subscribe(fresh)
+            await self._subscriber.join(known, stream)
             yield stream
         finally:
             stream.end()
-            unwanted = [symbol.id for symbol in known if self.board.leave(symbol.id, stream)]
-            if unwanted:
-                with anyio.move_on_after(_FAREWELL_S, shield=True):
-                    await self._unsubscribe(unwanted)
-
-    async def _subscribe(self, symbol_ids: list[int]) -> None:
-        if not symbol_ids:
-            return
-        try:
-            await self.ask(oa.ProtoOASubscribeSpotsReq(symbolId=symbol_ids, subscribeToSpotTimestamp=True))
-            self.raw.disown(symbol_ids)
-        except ServerError as error:
-            if not _already_subscribed(error):
-                raise
-            # Section 19: one that is subscribed already may have the whole list refused.
-            if len(symbol_ids) > 1:
-                for symbol_id in symbol_ids:
-                    await self._subscribe([symbol_id])
-
-    async def _unsubscribe(self, symbol_ids: list[int]) -> None:
-        async with self._subscribing:
-            gone = [symbol_id for symbol_id in symbol_ids if symbol_id not in self.board.wanted]
-            if not gone or self._session.link is None:  # no subscription outlives its link
-                return
-            try:
-                await self.request(oa.ProtoOAUnsubscribeSpotsReq(symbolId=gone), timeout_s=_FAREWELL_S)
-            except CTraderError:
-                pass  # the link is gone, and the subscription with it; or the server talks on and nobody listens
+            await self._subscriber.leave(known, stream)
 
     # Events
 
@@ -268,73 +244,20 @@ class Account:
         if self._keeper is not None:
             self._keeper.lost()
 
-    async def restore(self) -> None:
-        """It is authorised again: the books are set right."""
-        if self._keeper is not None:
-            await self._keeper.restore()
+    async def restore(self) -> str | None:
+        """It is authorised again: the books are set right. See `Keeper.restore`."""
+        return await self._keeper.restore() if self._keeper is not None else None
 
-    async def resubscribe(self) -> list[str]:
-        """Asks again for the quotes that somebody hears, then for what callers have subscribed to themselves.
+    async def resubscribe(self) -> tuple[list[str], CTraderError | None]:
+        """Asks again for what is subscribed to. See `Subscriber.resubscribe`."""
+        return await self._subscriber.resubscribe()
 
-        Returns:
-            what the server refuses now, a sentence each. It is not asked for again; streams of such quotes end with
-            the server's error.
-
-        Raises:
-            RateLimited, NotSent: the server takes no such requests just now. To be called again.
-        """
-        lost = await self._resubscribe_quotes()
-        for request in self.raw.requests():
-            try:
-                await self.ask(request)
-            except ServerError as error:
-                if isinstance(error, RateLimited):
-                    raise
-                if not _already_subscribed(error):
-                    self.raw.gone(request)
-                    lost.append(f"{type(request).__name__} of symbol {_symbol_of(request)}: {error}")
-        return lost
-
-    async def _resubscribe_quotes(self) -> list[str]:
-        async with self._subscribing:
-            try:
-                await self._subscribe(list(self.board.wanted))
-            except RateLimited:
-                raise
-            except ServerError:
-                pass  # which of them it is about is not said
-            else:
-                return []
-            lost = []
-            for symbol_id in self.board.wanted:
-                try:
-                    await self._subscribe([symbol_id])
-                except RateLimited:
-                    raise
-                except ServerError as error:
-                    lost.append(f"quotes of {self.name_of(symbol_id)}: {error}")
-                    self.board.drop(symbol_id, error)
-            return lost
-
-    async def review(self) -> None:
-        """A request was never answered: what is believed is held against the server's word."""
-        if self._keeper is not None:
-            await self._keeper.restore()
+    async def review(self) -> str | None:
+        """A request was never answered: what is believed is held against the server's word. See `Keeper.restore`."""
+        return await self.restore()
 
     def end(self, reason: str) -> None:
         """The session is left: all streams end."""
         self.board.end(reason)
         for stream in self._events:
             stream.end(SessionClosed(reason))
-
-
-def _already_subscribed(error: ServerError) -> bool:
-    """Section 11: older servers say it in words."""
-    return error.code == _SUBSCRIBED_ALREADY or (
-        error.code == "INVALID_REQUEST" and "already subscribed" in (error.description or "").lower()
-    )
-
-
-def _symbol_of(request: Any) -> int:
-    symbol_id = request.symbolId
-    return symbol_id if isinstance(symbol_id, int) else symbol_id[0]

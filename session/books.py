@@ -229,18 +229,21 @@ class Books:
 
     # After a loss
 
-    async def restore(self) -> None:
-        """Sets the books right by the server's word; asked each time that the account is authorised."""
+    async def restore(self) -> str | None:
+        """Sets the books right by the server's word. Gives why it is to be asked again in a while, or None."""
         self.ledger.lose()  # it is asked for, too, where an event may have been lost on a link that stays up
         await self._inherit()
         under_way = set(self.orders.open)
         listed = await self.reconcile()
-        await self._account.book.know(self.positions.symbol_ids)  # a close shall not have to wait for them
-        await self._record.catch_up()
+        # A close shall not have to wait for them.
+        if (unknown := await self._account.book.know(self.positions.symbol_ids)) is not None:
+            self.warn("symbols_not_known", reason=unknown)
+        again = await self._record.catch_up()
         if await self._inquiry.ask(self._untold(under_way, {order.orderId for order in listed.order}), listed):
             # A fill that no event told of: its position may be younger than the first list, and its levels too.
             await self.reconcile()
         self.snapshot("restored")
+        return again
 
     async def _inherit(self) -> None:
         """Takes over what an earlier process left, of unknown outcome, so that the server is asked about it."""

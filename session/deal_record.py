@@ -9,7 +9,7 @@ from .chain import iso_ms
 from .deal_memory import DealMemory
 from .errors import ServerError
 from .event_facts import deal_facts
-from .history import deals_between
+from .history import ListIncomplete, deals_between
 from .server_clock import FAR_APART_MS, ServerClock
 
 if TYPE_CHECKING:
@@ -61,8 +61,11 @@ class DealRecord:
         symbol = self._account.name_of(deal.symbolId)
         self._gate.note(fact, {"account_id": self._account.id, **deal_facts(deal, symbol=symbol, order=order)})
 
-    async def catch_up(self) -> None:
+    async def catch_up(self) -> str | None:
         """Asks for the deals since the last known one, and puts on record those that no event told of.
+
+        Returns:
+            why they are to be asked for again in a while, or None.
 
         Raises:
             NotSent, OutcomeUnknown: the server was not asked, or did not answer.
@@ -75,12 +78,14 @@ class DealRecord:
             since_ms = earliest_ms
         try:
             listed = await deals_between(self._account, since_ms, ServerClock.latest_ms(now_ms))
-        except ServerError as error:
-            self._warn("not_looked_up", deals="since the last known one", reason=str(error))  # the next look tells
-            return
+        except (ServerError, ListIncomplete) as error:
+            self._warn("not_looked_up", deals="since the last known one", reason=str(error))
+            # Asked again soon, a list that is too long for its pages would be no shorter.
+            return f"deals cannot be listed: {error}" if isinstance(error, ServerError) else None
         if known_ms is None:
             self.known.begin(listed, since_ms=since_ms)
             self._gate.note("record_begins", {"account_id": self._account.id, "executed_at_ms": self.known.since_ms})
-            return
+            return None
         for deal in self.known.missed(listed, until_ms=now_ms - FAR_APART_MS):
             self.put("missed_deal", deal)
+        return None

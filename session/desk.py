@@ -17,7 +17,7 @@ from .books import Books
 from .client import Session
 from .connection_log import open_connection_log
 from .environments import Environment, Mode
-from .errors import AuditUnavailable, LiveTradingDisabled, NotSent, Refused
+from .errors import AuditUnavailable, LiveTradingDisabled, NotSent, Refused, SessionClosed
 from .gate import Gate
 from .leftovers import Leftovers, leftovers_of
 from .settings import Settings
@@ -92,7 +92,10 @@ class _Side:
             self.settled.set()
 
     async def _look_after_fills(self) -> None:
-        await self.session.wait_for(SessionState.READY)
+        try:
+            await self.session.wait_for(SessionState.READY)
+        except SessionClosed:
+            return  # the session says itself by what it ended
         await self.desk().serve()
 
     async def settle(self) -> None:

@@ -1,19 +1,30 @@
-"""What the server's lists have of a span of time, week by week and page by page (docs/protocol.md section 12)."""
+"""What the server's lists have of a span of time, week by week and page by page (docs/protocol.md section 12).
+
+Both lists are cut, newest first, and `hasMore` tells of older rows: the next page ends where this one began, and what
+comes twice counts once. A page that is full of rows of one millisecond hides the rest of them behind itself, for no
+request names less than a millisecond: those are found by other ways, or the list is not taken for whole.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from ..wire import messages as oa
+from .errors import RequestFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from .account import Account
 
-__all__ = ["LONGEST_SPAN_MS", "cash_between", "deals_between", "last_deals_before", "orders_between"]
+__all__ = ["LONGEST_SPAN_MS", "ListIncomplete", "cash_between", "deals_between", "last_deals_before", "orders_between"]
 
 LONGEST_SPAN_MS: Final = 604_800_000  # a week, which servers of older releases allow at most
+_MOST_ROWS: Final = 10_000  # asked for where a page is too short: ten of the largest that are known (section 18)
+
+
+class ListIncomplete(RequestFailed):
+    """The server shows a part of a list, and no way to the rest of it: what is not in it may be there all the same."""
 
 
 async def orders_between(account: Account, since_ms: int, until_ms: int) -> list[Any]:
@@ -25,13 +36,22 @@ async def orders_between(account: Account, since_ms: int, until_ms: int) -> list
         until_ms: its end, likewise.
 
     Raises:
-        RequestFailed: they could not be read.
+        RequestFailed: they could not be read; `ListIncomplete` where not all of them could.
     """
-    found: list[Any] = []
+    found: dict[int, Any] = {}
+
+    async def page(start_ms: int, end_ms: int) -> tuple[list[int], bool]:
+        answer = await account.ask(oa.ProtoOAOrderListReq(fromTimestamp=start_ms, toTimestamp=end_ms))
+        found.update((order.orderId, order) for order in answer.order)
+        return [_changed_ms(order) for order in answer.order], answer.hasMore
+
+    async def rest(at_ms: int) -> None:
+        if _hides_more(*await page(at_ms - 1, at_ms), at_ms):
+            raise ListIncomplete(f"the server lists more orders of the millisecond {at_ms} than it gives in one answer")
+
     for start_ms, end_ms in _weeks(since_ms, until_ms):
-        request = oa.ProtoOAOrderListReq(fromTimestamp=start_ms, toTimestamp=end_ms)
-        found += (await account.ask(request)).order
-    return found
+        await _pages(page, rest, start_ms, end_ms)
+    return list(found.values())
 
 
 async def deals_between(account: Account, since_ms: int, until_ms: int) -> list[Any]:
@@ -43,17 +63,29 @@ async def deals_between(account: Account, since_ms: int, until_ms: int) -> list[
         until_ms: its end, likewise.
 
     Raises:
-        RequestFailed: they could not be read.
+        RequestFailed: they could not be read; `ListIncomplete` where not all of them could.
     """
     found: dict[int, Any] = {}
+
+    async def page(start_ms: int, end_ms: int, most: int | None = None) -> tuple[list[int], bool]:
+        request = oa.ProtoOADealListReq(fromTimestamp=start_ms, toTimestamp=end_ms, maxRows=most)
+        answer = await account.ask(request)
+        found.update((deal.dealId, deal) for deal in answer.deal)
+        return [deal.executionTimestamp for deal in answer.deal], answer.hasMore
+
+    async def rest(at_ms: int) -> None:
+        if not _hides_more(*await page(at_ms - 1, at_ms, _MOST_ROWS), at_ms):
+            return
+        # The last change of an order is no earlier than its fills, and its details have all of them.
+        for order in await orders_between(account, at_ms - 1, until_ms):
+            known_cents = sum(deal.filledVolume for deal in found.values() if deal.orderId == order.orderId)
+            if order.executedVolume > known_cents:
+                details = await account.ask(oa.ProtoOAOrderDetailsReq(orderId=order.orderId))
+                of_span = (deal for deal in details.deal if since_ms <= deal.executionTimestamp <= until_ms)
+                found.update((deal.dealId, deal) for deal in of_span)
+
     for start_ms, end_ms in _weeks(since_ms, until_ms):
-        while True:  # newest first, `hasMore` tells of older ones
-            answer = await account.ask(oa.ProtoOADealListReq(fromTimestamp=start_ms, toTimestamp=end_ms))
-            new = {deal.dealId: deal for deal in answer.deal if deal.dealId not in found}
-            found |= new
-            if not (answer.hasMore and new):
-                break
-            end_ms = min(deal.executionTimestamp for deal in new.values())
+        await _pages(page, rest, start_ms, end_ms)
     return list(found.values())
 
 
@@ -91,6 +123,41 @@ async def cash_between(account: Account, since_ms: int, until_ms: int) -> list[A
     """
     answer = await account.ask(oa.ProtoOACashFlowHistoryListReq(fromTimestamp=since_ms, toTimestamp=until_ms))
     return list(answer.depositWithdraw)
+
+
+async def _pages(
+    page: Callable[[int, int], Awaitable[tuple[list[int], bool]]],
+    rest: Callable[[int], Awaitable[None]],
+    start_ms: int,
+    end_ms: int,
+) -> None:
+    """Reads a span from its end to its start.
+
+    Args:
+        page: reads what a span shows; gives the times of its rows, and whether there are older ones.
+        rest: reads what a page hides of its last millisecond, which it is full of.
+        start_ms: of the span.
+        end_ms: likewise; both belong to it.
+    """
+    while end_ms >= start_ms:
+        times, has_more = await page(min(start_ms, end_ms - 1), end_ms)  # equal bounds are refused
+        if not (has_more and times):
+            return
+        if _hides_more(times, has_more, end_ms):
+            await rest(end_ms)
+            end_ms -= 1
+        else:
+            end_ms = min(times)
+
+
+def _hides_more(times: list[int], has_more: bool, at_ms: int) -> bool:
+    """Whether there may be more of this millisecond, the last one of the span: no older row is shown."""
+    return has_more and min(times, default=at_ms) >= at_ms
+
+
+def _changed_ms(order: Any) -> int:
+    changed_ms: int = order.utcLastUpdateTimestamp or order.tradeData.openTimestamp
+    return changed_ms
 
 
 def _weeks(since_ms: int, until_ms: int) -> Iterator[tuple[int, int]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..wire import messages as oa
 from . import clock
 from .errors import ServerError
-from .history import deals_between, orders_between
+from .history import ListIncomplete, deals_between, orders_between
 from .server_clock import ServerClock
 from .verdicts import Evidence
 
@@ -60,8 +60,9 @@ class Inquiry:
         try:
             orders = await orders_between(self._account, since_ms, until_ms)
             deals = await deals_between(self._account, since_ms, until_ms) if untold else []
+            orders += await self._unlisted(untold, orders, deals)
             details = await self._details(doubts)
-        except ServerError as error:
+        except (ServerError, ListIncomplete) as error:
             # What cannot be looked up must not keep the whole account away; it stays unknown.
             self._books.warn("not_looked_up", orders=len(untold) + len(doubts), reason=str(error))
             return False
@@ -79,12 +80,37 @@ class Inquiry:
             kind, id_ = record.target or ("", 0)
             if kind != "order" or id_ in found or self._books.positions.order(id_) is not None:
                 continue
-            try:
-                found[id_] = (await self._account.ask(oa.ProtoOAOrderDetailsReq(orderId=id_))).order
-            except ServerError as error:
-                if error.code not in ("ORDER_NOT_FOUND", "ENTITY_NOT_FOUND"):
-                    raise
+            if (order := await self._order(id_)) is not None:
+                found[id_] = order
         return found
+
+    async def _unlisted(self, untold: list[OrderRecord], orders: list[Any], deals: list[Any]) -> list[Any]:
+        """The orders of deals that may be the work of one of ours, where the list of orders does not have them."""
+        listed = {order.orderId for order in orders}
+        ids = {deal.orderId for record in untold for deal in deals if self._may_be_of(record, deal)} - listed
+        return [order for id_ in sorted(ids) if (order := await self._order(id_)) is not None]
+
+    async def _order(self, order_id: int) -> Any:
+        try:
+            return (await self._account.ask(oa.ProtoOAOrderDetailsReq(orderId=order_id))).order
+        except ServerError as error:
+            if error.code not in ("ORDER_NOT_FOUND", "ENTITY_NOT_FOUND"):
+                raise
+        return None
+
+    def _may_be_of(self, record: OrderRecord, deal: Any) -> bool:
+        """Whether a deal is of an order that is not known, and of what a record asked for."""
+        if record.order_id is not None or self._books.orders.by_order_id(deal.orderId) is not None:
+            return False
+        if (deal.symbolId, deal.tradeSide) != (record.symbol.id, record.side.value):
+            return False
+        if record.is_close and deal.positionId != record.position_id:
+            return False
+        return (
+            deal.filledVolume <= record.volume_cents
+            and deal.executionTimestamp >= self._earliest_ms(_left_at_ms(record))
+            and bool(_closes(deal)) >= record.is_close
+        )
 
     def _settle(self, untold: list[OrderRecord], orders: list[Any], deals: list[Any]) -> bool:
         table, at_ms = self._books.orders, clock.utc_ms()
@@ -122,6 +148,9 @@ class Inquiry:
     def _may_have_arrived(self, record: OrderRecord, orders: list[Any], deals: list[Any]) -> bool:
         """Whether anything that the server shows may be its work. Its lists lag, so what is open has a say too."""
         since_ms, book = self._earliest_ms(_left_at_ms(record)), self._books.positions
+        told = {order.orderId for order in orders}
+        if any(deal.orderId not in told and self._may_be_of(record, deal) for deal in deals):
+            return True  # whose order that is, the server does not say
         if not record.is_close:
             taken = {other.position_id for other in self._books.orders if other is not record}
             intent: Any = record.intent

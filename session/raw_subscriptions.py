@@ -51,6 +51,12 @@ class RawSubscriptions:
         for key in _keys(type(request), request):
             self._kept.pop(key, None)
 
+    def defer(self, request: Any) -> None:
+        """It could not be had now: the next time it is asked for behind all others of its kind."""
+        for key in _keys(type(request), request):
+            if key in self._kept:
+                self._kept[key] = self._kept.pop(key)
+
     def disown(self, symbol_ids: Iterable[int]) -> None:
         """The spots of these symbols are somebody else's to ask for."""
         for symbol_id in symbol_ids:

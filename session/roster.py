@@ -7,6 +7,7 @@ authorised again on the same link, and what was missed is set right, before anyt
 from __future__ import annotations
 
 import math
+import traceback
 from typing import TYPE_CHECKING
 
 import anyio
@@ -17,7 +18,7 @@ from ..wire.catalog import account_of, permission_of
 from ..wire.events import AccountChanged, ErrorReceived, EventReceived, SpotsReceived, UndecodedReceived
 from ..wire.messages import name_of
 from . import clock
-from .errors import ConnectFailed, CTraderError, NotSent, RateLimited
+from .errors import ConnectFailed, CTraderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Roster"]
 
 _AGAIN_S = 5.0  # what failed on a link that stays is tried again after so long; a server in trouble is spared
+_QUOTES_S = 1.0  # what an account waits for its subscriptions before it may trade: a position must be closable
 _MOST_TRIES = 5  # an account that is lost again while it is restored, so often: better another link, after a wait
 
 
@@ -40,6 +42,8 @@ class Roster:
     Args:
         gate: told which accounts were authorised.
         tell: wakes whoever waits for the session or an account.
+        away: told why, when one of the accounts that were restored no longer is, while the link stays.
+        back: told when all of them are restored.
         note: writes a line for people.
 
     Attributes:
@@ -48,16 +52,27 @@ class Roster:
         restored: those whose books are right again: they may trade.
     """
 
-    def __init__(self, *, gate: Gate, tell: Callable[[], None], note: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        *,
+        gate: Gate,
+        tell: Callable[[], None],
+        away: Callable[[str], None],
+        back: Callable[[], None],
+        note: Callable[..., None],
+    ) -> None:
         self.accounts: dict[int, Account] = {}
         self.usable: set[int] = set()
         self.restored: set[int] = set()
         self._gate = gate
         self._tell = tell
+        self._away = away
+        self._back = back
         self._note = note
         self._restoring: dict[int, anyio.CancelScope] = {}
         self._doubted: set[int] = set()  # whose books are to be held against the server's word again
         self._silent: set[int] = set()  # whose subscriptions the server does not take just now
+        self._looking = anyio.CancelScope()  # of what may wait while an account is brought back
         self._mending = anyio.Event()
         self._again_s = math.inf  # when to look after them without being told
 
@@ -86,30 +101,47 @@ class Roster:
                 if account.id in self.usable:
                     await self.restore(account)
 
-    async def admit(self, link: Link, access: Access, account: Account) -> None:
-        """Authorises it; requests of its own may pass, but for what trades."""
+    async def admit(self, link: Link, access: Access, account: Account) -> bool:
+        """Authorises it; requests of its own may pass, but for what trades. False where it is lost again already."""
         await access.authorize(link, account.id)
         self.accounts[account.id] = account
+        if link.connection.accounts.get(account.id) is not AccountState.AUTHENTICATED:
+            # The end came right behind the answer: the reader heard of it before we did of the answer.
+            self._lose(account.id, "its session ended as soon as it was there")
+            return False
         self.usable.add(account.id)
         self._gate.accounts.add(account.id)
         self._tell()  # who waits for this account may ask now; a new subscription must not wait for the restoring
+        return True
 
     async def restore(self, account: Account) -> None:
         """Sets right what it missed; given up where its session ends meanwhile, for then nothing of it is answered."""
         with anyio.CancelScope() as scope:
             self._restoring[account.id] = scope
             try:
-                await account.restore()
-                await self._resubscribe(account)
+                again = await account.restore()
+                with anyio.move_on_after(_QUOTES_S) as quotes:
+                    await self._resubscribe(account)
+            except CTraderError:
+                raise
+            except Exception as fault:
+                raise self._not_taken_in(account, fault) from fault
             finally:
                 if self._restoring.get(account.id) is scope:
                     del self._restoring[account.id]
         if scope.cancel_called or account.id not in self.usable:
             return
         self._doubted.discard(account.id)
+        if again is not None:
+            self._review_again(account, again)
+        if quotes.cancelled_caught:
+            self._note("subscriptions_wait", account=account.id, reason=f"not answered within {_QUOTES_S:g} s")
+            self._look_again(0.0)
         self.restored.add(account.id)
         self._note("account", account=account.id, state="restored")
         self._tell()
+        if self.restored.issuperset(self.accounts):
+            self._back()
 
     async def mend(self, link: Link, access: Access) -> None:
         """Brings back whoever is lost while the link stays, and reviews books that are in doubt. Never returns.
@@ -124,11 +156,17 @@ class Roster:
             if not self.restored.issuperset(self.accounts):
                 await access.look_again()
                 await self.bring_back(link, access, self.accounts.values())
-            for account in list(self.accounts.values()):
-                if account.id in self._doubted and account.id in self.restored:
-                    await self._review(account)
-                if account.id in self._silent and account.id in self.restored:
-                    await self._resubscribe(account)
+            with anyio.CancelScope() as self._looking:
+                await self._look()
+
+    async def _look(self) -> None:
+        """What is done for accounts that are there; given up where one of them is lost, and done anew after that."""
+        for account in list(self.accounts.values()):
+            if account.id in self._doubted and account.id in self.restored:
+                await self._review(account)
+        for account in list(self.accounts.values()):
+            if account.id in self._silent and account.id in self.restored:
+                await self._resubscribe(account)
 
     def mend_soon(self) -> None:
         """Somebody is lost, or was left half restored."""
@@ -142,25 +180,40 @@ class Roster:
 
     async def _review(self, account: Account) -> None:
         self._doubted.discard(account.id)  # ahead of the look: what is doubted meanwhile needs another
+        again: str | None = "given up"
         try:
-            await account.review()
+            again = await account.review()
         except CTraderError as error:
-            self._doubted.add(account.id)
-            self._note("review_failed", account=account.id, reason=str(error))
-            self._look_again(_AGAIN_S)
+            again = str(error)
+        except Exception as fault:
+            raise self._not_taken_in(account, fault) from fault
+        finally:
+            if again is not None:
+                self._review_again(account, again)
+
+    def _review_again(self, account: Account, why: str) -> None:
+        self._doubted.add(account.id)
+        self._note("review_failed", account=account.id, reason=why)
+        self._look_again(_AGAIN_S)
 
     async def _resubscribe(self, account: Account) -> None:
         """Quotes that the server does not give now keep no account away, whatever its reason."""
-        self._silent.discard(account.id)
-        try:
-            lost = await account.resubscribe()
-        except (RateLimited, NotSent) as error:
-            self._silent.add(account.id)
-            self._note("subscriptions_wait", account=account.id, reason=str(error))
-            self._look_again(max(_AGAIN_S, (error.retry_after_s or 0.0) if isinstance(error, RateLimited) else 0.0))
-            return
+        self._silent.add(account.id)  # until all of it is asked for: it may be cut short
+        lost, waiting = await account.resubscribe()
         for refused in lost:
             self._note("subscription_lost", account=account.id, reason=refused)
+        if waiting is None:
+            self._silent.discard(account.id)
+            return
+        self._note("subscriptions_wait", account=account.id, reason=str(waiting))
+        self._look_again(max(_AGAIN_S, getattr(waiting, "retry_after_s", None) or 0.0))
+
+    def _not_taken_in(self, account: Account, fault: Exception) -> ConnectFailed:
+        """Ours, and yet met in what the server says: the link goes and is tried again, the session stays."""
+        where = traceback.extract_tb(fault.__traceback__)[-1]
+        text = self._gate.mask(f"what the server says of account {account.id} could not be taken in: {fault!r}")
+        self._note("not_taken_in", account=account.id, reason=text, where=f"{where.filename}:{where.lineno}")
+        return ConnectFailed(text)
 
     def _look_again(self, after_s: float) -> None:
         self._again_s = min(self._again_s, clock.now_s() + after_s)
@@ -186,10 +239,12 @@ class Roster:
 
     def _lose(self, account_id: int, why: str) -> None:
         self.usable.discard(account_id)
+        self._away(f"account {account_id}: {why}")
         self.restored.discard(account_id)
         if account_id in self._restoring:
             self._restoring.pop(account_id).cancel()
         self._note("account", account=account_id, state="lost", why=why)
+        self._looking.cancel()
         self._mending.set()
 
     # From the writer

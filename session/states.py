@@ -21,7 +21,8 @@ class SessionState(enum.Enum):
     AUTHENTICATING = "authenticating"
     """The application, and which accounts there are."""
     RESTORING = "restoring"
-    """Accounts, positions and orders, unknown outcomes, subscriptions."""
+    """Accounts, positions and orders, unknown outcomes, subscriptions: after a link was lost that of all accounts,
+    after an account's session was lost that of this account, while the others go on."""
     READY = "ready"
     """Requests pass."""
     WAITING = "waiting"
@@ -38,6 +39,7 @@ class SessionInput(enum.Enum):
     CONNECTED = "connected"
     AUTHENTICATED = "authenticated"
     RESTORED = "restored"
+    ACCOUNT_LOST = "account lost"
     LOST = "lost"
     REFUSED = "refused"
     RETRY = "retry"
@@ -50,6 +52,8 @@ def _table() -> dict[tuple[SessionState, SessionInput], SessionState]:
         (s.CONNECTING, i.CONNECTED): s.AUTHENTICATING,
         (s.AUTHENTICATING, i.AUTHENTICATED): s.RESTORING,
         (s.RESTORING, i.RESTORED): s.READY,
+        (s.READY, i.ACCOUNT_LOST): s.RESTORING,  # one of those that are kept; the link stays
+        (s.RESTORING, i.ACCOUNT_LOST): s.RESTORING,
         (s.WAITING, i.RETRY): s.CONNECTING,
         (s.REFUSED, i.RETRY): s.CONNECTING,  # new credentials, or somebody's resume()
     }

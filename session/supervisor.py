@@ -120,7 +120,9 @@ class Supervisor:
         self._backoff = Backoff(
             first_s=timings.reconnect_first_s, most_s=timings.reconnect_most_s, steady_s=timings.reconnect_steady_s
         )
-        self._roster = Roster(gate=gate, tell=self.course.tell, note=self._note)
+        self._roster = Roster(
+            gate=gate, tell=self.course.tell, away=self._account_away, back=self._accounts_back, note=self._note
+        )
         self._access = Access(
             credentials,
             vault=TokenVault(tokens, credentials, note=self._note) if tokens is not None else None,
@@ -161,8 +163,7 @@ class Supervisor:
             raise SessionClosed(f"the session of {self.environment.value} was {self.course.reason}")
         link = self.link
         roster = self._roster
-        restoring = self.course.state is SessionState.RESTORING and account_id in roster.usable
-        serving = self.course.state is SessionState.READY or restoring
+        serving = self._serves or (self.course.state is SessionState.RESTORING and account_id in roster.usable)
         known = account_id not in roster.accounts or account_id in roster.usable
         return link if link is not None and link.over is None and serving and known else None
 
@@ -172,11 +173,26 @@ class Supervisor:
         Raises:
             NotSent: the session is not ready, or the account is not restored.
         """
-        if self.course.state is not SessionState.READY or self.link is None or self.link.over is not None:
+        if not self._serves or self.link is None or self.link.over is not None:
             raise self.not_ready(name)
         if account_id is not None and account_id not in self._roster.restored:
             raise NotSent(f"{name} did not leave: account {account_id} is not restored just now")
         return self.link
+
+    @property
+    def _serves(self) -> bool:
+        """Whether the link has been ready: one account that is lost then holds up no other."""
+        state = self.course.state
+        return state is SessionState.READY or (state is SessionState.RESTORING and self._ready_s is not None)
+
+    def _account_away(self, why: str) -> None:
+        if self._serves:
+            self.course.move(SessionInput.ACCOUNT_LOST, why)
+
+    def _accounts_back(self) -> None:
+        lives = self.link is not None and self.link.over is None
+        if lives and self._serves and self.course.state is SessionState.RESTORING:
+            self.course.move(SessionInput.RESTORED, "ready")
 
     def keeps(self, account_id: int | None) -> bool:
         """Whether an account is kept authorised: where it is not just now, it will be."""
@@ -196,8 +212,8 @@ class Supervisor:
                 link = await self.usable_link("ProtoOAAccountAuthReq", None, by_s=by_s)
                 account = self._known_account(account_id)
                 try:
-                    await self._roster.admit(link, self._access, account)
-                    await self._roster.restore(account)
+                    if await self._roster.admit(link, self._access, account):
+                        await self._roster.restore(account)
                 finally:
                     if account_id not in self._roster.restored:
                         self._roster.mend_soon()  # whoever asked for it is gone, or it was lost again
@@ -237,6 +253,7 @@ class Supervisor:
                 self.course.move(SessionInput.RETRY, "trying again")
         except Exception as error:
             reason = self._access.masked(f"ended by a fault of our own: {unwrapped(error)!r}")
+            self.failure = SessionClosed(f"the session of {self.environment.value} was {reason}")
             raise
         finally:
             self.course.move(SessionInput.LEFT, reason)
@@ -359,6 +376,8 @@ class Supervisor:
             ) from None
         wanted = [self._known_account(id_) for id_ in dict.fromkeys((*self._wanted, *self.accounts))]
         await self._roster.bring_back(link, self._access, wanted)
+        if link.over is not None:
+            raise NotSent(link.over)
         self._ready_s = clock.now_s()
         self._access.was_ready = True
         self.course.move(SessionInput.RESTORED, "ready")

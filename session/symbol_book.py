@@ -34,6 +34,7 @@ class SymbolBook:
         self._light: dict[str, oa.ProtoOALightSymbol] | None = None
         self._known: dict[str, Symbol] = {}
         self._names: dict[int, str] = {}  # for records: a symbol that changes keeps its name
+        self._odd: dict[str, str] = {}  # why what the server says of a symbol cannot be
         self._loading = anyio.Lock()
 
     async def names(self) -> list[str]:
@@ -45,12 +46,17 @@ class SymbolBook:
 
         Raises:
             InvalidOrder: there is no such symbol; the text gives the nearest names.
+            Refused: the server lists one, and does not say what it is, or says what cannot be. What it says of the
+                others is known from here on.
         """
         wanted = list(names)
         async with self._loading:
             if any(name not in self._known for name in wanted):
                 await self._load(name for name in wanted if name not in self._known)
-        return [self._known[name] for name in wanted]
+            if unknown := [name for name in wanted if name not in self._known]:
+                why = "; ".join(self._odd.get(name, f"it does not say what {name} is") for name in unknown)
+                raise Refused(f"{self._owner}: the server's answer leaves {', '.join(unknown)} unknown: {why}")
+            return [self._known[name] for name in wanted]
 
     async def by_id(self, symbol_id: int) -> Symbol:
         """A symbol by its id at this broker.
@@ -63,11 +69,14 @@ class SymbolBook:
                 return (await self.named([light.symbolName]))[0]
         raise Refused(f"{self._owner} has no symbol with the id {symbol_id}")
 
-    async def know(self, symbol_ids: Iterable[int]) -> None:
+    async def know(self, symbol_ids: Iterable[int]) -> str | None:
         """Reads those of these ids that are not known yet, so that nobody has to wait for them later.
 
         The names of all are read as well: what others trade shall not be on record under a number. What the
         server does not have, or does not give now, is asked for again by whoever needs it.
+
+        Returns:
+            why some of them are not known now, or None.
 
         Raises:
             NotSent, OutcomeUnknown: the server was not asked, or did not answer.
@@ -75,8 +84,9 @@ class SymbolBook:
         missing = set(symbol_ids) - {symbol.id for symbol in self._known.values()}
         try:
             await self.named([name for name, light in (await self._lights()).items() if light.symbolId in missing])
-        except ServerError:
-            pass
+        except (ServerError, Refused) as error:
+            return str(error)
+        return None
 
     def name_of(self, symbol_id: int) -> str:
         """The name for a symbol id, or the number itself where it is not known yet."""
@@ -107,5 +117,11 @@ class SymbolBook:
         for start in range(0, len(missing), _AT_ONCE):
             some = {light.symbolId: light for light in missing[start : start + _AT_ONCE]}
             for full in (await self._ask(oa.ProtoOASymbolByIdReq(symbolId=list(some)))).symbol:
-                symbol = Symbol.from_wire(some[full.symbolId], full)
-                self._known[symbol.name] = symbol
+                light = some.get(full.symbolId)
+                if light is None:
+                    continue  # nobody asked for this one
+                self._odd.pop(light.symbolName, None)
+                try:
+                    self._known[light.symbolName] = Symbol.from_wire(light, full)
+                except ValueError as error:
+                    self._odd[light.symbolName] = str(error)

@@ -6,7 +6,7 @@ Intervals are scaled down where a test would wait for them; answers of the serve
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,9 @@ import orjson
 
 from anyctrader.fake import ExchangeSettings, FakeServer, Host, ServerSettings, Timing
 from anyctrader.fake.exchange_settings import Delays
+from anyctrader.fake.injection import Fault, OutgoingFrame
+from anyctrader.fake.refused import Blame
+from anyctrader.fake.refused import Refused as Denied
 from anyctrader.session import (
     Account,
     Credentials,
@@ -32,7 +35,9 @@ from anyctrader.session import (
     connect,
     open_desk,
 )
+from anyctrader.wire import JsonCodec, Message, MessageKind, ProtobufCodec, Role, WebSocketFraming
 from anyctrader.wire import messages as oa
+from anyctrader.wire.framing import LengthFraming
 
 CODEC: Any = os.environ.get("ANYCTRADER_CODEC", "protobuf")
 TRANSPORT: Any = os.environ.get("ANYCTRADER_TRANSPORT", "tcp")
@@ -164,6 +169,51 @@ def is_execution(*types: int) -> Callable[[Any], bool]:
 
 ACCEPTED = oa.ProtoOAExecutionType.ORDER_ACCEPTED
 FILLED = oa.ProtoOAExecutionType.ORDER_FILLED
+
+
+class Rewritten(Fault):
+    """Messages of one kind leave the server changed.
+
+    Args:
+        name: of the message.
+        change: changes a copy of it; False leaves the message as it is.
+    """
+
+    def __init__(self, name: str, change: Callable[[Any], bool | None]) -> None:
+        self._name = name
+        self._change = change
+
+    def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
+        if frame.name != self._name:
+            return (frame,)
+        changed = type(frame.payload)()
+        changed.CopyFrom(frame.payload)
+        if self._change(changed) is False:
+            return (frame,)
+        codec = JsonCodec() if CODEC == "json" else ProtobufCodec()
+        kind = MessageKind.TEXT if CODEC == "json" else MessageKind.BINARY
+        framing = WebSocketFraming(Role.SERVER, kind) if TRANSPORT == "websocket" else LengthFraming()
+        data = framing.wrap(codec.encode(Message(changed, frame.client_msg_id)))
+        return (replace(frame, payload=changed, data=data),)
+
+
+class Denying(Fault):
+    """Requests of some kinds are refused.
+
+    Args:
+        kinds: of the requests.
+        code: why.
+        given: what else the refusal says.
+    """
+
+    def __init__(self, *kinds: type[Any], code: str, **given: Any) -> None:
+        self._types = {oa.payload_type_of(kind) for kind in kinds}
+        self._code = code
+        self._given = given
+
+    def admit(self, payload_type: int) -> None:
+        if payload_type in self._types:
+            raise Denied(self._code, "not now", blame=Blame.SERVER, **self._given)
 
 
 # Waiting

@@ -35,6 +35,7 @@ from anyctrader.session import (
     open_desk,
 )
 from anyctrader.session import halt as halts
+from anyctrader.session.supervisor import Supervisor
 from anyctrader.session.verification import verify
 from anyctrader.wire import Message
 from anyctrader.wire import messages as oa
@@ -262,15 +263,56 @@ async def test_a_fault_of_our_own_in_taking_an_event_costs_the_link_and_not_the_
         assert live_server.seen.names().count("connected") == 1
 
 
-async def test_a_fault_of_our_own_that_ends_one_environment_leaves_the_other_running(tmp_path: Path) -> None:
+async def test_a_fault_of_our_own_in_restoring_costs_the_link_and_not_the_session(tmp_path: Path) -> None:
     async with both(tmp_path) as (demo_server, live_server, desk):
-        desk.account(DEMO).keep(Broken(hearing=False, restoring=True))
+        session, keeper = desk.session(DEMO), Broken(hearing=False, restoring=True)
+        desk.account(DEMO).keep(keeper)
+        async with session.changes() as changes:
+            demo_server.drop_clients()
+            async for change in changes:
+                if "a mistake, met in restoring" in change.reason:
+                    break
+        assert change.state is SessionState.WAITING
+        keeper.restoring = False
+        await session.wait_for(SessionState.READY)
+        keeper.restoring = True
+        async with session.changes() as changes:
+            session.review(demo_server.account_id)
+            async for change in changes:
+                if "a mistake, met in restoring" in change.reason:
+                    break
+        keeper.restoring = False
+        await session.wait_for(SessionState.READY)
+        assert live_server.seen.names().count("connected") == 1
+    assert "test_desk.py:" in (tmp_path / "demo_connection.log").read_text().split("not_taken_in")[1]
+
+
+async def broken(*_: object) -> None:
+    raise RuntimeError("a mistake, met in connecting")
+
+
+async def test_a_fault_of_our_own_at_the_first_start_is_told_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Supervisor, "_authenticate", broken)
+    async with a_server() as server, open_desk(desk_settings(tmp_path, side_of(server))) as desk:
+        while desk.failure(DEMO) is None:
+            await blocked()
+        assert repr(desk.failure(DEMO)) == "RuntimeError('a mistake, met in connecting')"
+        assert "a mistake, met in connecting" in str(desk.session(DEMO).failure)
+
+
+async def test_a_fault_of_our_own_that_ends_one_environment_leaves_the_other_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with both(tmp_path) as (demo_server, live_server, desk):
+        monkeypatch.setattr(desk.session(DEMO)._supervisor, "_authenticate", broken)
         demo_server.drop_clients()
         while desk.failure(DEMO) is None:
             await blocked()
-        assert repr(desk.failure(DEMO)) == "RuntimeError('a mistake, met in restoring')"
+        assert repr(desk.failure(DEMO)) == "RuntimeError('a mistake, met in connecting')"
         assert desk.session(DEMO).state is SessionState.CLOSED
-        why = "ended by a fault of our own: RuntimeError('a mistake, met in restoring')"
+        why = "ended by a fault of our own: RuntimeError('a mistake, met in connecting')"
         assert desk.session(DEMO).reason == why
         with pytest.raises(SessionClosed, match=re.escape(why)):
             await desk.account(DEMO).request(oa.ProtoOATraderReq())

@@ -51,6 +51,12 @@ def test_no_stage_can_be_skipped() -> None:
     assert moves == set(pairwise(UP))
 
 
+def test_an_account_that_is_lost_leads_back_to_restoring_and_no_further() -> None:
+    lost = {state for (state, moved_by) in SESSION_TABLE if moved_by is SessionInput.ACCOUNT_LOST}
+    assert lost == {SessionState.READY, SessionState.RESTORING}
+    assert {SESSION_TABLE[state, SessionInput.ACCOUNT_LOST] for state in lost} == {SessionState.RESTORING}
+
+
 def test_the_table_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
         SESSION_TABLE[SessionState.CLOSED, SessionInput.RETRY] = SessionState.CONNECTING  # type: ignore[index]

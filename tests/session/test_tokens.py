@@ -160,7 +160,8 @@ async def test_whatever_a_renewal_does_to_running_accounts_they_go_on_with_the_n
             await server.wait_for("ProtoOAAccountAuthReq", count=2)
             session = desk.session(DEMO)
             assert (await desk.account(DEMO).request(TRADER)).trader.traderLogin
-            assert session.state is SessionState.READY
+            await session.wait_for(SessionState.READY)
+            assert server.seen.names().count("connected") == 1
             assert refreshes(server) == 1
             assert heard(server, oa.ProtoOAAccountAuthReq)[-1].accessToken == server.access_token
 

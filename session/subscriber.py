@@ -1,0 +1,163 @@
+"""What one account is subscribed to at the server: asked for, asked for again after a loss, and given up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import anyio
+
+from ..wire import messages as oa
+from .errors import CTraderError, NotSent, OutcomeUnknown, RateLimited, ServerError
+from .refusals import is_already_subscribed, is_final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .link import Link
+    from .raw_subscriptions import RawSubscriptions
+    from .subscriptions import SpotBoard, SpotStream
+    from .symbols import Symbol
+
+__all__ = ["Subscriber"]
+
+_FAREWELL_S = 1.0  # an unsubscription is a courtesy: the server drops all of them with the link
+
+
+class _Owner(Protocol):
+    """The account that they are of."""
+
+    board: SpotBoard
+    raw: RawSubscriptions
+
+    async def ask(self, payload: Any) -> Any:
+        """A read of the session's own."""
+
+    async def request(self, payload: Any, *, timeout_s: float | None = None) -> Any:
+        """A read like a caller's."""
+
+    def name_of(self, symbol_id: int) -> str:
+        """The name for a symbol id."""
+
+
+class _Linked(Protocol):
+    """Its session."""
+
+    @property
+    def link(self) -> Link | None:
+        """The present one, or None."""
+
+
+class Subscriber:
+    """Asks for them, one after the other.
+
+    Args:
+        account: whose.
+        session: whose link they belong to.
+    """
+
+    def __init__(self, account: _Owner, session: _Linked) -> None:
+        self._account = account
+        self._session = session
+        self._board = account.board
+        self._raw = account.raw
+        self._asking = anyio.Lock()
+
+    async def join(self, symbols: Sequence[Symbol], stream: SpotStream) -> None:
+        """A stream wants the quotes of these.
+
+        Raises:
+            ServerError: the server refused them.
+        """
+        async with self._asking:
+            await self._subscribe([symbol.id for symbol in symbols if self._board.join(symbol.id, symbol.name, stream)])
+
+    async def leave(self, symbols: Sequence[Symbol], stream: SpotStream) -> None:
+        """A stream wants them no more. Waits a second at the most, a cancellation does not cut it short."""
+        unwanted = [symbol.id for symbol in symbols if self._board.leave(symbol.id, stream)]
+        if unwanted:
+            with anyio.move_on_after(_FAREWELL_S, shield=True):
+                await self._unsubscribe(unwanted)
+
+    async def _subscribe(self, symbol_ids: list[int]) -> None:
+        if not symbol_ids:
+            return
+        try:
+            await self._account.ask(oa.ProtoOASubscribeSpotsReq(symbolId=symbol_ids, subscribeToSpotTimestamp=True))
+            self._raw.disown(symbol_ids)
+        except ServerError as error:
+            if not is_already_subscribed(error):
+                raise
+            # Section 19: one that is subscribed already may have the whole list refused.
+            if len(symbol_ids) > 1:
+                for symbol_id in symbol_ids:
+                    await self._subscribe([symbol_id])
+
+    async def _unsubscribe(self, symbol_ids: list[int]) -> None:
+        async with self._asking:
+            gone = [symbol_id for symbol_id in symbol_ids if symbol_id not in self._board.wanted]
+            if not gone or self._session.link is None:  # no subscription outlives its link
+                return
+            try:
+                await self._account.request(oa.ProtoOAUnsubscribeSpotsReq(symbolId=gone), timeout_s=_FAREWELL_S)
+            except CTraderError:
+                pass  # the link is gone, and the subscription with it; or the server talks on and nobody listens
+
+    async def resubscribe(self) -> tuple[list[str], CTraderError | None]:
+        """Asks again for the quotes that somebody hears, then for what callers have subscribed to themselves.
+
+        Returns:
+            what the server says that it cannot give, a sentence each: it is not asked for again, and streams of such
+            quotes end with the server's error. And why some of the rest could not be had now, where it could not:
+            to be called again.
+        """
+        lost, waiting = await self._quotes()
+        held: set[type] = set()  # of what no more is to be asked just now
+        for request in self._raw.requests():
+            kind = type(request)
+            if kind in held:
+                continue
+            try:
+                await self._account.ask(request)
+            except (ServerError, NotSent, OutcomeUnknown) as error:
+                if is_already_subscribed(error):
+                    continue
+                needs_spots = waiting is not None and getattr(error, "code", "") == "NOT_SUBSCRIBED_TO_SPOTS"
+                if is_final(error) and not needs_spots:
+                    self._raw.gone(request)
+                    lost.append(f"{kind.__name__} of symbol {_symbol_of(request)}: {error}")
+                    continue
+                waiting = waiting if waiting is not None else error
+                self._raw.defer(request)  # the next time, those behind it come first
+                if not isinstance(error, ServerError) or isinstance(error, RateLimited):
+                    held.add(kind)
+        return lost, waiting
+
+    async def _quotes(self) -> tuple[list[str], CTraderError | None]:
+        lost: list[str] = []
+        waiting: CTraderError | None = None
+        async with self._asking:
+            try:
+                await self._subscribe(list(self._board.wanted))
+            except (RateLimited, NotSent, OutcomeUnknown) as error:
+                return lost, error
+            except ServerError:
+                pass  # which of them it is about is not said
+            else:
+                return lost, waiting
+            for symbol_id in self._board.wanted:
+                try:
+                    await self._subscribe([symbol_id])
+                except (RateLimited, NotSent, OutcomeUnknown) as error:
+                    return lost, error
+                except ServerError as error:
+                    if is_final(error):
+                        lost.append(f"quotes of {self._account.name_of(symbol_id)}: {error}")
+                        self._board.drop(symbol_id, error)
+                    else:
+                        waiting = error
+        return lost, waiting
+
+
+def _symbol_of(request: Any) -> int:
+    symbol_id = request.symbolId
+    return symbol_id if isinstance(symbol_id, int) else symbol_id[0]
