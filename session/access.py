@@ -160,6 +160,7 @@ class Access:
                 user_id = await auth.user_of(link, self.credentials, timeout_s=within_s)
                 self._unsaid = self.credentials if user_id is None and link.over is None else None
             await self._vault.belongs_to(user_id, [row.ctidTraderAccountId for row in rows])
+            self._take_pair()
         return rows
 
     async def accounts(self, link: Link) -> list[Any]:
@@ -239,8 +240,32 @@ class Access:
                 await self.look_again()
                 if self.credentials is not used:
                     continue
-                if not self._may_refresh(link) or not await self._refresh(link):
+                if not await self._find_another(link):
                     raise
+
+    async def _find_another(self, link: Link) -> bool:
+        """The pair is refused: whether another counts now, a renewed one or at last that of the settings.
+
+        Raises:
+            AuthenticationFailed: the renewal was refused too, and the settings have no other pair.
+        """
+        assert self._vault is not None
+        if not self._may_refresh(link):
+            return False
+        try:
+            if await self._refresh(link):
+                return True
+        except AuthenticationFailed:
+            if not self._fall_back():
+                raise
+            return True
+        return self._fall_back()
+
+    def _fall_back(self) -> bool:
+        assert self._vault is not None
+        another = self._vault.fall_back()
+        self._take_pair()
+        return another
 
     def _may_refresh(self, link: Link) -> bool:
         """Not twice on one link for one pair, and not for a pair that is new and refused already."""

@@ -41,12 +41,12 @@ class TokenVault:
 
     Args:
         store: where it is kept.
-        seed: the credentials of the settings. Their pair counts only while the store has none: after one rotation
-            it is dead.
+        seed: the credentials of the settings. Their pair counts while the store has none, and is stored once the
+            server has taken it: after one rotation it is dead.
         note: writes a line for people.
 
     Attributes:
-        pair: the newest pair that is known, which is in the store.
+        pair: the newest pair that is known.
         user_id: whose it is, or None while that is not known.
     """
 
@@ -54,8 +54,9 @@ class TokenVault:
         self.pair: TokenPair
         self.user_id: int | None
         self._store = store
-        self._given = False  # the pair was given by somebody; whose it is is not known, and it is not stored yet
-        self._passed_over: Secret | None = None  # what was stored then: older than what was given, or another's
+        self._given = False  # the pair was given by somebody who has acted: it replaces all others of its user
+        self._passed_over: Secret | None = None  # what was stored then: older than what was given, another's, refused
+        self._counted: set[Secret] = set()  # the access tokens of all pairs that have counted here
         self._take(seed)
         self._note = note
         self._opened = False
@@ -64,15 +65,20 @@ class TokenVault:
 
     def _take(self, credentials: Credentials) -> None:
         """Nothing of an earlier pair holds for this one: neither its application, nor its user, nor its accounts."""
-        self.pair = TokenPair(access_token=credentials.access_token, refresh_token=credentials.refresh_token)
-        self.user_id = None
-        self._seed = origin_of(credentials.access_token)
-        self._origin: str | None = self._seed
+        self._seed = TokenPair(access_token=credentials.access_token, refresh_token=credentials.refresh_token)
+        self._seed_origin = origin_of(credentials.access_token)
         self._client_id, self._account_id = credentials.client_id, credentials.account_id
-        self._account_ids: tuple[int, ...] = () if credentials.account_id is None else (credentials.account_id,)
+        self._refused: StoredPair | None = None  # the stored pair in whose place the seed is tried
+        self._count_seed()
+
+    def _count_seed(self) -> None:
+        self.pair, self.user_id = self._seed, None
+        self._account_ids: tuple[int, ...] = ()
+        self._origin: str | None = self._seed_origin
+        self._kept = False  # the pair lies in the store
 
     async def open(self) -> None:
-        """Takes the stored pair; where there is none, stores the seed. Once; later it reads again.
+        """Takes the stored pair; where there is none, that of the settings. Once; later it reads again.
 
         Raises:
             ConnectFailed: the store cannot be read, or written.
@@ -80,18 +86,19 @@ class TokenVault:
         if self._opened:
             await self.reread()
             return
-        async with self._locked():
-            stored = await self._find()
-            if stored is None:
-                await self._in_thread(lambda: self._store.save(self._stored()))
-                self._note("tokens", source="settings", file=self._store.path)
-            else:
-                same = stored.pair.access_token == self.pair.access_token
-                self._adopt(stored)
-                self._note("tokens", source="store", settings="the same" if same else "not used: the stored pair wins")
-                if self._store.exposed():
-                    await self._in_thread(lambda: self._store.save(self._stored()))  # anew, and for its owner only
-                    self._note("tokens", warning=f"{self._store.path} could be read by others; it no longer can")
+        stored = await self._find()
+        if stored is None:
+            self._counted.add(self._seed.access_token)
+            self._note("tokens", source="settings", why="none is stored; it will be once the server has taken it")
+        else:
+            same = stored.pair.access_token == self.pair.access_token
+            self._adopt(stored)
+            self._note("tokens", source="store", settings="the same" if same else "not used: the stored pair wins")
+            if self._store.exposed():
+                async with self._locked():
+                    await self.reread()
+                    await self._save(self._stored())  # anew, and for its owner only
+                self._note("tokens", warning=f"{self._store.path} could be read by others; it no longer can")
         self._opened = True
 
     async def reread(self) -> bool:
@@ -111,19 +118,29 @@ class TokenVault:
         return True
 
     async def belongs_to(self, user_id: int | None, account_ids: Iterable[int]) -> None:
-        """Says whose the pair is, and which accounts it covers: other sessions find it by them.
+        """The server has taken the pair, and says whose it is and which accounts it covers: others find it by them.
+
+        A list that lacks accounts which it had is no proof that they are gone: a broker's back end may be away.
 
         Raises:
             ConnectFailed: it could not be stored.
         """
-        ids = tuple(sorted(account_ids))
-        if not self._given and ids == self._account_ids and (user_id is None or user_id == self.user_id):
+        listed, user_id = set(account_ids), user_id if user_id is not None else self.user_id
+        if self._kept and not self._given and listed.issubset(self._account_ids) and user_id == self.user_id:
             return
         async with self._locked():
-            await self.reread()  # what another process has stored meanwhile must not be undone
-            self._account_ids, self.user_id = ids, user_id if user_id is not None else self.user_id
-            await self._in_thread(lambda: self._store.save(self._stored()))
-            self._given = False
+            if await self.reread():
+                return  # what another process has stored meanwhile counts, and must not be undone
+            rows = await self._in_thread(self._store.read)
+            here = next((row for row in rows if row.pair.access_token == self.pair.access_token), None)
+            known = set(here.account_ids) if here is not None else set()
+            self.user_id = user_id
+            self._account_ids = tuple(sorted(listed))
+            ours = self._stored()
+            known -= {id_ for row in rows if row is not here and not row.is_of(ours) for id_ in row.account_ids}
+            self._account_ids = tuple(sorted(listed | known))
+            await self._save(self._stored())
+            self._kept, self._given, self._refused = True, False, None
 
     async def replace(self, credentials: Credentials) -> None:
         """Somebody has given a new pair, maybe of another application or user.
@@ -132,9 +149,28 @@ class TokenVault:
         """
         async with self._rotating:
             self._take(credentials)
+            self._counted.add(self._seed.access_token)
             self._given = self._opened = True
             stored = await self._find()
             self._passed_over = stored.pair.access_token if stored is not None else None
+
+    def fall_back(self) -> bool:
+        """The pair is refused, and so is its renewal: whether that of the settings is to be tried in its place.
+
+        It is, once, where the stored pair neither is that of the settings nor came from it: somebody may have written
+        a newer one there. Where it is refused as well, the stored one counts again.
+        """
+        if self._refused is not None:
+            refused, self._passed_over = self._refused, None
+            self._adopt(refused)
+            return False
+        if not self._kept or self._origin == self._seed_origin or self._seed.access_token in self._counted:
+            return False
+        self._refused, self._passed_over = self._stored(), self.pair.access_token
+        self._counted.add(self._seed.access_token)
+        self._count_seed()
+        self._note("tokens", source="settings", why="the stored pair is refused, and did not come from this one")
+        return True
 
     async def refresh(self, ask: Callable[[Secret], Awaitable[TokenPair]], *, used: TokenPair) -> bool:
         """Gets a newer pair than the one that was used: the store's if it has one, or else the server's.
@@ -162,7 +198,7 @@ class TokenVault:
                 if self.pair.refresh_token is None:
                     return False
                 # A disk that takes no pair now would not take the new one: better known before the old one is used up.
-                await self._in_thread(lambda: self._store.save(self._stored()))
+                await self._in_thread(self._store.probe)
                 with anyio.CancelScope(shield=True):  # bounded by the deadline of the request
                     pair = await ask(self.pair.refresh_token)
                 await self._save_at_last(replace(self._stored(), pair=pair))
@@ -195,12 +231,14 @@ class TokenVault:
         while True:
             with anyio.CancelScope(shield=True):
                 try:
-                    await self._in_thread(lambda: self._store.save(stored))
+                    await self._save(stored)
                 except ConnectFailed as error:
                     self._note("tokens", error=str(error), why="the new pair is not used before it is stored")
                     await anyio.sleep(delay_s)
                 else:
+                    given = self._given
                     self._adopt(stored)
+                    self._given = given  # its user is not known yet
                     self._note("tokens", source="server", expires_at_ms=stored.pair.expires_at_ms)
                     return
             delay_s = min(2 * delay_s, _SAVE_MOST_S)
@@ -214,9 +252,18 @@ class TokenVault:
                 self._note("tokens", error=f"the new pair is lost: log in again ({self._store.path} was not written)")
                 await anyio.lowlevel.checkpoint()
 
+    async def _save(self, stored: StoredPair) -> None:
+        """Stores a pair in place of the one that it came from, and of one that was refused."""
+        spent = {self.pair.access_token}
+        if self._refused is not None:
+            spent.add(self._refused.pair.access_token)
+        instead_of = None if self._given else spent
+        await self._in_thread(lambda: self._store.save(stored, instead_of=instead_of))
+
     def _adopt(self, stored: StoredPair) -> None:
         self.pair, self.user_id, self._account_ids = stored.pair, stored.user_id, stored.account_ids
-        self._origin, self._given = stored.origin, False
+        self._origin, self._kept, self._given, self._refused = stored.origin, True, False, None
+        self._counted.add(stored.pair.access_token)
 
     def _stored(self) -> StoredPair:
         return StoredPair(
@@ -229,8 +276,8 @@ class TokenVault:
 
     async def _find(self) -> StoredPair | None:
         """The stored pair for what the session was opened with, or given since."""
-        client_id, account_id, seed = self._client_id, self._account_id, self._seed
-        return await self._in_thread(lambda: self._store.find(client_id, account_id, origin=seed))
+        client_id, account_id, user_id, origin = self._client_id, self._account_id, self.user_id, self._seed_origin
+        return await self._in_thread(lambda: self._store.find(client_id, account_id, origin=origin, user_id=user_id))
 
     @asynccontextmanager
     async def _locked(self) -> AsyncIterator[None]:
