@@ -38,7 +38,7 @@ from .tokens import TokenVault
 from .transport import client_framing, open_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from .account import Account
     from .connection_log import ConnectionLog
@@ -127,6 +127,7 @@ class Supervisor:
             timings=timings,
             held=self._held,
             renewed=self._roster.renewed,
+            stuck=self.renew_link,
             note=self._note,
         )
         gate.mask = self._access.masked
@@ -227,14 +228,17 @@ class Supervisor:
         """Holds the session up until it is cancelled."""
         reason = "left"
         try:
-            while True:
-                await self._one_link()
-                if self.course.state is SessionState.REFUSED:
-                    await self._until_somebody_acts()
-                else:
-                    await self._wait()
-                self._resumed = anyio.Event()
-                self.course.move(SessionInput.RETRY, "trying again")
+            async with anyio.create_task_group() as tasks:
+                if self._access.renewal is not None:
+                    self._access.renewal.tasks = tasks
+                while True:
+                    await self._one_link()
+                    if self.course.state is SessionState.REFUSED:
+                        await self._until_resumed(self._login)
+                    else:
+                        await self._wait()
+                    self._resumed = anyio.Event()
+                    self.course.move(SessionInput.RETRY, "trying again")
         except Exception as error:
             reason = self._access.masked(f"ended by a fault of our own: {unwrapped(error)!r}")
             raise
@@ -243,23 +247,27 @@ class Supervisor:
             self._roster.end(f"the session of {self.environment.value} was {reason}")
             self.course.end()
 
-    async def _until_somebody_acts(self) -> None:
-        """Resumes it, gives other credentials, or stores other tokens: `anyctrader login` in another process."""
+    async def _until_resumed(self, event: Callable[[], Awaitable[None]]) -> None:
+        """Returns when somebody resumes it, gives other credentials, or what is waited for has happened."""
         async with background() as tasks:
 
-            async def look() -> None:
-                while True:
-                    try:
-                        await self._access.wait_for_login()
-                    except ConnectFailed as error:
-                        self._note("tokens", error=str(error))
-                        await anyio.sleep(self.timings.reconnect_most_s)
-                    else:
-                        self._resumed.set()
-                        return
+            async def watch() -> None:
+                await event()
+                self._resumed.set()
 
-            tasks.start_soon(look)
+            tasks.start_soon(watch)
             await self._resumed.wait()
+
+    async def _login(self) -> None:
+        """Somebody stores other tokens: `anyctrader login` in another process."""
+        while True:
+            try:
+                await self._access.wait_for_login()
+            except ConnectFailed as error:
+                self._note("tokens", error=str(error))
+                await anyio.sleep(self.timings.reconnect_most_s)
+            else:
+                return
 
     async def _wait(self) -> None:
         ready_for_s = 0.0 if self._ready_s is None else clock.now_s() - self._ready_s
@@ -268,6 +276,9 @@ class Supervisor:
             delay_s += min(max(0.0, (self.failure.until_ms - clock.utc_ms()) / 1000), _LONGEST_UNSEEN_S)
         elif isinstance(self.failure, RateLimited):
             delay_s += self.failure.retry_after_s or 0.0  # authentication was: the next link must not ask at once
+        if self._access.unsaved is not None:
+            await self._until_resumed(self._access.saved)
+            return
         self._note("wait", delay_s=round(delay_s, 3))
         with anyio.move_on_after(delay_s):
             await self._resumed.wait()  # somebody who knows better may cut the wait short
@@ -306,17 +317,17 @@ class Supervisor:
                     tasks.cancel_scope.cancel()
 
                 tasks.start_soon(live)
-                async with anyio.create_task_group() as self._access.rotations:
-                    try:
-                        await self._use(link, by_s=by_s)
-                    except WrongEnvironment as error:
-                        self.failure = AuthenticationFailed(str(error), code="WRONG_ENVIRONMENT")
-                    except (AuthenticationFailed, RequestFailed, ConnectFailed) as error:
-                        self.failure = error
-                    finally:
-                        self.link = None
-                        rotations, self._access.rotations = self._access.rotations, None
-                    rotations.cancel_scope.cancel()
+                try:
+                    await self._use(link, by_s=by_s)
+                except WrongEnvironment as error:
+                    self.failure = AuthenticationFailed(str(error), code="WRONG_ENVIRONMENT")
+                except (AuthenticationFailed, RequestFailed, ConnectFailed) as error:
+                    self.failure = error
+                finally:
+                    self.link = None
+                if self._access.renewal is not None:
+                    async with self._access.renewal.asking:
+                        pass
                 tasks.cancel_scope.cancel()
         if link.lost and isinstance(self.failure, NotSent | OutcomeUnknown):
             # That is what the end of the link did to a request of ours, and not why it ended.
@@ -324,6 +335,8 @@ class Supervisor:
             self.failure = ConnectFailed(f"{where}: {link.over}") if self._ready_s is None else None
         if isinstance(self.failure, ConnectFailed) and not self._access.let_in:
             self.failure = ConnectFailed(f"{self.failure}{unanswered_hint(self.endpoint, self.codec)}")
+        if self._access.unsaved is not None:
+            self.failure = ConnectFailed(self._access.unsaved)  # whatever ended the link: no other comes before that
         self._roster.link_over()
         refused = isinstance(self.failure, AuthenticationFailed)
         self.course.move(

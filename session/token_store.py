@@ -51,6 +51,20 @@ class TokenPair:
     issued_at_ms: int | None = None
     expires_at_ms: int | None = None
 
+    def renew_at_ms(self, ahead_s: float) -> int | None:
+        """When to renew it, UTC milliseconds; None where its end, or its refresh token, is not known.
+
+        Args:
+            ahead_s: how long before its end, seconds; at most half its life, or a pair with a short one would be
+                renewed again as soon as it is there.
+        """
+        if self.expires_at_ms is None or self.refresh_token is None:
+            return None
+        ahead_ms = int(ahead_s * 1000)
+        if self.issued_at_ms is not None:
+            ahead_ms = min(ahead_ms, (self.expires_at_ms - self.issued_at_ms) // 2)
+        return self.expires_at_ms - ahead_ms
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPair:
