@@ -6,6 +6,7 @@ One link after the other, each of them new; nothing that was queued on one survi
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,9 @@ from .errors import (
     WrongEnvironment,
 )
 from .link import Link
-from .reconnect import Backoff
+from .oblivion import Oblivion
+from .probation import Probation
+from .reconnect import LONGEST_UNSEEN_S, Backoff
 from .roster import Roster
 from .states import SessionInput, SessionState
 from .tasks import background, unwrapped
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
     from .connection_log import ConnectionLog
     from .environments import CodecName, Endpoint
     from .gate import Gate
-    from .recorder import Recorder, Track
+    from .recorder import Recorder
     from .settings import Credentials, Rates, Timings
     from .token_store import TokenStore
 
@@ -53,8 +56,6 @@ __all__ = ["Supervisor"]
 _CODECS: Mapping[str, Callable[[], ProtobufCodec | JsonCodec]] = MappingProxyType(
     {"protobuf": ProtobufCodec, "json": JsonCodec}
 )
-
-_LONGEST_UNSEEN_S = 3600.0  # a maintenance may end sooner than was said, or a clock be wrong: a look every hour
 
 
 class Supervisor:
@@ -117,10 +118,22 @@ class Supervisor:
         self._serving = anyio.CancelScope()  # of what a session that is ready does on it
         self._why_left = ""
         self._ready_s: float | None = None
-        self._backoff = Backoff(
-            first_s=timings.reconnect_first_s, most_s=timings.reconnect_most_s, steady_s=timings.reconnect_steady_s
+        backoff = partial(
+            Backoff,
+            first_s=timings.reconnect_first_s,
+            most_s=timings.reconnect_most_s,
+            steady_s=timings.reconnect_steady_s,
         )
-        self._roster = Roster(gate=gate, tell=self.course.tell, note=self._note)
+        self._backoff = backoff()
+        self._probation = Probation(backoff, steady_s=timings.reconnect_steady_s)
+        self._oblivion = Oblivion()
+        self._roster = Roster(
+            gate=gate,
+            probation=self._probation,
+            tell=self.course.tell,
+            unknown=self._application_lost,
+            note=self._note,
+        )
         self._access = Access(
             credentials,
             vault=TokenVault(tokens, credentials, note=self._note) if tokens is not None else None,
@@ -155,6 +168,8 @@ class Supervisor:
                 if (link := self._usable_now(account_id)) is not None:
                     return link
                 await moved.wait()
+        if self.course.state is SessionState.READY and (why := self._probation.why(account_id)):
+            raise NotSent(f"{name} did not leave: account {account_id} is refused just now{why}")
         raise self.not_ready(name)
 
     def _usable_now(self, account_id: int | None) -> Link | None:
@@ -176,7 +191,8 @@ class Supervisor:
         if self.course.state is not SessionState.READY or self.link is None or self.link.over is not None:
             raise self.not_ready(name)
         if account_id is not None and account_id not in self._roster.restored:
-            raise NotSent(f"{name} did not leave: account {account_id} is not restored just now")
+            why = self._probation.why(account_id)
+            raise NotSent(f"{name} did not leave: account {account_id} is not restored just now{why}")
         return self.link
 
     def keeps(self, account_id: int | None) -> bool:
@@ -192,7 +208,7 @@ class Supervisor:
     async def authorize(self, account_id: int) -> Account:
         """Authorises an account on the present link, and keeps it so over every reconnect."""
         async with self._authorizing:  # two callers at once get the same account
-            if account_id not in self.accounts:
+            if account_id not in self.accounts or account_id in self._probation.refused:
                 by_s = clock.now_s() + self.timings.request_s
                 link = await self.usable_link("ProtoOAAccountAuthReq", None, by_s=by_s)
                 account = self._known_account(account_id)
@@ -213,11 +229,18 @@ class Supervisor:
         self._why_left = why
         self._serving.cancel()
 
+    def _application_lost(self, why: str) -> None:
+        """App auth again takes a new link (docs/protocol.md section 14)."""
+        if self._oblivion.told(now_s=clock.now_s()):
+            self.renew_link(why)
+
     def resume(self, credentials: Credentials | None) -> None:
         """Lets a session that was refused try again."""
         others = credentials is not None and credentials != self._access.credentials
         if credentials is not None and others:
             self._access.replace(credentials)
+        self._probation.pardon()
+        self._roster.mend_soon()
         # Otherwise there is nothing to resume, and the next refusal must not find that somebody has acted on it.
         if others or self.course.state in (SessionState.WAITING, SessionState.REFUSED):
             self._resumed.set()
@@ -273,7 +296,7 @@ class Supervisor:
         ready_for_s = 0.0 if self._ready_s is None else clock.now_s() - self._ready_s
         delay_s = self._backoff.lost(ready_s=ready_for_s)
         if isinstance(self.failure, UnderMaintenance) and self.failure.until_ms is not None:
-            delay_s += min(max(0.0, (self.failure.until_ms - clock.utc_ms()) / 1000), _LONGEST_UNSEEN_S)
+            delay_s += min(max(0.0, (self.failure.until_ms - clock.utc_ms()) / 1000), LONGEST_UNSEEN_S)
         elif isinstance(self.failure, RateLimited):
             delay_s += self.failure.retry_after_s or 0.0  # authentication was: the next link must not ask at once
         if self._access.unsaved is not None:
@@ -294,7 +317,9 @@ class Supervisor:
             self.failure = error
             self.course.move(SessionInput.LOST, str(error))
             return
-        track = self._track()
+        track = None
+        if self._recorder is not None:
+            track = self._recorder.begin_at(self.endpoint, environment=self.environment, codec=self.codec)
         link = Link(
             stream,
             track.watched_codec() if track is not None else _CODECS[self.codec](),
@@ -342,19 +367,6 @@ class Supervisor:
         self.course.move(
             SessionInput.REFUSED if refused else SessionInput.LOST,
             str(self.failure) if self.failure is not None else link.over or "",
-        )
-
-    def _track(self) -> Track | None:
-        """Where this link's frames are recorded, or None."""
-        if self._recorder is None:
-            return None
-        return self._recorder.begin(
-            environment=self.environment.value,
-            codec=self.codec,
-            server=f"{self.endpoint.host}:{self.endpoint.port}",
-            transport=self.endpoint.transport,
-            delimiting=self.endpoint.delimiting,
-            via="session",
         )
 
     async def _use(self, link: Link, *, by_s: float) -> None:
