@@ -14,6 +14,7 @@ from anyctrader.fake.injection import Fault
 from anyctrader.fake.tokens import SecondConsent
 from anyctrader.session import AuthenticationFailed, Credentials, Environment, Secret, SessionState, clock
 from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore
+from anyctrader.session.tokens import TokenVault
 from anyctrader.wire import JsonCodec, Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 
@@ -210,3 +211,25 @@ async def test_where_the_pair_of_the_settings_is_dead_too_the_stored_one_stays_a
             TokenStore(tmp_path, DEMO).save(stored(server))
             with anyio.fail_after(10):
                 await session.wait_for(SessionState.READY)
+
+
+async def test_a_stored_pair_that_cannot_be_renewed_gives_way_to_that_of_the_settings_as_well(tmp_path: Path) -> None:
+    async with a_server() as server:
+        row = stored(server)
+        ended = replace(row.pair, access_token=Secret("ended"), refresh_token=None)
+        TokenStore(tmp_path, DEMO).save(replace(row, pair=ended))
+        given = credentials_of(server, refresh_token=server.refresh_token)
+        async with connected(server, credentials=given, token_folder=tmp_path):
+            assert tokens(tmp_path) == {server.access_token}
+
+
+async def test_accounts_are_added_to_a_pair_and_taken_from_it_only_by_another_users(tmp_path: Path) -> None:
+    async with a_server() as server:
+        store = TokenStore(tmp_path, DEMO)
+        theirs = replace(stored(server, user_id=8, accounts=(5,)), pair=TokenPair(access_token=Secret("theirs")))
+        store.save(stored(server, user_id=777, accounts=(1, 2, 5)))
+        store.save(theirs)
+        vault = TokenVault(store, credentials_of(server, account_id=1), note=lambda *_, **__: None)
+        await vault.open()
+        await vault.belongs_to(777, [2, 3])
+        assert {row.account_ids for row in store.read()} == {(1, 2, 3), (5,)}
