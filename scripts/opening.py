@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from anyctrader.session import ConnectFailed, Mode, SettingsError, connect, load_settings, open_desk
 from anyctrader.session.keys import prefix
-from anyctrader.session.token_store import TokenStore, TokensUnreadable
+from anyctrader.session.token_store import TokenStore, TokensUnreadable, origin_of
 
 from .terminal import remark
 
@@ -87,7 +87,9 @@ def newest_credentials(settings: Settings, part: EnvironmentSettings) -> Credent
     if settings.token_folder is None:
         return credentials
     try:
-        stored = TokenStore(settings.token_folder, part.environment).find(credentials.client_id, credentials.account_id)
+        origin = origin_of(credentials.access_token)
+        store = TokenStore(settings.token_folder, part.environment)
+        stored = store.find(credentials.client_id, credentials.account_id, origin=origin)
     except (TokensUnreadable, OSError):
         return credentials  # a session says what is wrong with the store; here the settings' own pair may still do
     return credentials if stored is None else credentials.with_tokens(stored.pair)

@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 
 from . import auth, clock
-from .errors import AuthenticationFailed, ConnectFailed, NotSent, RateLimited, RequestFailed
-from .patience import Patience
+from .errors import AuthenticationFailed, ConnectFailed, RequestFailed
+from .renewal import Renewal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AbstractContextManager
 
-    from anyio.abc import TaskGroup
-
     from .link import Link
-    from .secret import Secret
     from .settings import Credentials, Timings
     from .token_store import TokenPair
     from .tokens import TokenVault
@@ -36,7 +33,6 @@ _AUTH_TRIES = 3
 _AUTH_PAUSE_S = 5.0
 _TOKEN_CODES = ("CH_ACCESS_TOKEN_INVALID", "OA_AUTH_TOKEN_EXPIRED")
 _REMEMBERED = 8  # pairs whose text is still covered: a server may quote an old one
-_NEW_MS = 60_000
 _LONGEST_SPELL_S = 600.0
 _AFTER_FAILURE_S = 60.0
 _LOOK_S = 1.0  # how often a refused session looks whether somebody has logged in: one small file
@@ -52,12 +48,13 @@ class Access:
         held: within it a link is not cancelled from outside.
         renewed: told when another pair counts from now on, or is asked for: what was authorised with the old one has
             ended, or will.
+        stuck: told why nothing works on the present link until the disk takes a new pair.
         note: writes a line for people.
 
     Attributes:
         credentials: those that count now.
         was_ready: whether the server has taken the application before.
-        rotations: where a pair is renewed while there is a link; the link outlives what runs there.
+        renewal: how the pair is renewed, or None: it is not.
         let_in: whether the server took the application on the newest link.
     """
 
@@ -69,23 +66,32 @@ class Access:
         timings: Timings,
         held: Callable[[], AbstractContextManager[None]],
         renewed: Callable[[], None],
+        stuck: Callable[[str], None],
         note: Callable[..., None],
     ) -> None:
         self.credentials = credentials
         self.was_ready = False
-        self.rotations: TaskGroup | None = None
         self.let_in = False
         self._vault = vault
         self._timings = timings
-        self._held = held
         self._renewed = renewed
         self._note = note
         self._known: deque[Credentials] = deque([credentials], maxlen=_REMEMBERED)
         self._another = anyio.Event()  # set when other credentials count
         self._given: Credentials | None = None  # by somebody who has acted; the vault does not know of them yet
         self._unsaid: Credentials | None = None  # whose these are was asked, and not said: not once a link
-        self._asked: tuple[Link, TokenPair] | None = None  # where a new pair was asked for last, and with which
-        self._patience = Patience()  # with renewals that are refused for their rate; it outlives the link
+        self.renewal: Renewal | None = None
+        if vault is not None:
+            self.renewal = Renewal(
+                vault,
+                environment=credentials.environment,
+                timings=timings,
+                held=held,
+                begins=renewed,
+                heard=self._hear,
+                counts=self._take_pair,
+                stuck=stuck,
+            )
 
     def masked(self, text: str) -> str:
         """A text of somebody else's with every secret of ours in it covered, those of late included."""
@@ -108,9 +114,11 @@ class Access:
         """Before each link: the newest pair of the store, which wins over that of the settings.
 
         Raises:
-            ConnectFailed: the store cannot be used.
+            ConnectFailed: the store cannot be used, or has not taken a new pair yet.
         """
         self.let_in = False
+        if self.unsaved is not None:
+            raise ConnectFailed(self.unsaved)
         given, self._given = self._given, None
         if self._vault is None:
             return
@@ -118,6 +126,16 @@ class Access:
             await self._vault.replace(given)
         await self._vault.open()
         self._take_pair()
+
+    @property
+    def unsaved(self) -> str | None:
+        """Why a new pair is not stored, which until then is not used; None where there is none such."""
+        return self._vault.unsaved if self._vault is not None else None
+
+    async def saved(self) -> None:
+        """Returns when no new pair waits for the disk."""
+        if self._vault is not None:
+            await self._vault.saved()
 
     async def wait_for_login(self) -> None:
         """Returns when somebody has stored another pair. Without a store, never."""
@@ -160,6 +178,7 @@ class Access:
                 user_id = await auth.user_of(link, self.credentials, timeout_s=within_s)
                 self._unsaid = self.credentials if user_id is None and link.over is None else None
             await self._vault.belongs_to(user_id, [row.ctidTraderAccountId for row in rows])
+            self._take_pair()
         return rows
 
     async def accounts(self, link: Link) -> list[Any]:
@@ -200,10 +219,10 @@ class Access:
 
         A renewal that fails is told, and the next one is tried when half of the time that is left has gone.
         """
-        if self._vault is None:
+        if self._vault is None or self.renewal is None:
             return
         while True:
-            at_ms = self._vault.refresh_at_ms(self._timings.refresh_ahead_s)
+            at_ms = self._vault.pair.renew_at_ms(self._timings.refresh_ahead_s)
             if at_ms is None:
                 await self._another.wait()  # the end of this one is not known; that of the next one may be
                 continue
@@ -214,7 +233,7 @@ class Access:
                     await anyio.sleep(min(left_s, _LONGEST_SPELL_S))
                     await self.look_again()
                     continue
-                await self._refresh(link)
+                await self.renewal.ask(link)
                 await anyio.sleep(_LOOK_S)  # whatever life the server gives a token: not in a circle
             except AuthenticationFailed as error:
                 self._note("tokens", error=str(error), why="it was to be renewed ahead of its end")
@@ -239,70 +258,35 @@ class Access:
                 await self.look_again()
                 if self.credentials is not used:
                     continue
-                if not self._may_refresh(link) or not await self._refresh(link):
+                if not await self._find_another(link):
                     raise
 
-    def _may_refresh(self, link: Link) -> bool:
-        """Not twice on one link for one pair, and not for a pair that is new and refused already."""
-        assert self._vault is not None
-        pair = self._vault.pair
-        asked = self._asked is not None and self._asked[0] is link and self._asked[1] == pair
-        new = pair.issued_at_ms is not None and clock.utc_ms() - pair.issued_at_ms < _NEW_MS
-        return not asked and not new
+    async def _find_another(self, link: Link) -> bool:
+        """The pair is refused: whether another counts now, a renewed one or at last that of the settings.
 
-    async def _refresh(self, link: Link) -> bool:
-        """Asks for a new pair, unless the store has one; whether another counts from now on."""
-        assert self._vault is not None
-        self._asked = (link, self._vault.pair)
-        environment, timeout_s = self.credentials.environment, self._timings.request_s
-
-        async def ask(refresh_token: Secret) -> TokenPair:
-            if left_s := self._patience.left_s(now_s=clock.now_s()):
-                text = f"a new pair of tokens is not asked for before another {left_s:.0f} s have gone"
-                raise RateLimited("REQUEST_FREQUENCY_EXCEEDED", text, retry_after_s=left_s)
-            # The sessions on the old token end with this (section 7): what is asked from here on waits for the new one.
-            self._renewed()
-            try:
-                with self._held():  # an answer that is lost because we leave would be a pair that is lost
-                    pair = await auth.refresh_tokens(link, refresh_token, environment=environment, timeout_s=timeout_s)
-            except RateLimited as error:
-                self._patience.refused(retry_after_s=error.retry_after_s, now_s=clock.now_s())
+        Raises:
+            AuthenticationFailed: the renewal was refused too, and the settings have no other pair.
+        """
+        assert self.renewal is not None
+        if not self.renewal.may(link):
+            return False
+        try:
+            if await self.renewal.ask(link):
+                return True
+        except AuthenticationFailed:
+            if not self._fall_back():
                 raise
-            self._patience.accepted()
-            self._known.append(self.credentials.with_tokens(pair))  # from here on a text may quote it
-            return pair
+            return True
+        return self._fall_back()
 
-        async def renew(vault: TokenVault) -> bool:
-            newer = await vault.refresh(ask, used=vault.pair)
-            self._take_pair()  # before anybody who waited for the rotation asks with the old one
-            return newer
-
-        return await self._apart(renew)
-
-    async def _apart(self, work: Callable[[TokenVault], Awaitable[T]]) -> T:
-        """Work on the vault in a task of the session's own: no cancellation of whoever waits for it reaches it."""
+    def _fall_back(self) -> bool:
         assert self._vault is not None
-        vault, done = self._vault, anyio.Event()
-        results: list[T] = []
-        failures: list[Exception] = []
+        another = self._vault.fall_back()
+        self._take_pair()
+        return another
 
-        async def run() -> None:
-            try:
-                results.append(await work(vault))
-            except Exception as error:
-                failures.append(error)  # raised where it is waited for
-            finally:
-                done.set()
-
-        if self.rotations is None:
-            raise NotSent("the tokens are not renewed: the link has ended")
-        self.rotations.start_soon(run)
-        await done.wait()
-        if failures:
-            raise failures[0]
-        if not results:
-            raise NotSent("the tokens were not renewed: the link has ended")
-        return results[0]
+    def _hear(self, pair: TokenPair) -> None:
+        self._known.append(self.credentials.with_tokens(pair))  # from here on a text may quote it
 
     def _take_pair(self) -> None:
         assert self._vault is not None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 
-__all__ = ["FATAL_CODES", "Backoff"]
+__all__ = ["FATAL_CODES", "LONGEST_UNSEEN_S", "SHARED_CODES", "Backoff"]
+
+LONGEST_UNSEEN_S = 3600.0
+"""A maintenance may end sooner than was said, or a clock be wrong: a look every hour."""
 
 FATAL_CODES = frozenset(
     {
@@ -15,10 +18,22 @@ FATAL_CODES = frozenset(
         "CH_CTID_TRADER_ACCOUNT_NOT_FOUND",
         "RET_NO_SUCH_LOGIN",
         "RET_ACCOUNT_DISABLED",
+        "CHANNEL_IS_BLOCKED",
         "UNSUPPORTED_MESSAGE",
     }
 )
 """Credentials or version refused (docs/protocol.md section 14). Whatever else fails is tried again, for ever."""
+
+SHARED_CODES = frozenset(
+    {
+        "CH_CLIENT_AUTH_FAILURE",
+        "CH_CLIENT_NOT_AUTHENTICATED",
+        "CH_OA_CLIENT_NOT_FOUND",
+        "CH_ACCESS_TOKEN_INVALID",
+        "OA_AUTH_TOKEN_EXPIRED",
+    }
+)
+"""What an account is refused for that is the application's or the pair's: it is true of all accounts."""
 
 
 class Backoff:

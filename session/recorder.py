@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..wire import Codec, Message
+    from .environments import CodecName, Endpoint, Environment
 
 __all__ = ["Recorder", "RecordingUnavailable", "Track", "open_recorder"]
 
@@ -140,6 +141,17 @@ class Recorder:
         self._finished = anyio.Event()
         self._scope = anyio.CancelScope(shield=True)
         self._limiter = anyio.CapacityLimiter(1)  # its own: a disk that hangs here holds up no other work in threads
+
+    def begin_at(self, endpoint: Endpoint, *, environment: Environment, codec: CodecName) -> Track:
+        """Begins the record of a session's link. See `begin`."""
+        return self.begin(
+            environment=environment.value,
+            codec=codec,
+            server=f"{endpoint.host}:{endpoint.port}",
+            transport=endpoint.transport,
+            delimiting=endpoint.delimiting,
+            via="session",
+        )
 
     def begin(
         self, *, environment: str, codec: str, server: str, via: str, transport: str = "tcp", delimiting: str = "length"

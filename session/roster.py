@@ -18,7 +18,15 @@ from ..wire.catalog import account_of, permission_of
 from ..wire.events import AccountChanged, ErrorReceived, EventReceived, SpotsReceived, UndecodedReceived
 from ..wire.messages import name_of
 from . import clock
-from .errors import ConnectFailed, CTraderError
+from .errors import (
+    AuthenticationFailed,
+    ConnectFailed,
+    CTraderError,
+    RateLimited,
+    ServerError,
+    UnderMaintenance,
+)
+from .reconnect import LONGEST_UNSEEN_S, SHARED_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,9 +36,11 @@ if TYPE_CHECKING:
     from .account import Account
     from .gate import Gate
     from .link import Link
+    from .probation import Probation
 
 __all__ = ["Roster"]
 
+_APPLICATION_LOST = "CH_CLIENT_NOT_AUTHENTICATED"
 _AGAIN_S = 5.0  # what failed on a link that stays is tried again after so long; a server in trouble is spared
 _QUOTES_S = 1.0  # what an account waits for its subscriptions before it may trade: a position must be closable
 _MOST_TRIES = 5  # an account that is lost again while it is restored, so often: better another link, after a wait
@@ -41,9 +51,11 @@ class Roster:
 
     Args:
         gate: told which accounts were authorised.
+        probation: which of them are left alone for a while.
         tell: wakes whoever waits for the session or an account.
         away: told why, when one of the accounts that were restored no longer is, while the link stays.
         back: told when all of them are restored.
+        unknown: told that the server no longer knows the application.
         note: writes a line for people.
 
     Attributes:
@@ -56,18 +68,22 @@ class Roster:
         self,
         *,
         gate: Gate,
+        probation: Probation,
         tell: Callable[[], None],
         away: Callable[[str], None],
         back: Callable[[], None],
+        unknown: Callable[[str], None],
         note: Callable[..., None],
     ) -> None:
         self.accounts: dict[int, Account] = {}
         self.usable: set[int] = set()
         self.restored: set[int] = set()
         self._gate = gate
+        self._probation = probation
         self._tell = tell
         self._away = away
         self._back = back
+        self._unknown = unknown
         self._note = note
         self._restoring: dict[int, anyio.CancelScope] = {}
         self._doubted: set[int] = set()  # whose books are to be held against the server's word again
@@ -81,25 +97,47 @@ class Roster:
     async def bring_back(self, link: Link, access: Access, accounts: Iterable[Account]) -> None:
         """Authorises all of them, then restores each: books first, then what its owner listens to.
 
-        One that is lost again meanwhile, or whose token is renewed under it, is taken up again.
+        One that is lost again meanwhile, or whose token is renewed under it, is taken up again. One that is refused
+        takes the others not along: it is left alone for a while.
 
         Raises:
-            AuthenticationFailed: the server refused one of them.
+            AuthenticationFailed: the server refused all of them, or what they share.
             ConnectFailed: one is lost again and again.
             RequestFailed: the server did not answer what the restoring asks.
         """
-        accounts, tries = list(accounts), 0
-        while away := [each for each in accounts if each.id not in self.restored and each.id not in self._restoring]:
+        accounts, tries, refused = list(accounts), 0, dict[int, Exception]()
+        while away := [
+            each
+            for each in accounts
+            if each.id not in self.restored and each.id not in self._restoring and each.id not in refused
+        ]:
             tries += 1
             if tries > _MOST_TRIES:
                 raise ConnectFailed("the server ends the accounts' sessions as soon as they are there")
             for account in away:
                 if account.id not in self.usable:
                     account.lost()  # events were missed
-                    await self.admit(link, access, account)
+                    try:
+                        await self.admit(link, access, account)
+                    except (AuthenticationFailed, ServerError) as error:
+                        if isinstance(error, RateLimited) or error.code in SHARED_CODES:
+                            raise
+                        refused[account.id] = error
+                        self._refuse(account, error)
+            if refused and self._probation.refused.issuperset(self.accounts):
+                raise next((e for e in refused.values() if isinstance(e, ServerError)), next(iter(refused.values())))
             for account in away:
                 if account.id in self.usable:
                     await self.restore(account)
+        self._look_whether_all_are_back()
+
+    def _refuse(self, account: Account, error: AuthenticationFailed | ServerError) -> None:
+        self.accounts[account.id] = account  # it stays one of those that are wanted
+        least_s = 0.0
+        if isinstance(error, UnderMaintenance) and error.until_ms is not None:
+            least_s = min(max(0.0, (error.until_ms - clock.utc_ms()) / 1000), LONGEST_UNSEEN_S)
+        again_s = self._probation.refuse(account.id, str(error), now_s=clock.now_s(), least_s=least_s)
+        self._note("account", account=account.id, state="refused", why=str(error), again_s=round(again_s, 3))
 
     async def admit(self, link: Link, access: Access, account: Account) -> bool:
         """Authorises it; requests of its own may pass, but for what trades. False where it is lost again already."""
@@ -110,6 +148,7 @@ class Roster:
             self._lose(account.id, "its session ended as soon as it was there")
             return False
         self.usable.add(account.id)
+        self._probation.admit(account.id, now_s=clock.now_s())
         self._gate.accounts.add(account.id)
         self._tell()  # who waits for this account may ask now; a new subscription must not wait for the restoring
         return True
@@ -140,7 +179,10 @@ class Roster:
         self.restored.add(account.id)
         self._note("account", account=account.id, state="restored")
         self._tell()
-        if self.restored.issuperset(self.accounts):
+        self._look_whether_all_are_back()
+
+    def _look_whether_all_are_back(self) -> None:
+        if self.accounts.keys() <= self.restored | self._probation.refused:  # who is refused holds up no other
             self._back()
 
     async def mend(self, link: Link, access: Access) -> None:
@@ -150,12 +192,14 @@ class Roster:
             See `bring_back`.
         """
         while True:
-            with anyio.move_on_after(self._again_s - clock.now_s()):
+            with anyio.move_on_after(min(self._again_s, self._probation.next_s) - clock.now_s()):
                 await self._mending.wait()
             self._mending, self._again_s = anyio.Event(), math.inf
             if not self.restored.issuperset(self.accounts):
                 await access.look_again()
-                await self.bring_back(link, access, self.accounts.values())
+                now_s = clock.now_s()
+                due = [each for each in self.accounts.values() if not self._probation.waits(each.id, now_s=now_s)]
+                await self.bring_back(link, access, due)
             with anyio.CancelScope() as self._looking:
                 await self._look()
 
@@ -279,9 +323,12 @@ class Roster:
                 account.heard(event.message)
         elif isinstance(event, AccountChanged):
             if event.state is AccountState.LOGGED_OUT and event.account in self.usable:
+                self._probation.lost(event.account, now_s=clock.now_s())
                 self._lose(event.account, "its session on this link has ended")
         elif isinstance(event, ErrorReceived):
             self._note("server_error", code=event.code, description=event.description, account=event.account)
+            if event.code == _APPLICATION_LOST:
+                self._unknown(f"the server no longer knows the application ({event.code})")
             late = event.client_msg_id is None and event.message.client_msg_id
             if late and not isinstance(event.message.payload, oa.ProtoOAOrderErrorEvent):  # which is an event too
                 for account in self.accounts.values():

@@ -6,6 +6,7 @@ One link after the other, each of them new; nothing that was queued on one survi
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -23,19 +24,20 @@ from .errors import (
     CTraderError,
     NotSent,
     OutcomeUnknown,
-    RateLimited,
     RequestFailed,
     SessionClosed,
-    UnderMaintenance,
     WrongEnvironment,
 )
 from .link import Link
+from .oblivion import Oblivion
+from .probation import Probation
 from .reconnect import Backoff
 from .roster import Roster
 from .states import SessionInput, SessionState
 from .tasks import background, unwrapped
 from .tokens import TokenVault
 from .transport import client_framing, open_stream
+from .waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from .connection_log import ConnectionLog
     from .environments import CodecName, Endpoint
     from .gate import Gate
-    from .recorder import Recorder, Track
+    from .recorder import Recorder
     from .settings import Credentials, Rates, Timings
     from .token_store import TokenStore
 
@@ -53,8 +55,6 @@ __all__ = ["Supervisor"]
 _CODECS: Mapping[str, Callable[[], ProtobufCodec | JsonCodec]] = MappingProxyType(
     {"protobuf": ProtobufCodec, "json": JsonCodec}
 )
-
-_LONGEST_UNSEEN_S = 3600.0  # a maintenance may end sooner than was said, or a clock be wrong: a look every hour
 
 
 class Supervisor:
@@ -111,17 +111,27 @@ class Supervisor:
         self._recorder = recorder
         self._account = account
         self._wanted = tuple(wanted)
-        self._resumed = anyio.Event()
         self._authorizing = anyio.Lock()
         self._life = anyio.CancelScope()  # of the present link
         self._serving = anyio.CancelScope()  # of what a session that is ready does on it
         self._why_left = ""
         self._ready_s: float | None = None
-        self._backoff = Backoff(
-            first_s=timings.reconnect_first_s, most_s=timings.reconnect_most_s, steady_s=timings.reconnect_steady_s
+        backoff = partial(
+            Backoff,
+            first_s=timings.reconnect_first_s,
+            most_s=timings.reconnect_most_s,
+            steady_s=timings.reconnect_steady_s,
         )
+        self._probation = Probation(backoff, steady_s=timings.reconnect_steady_s)
+        self._oblivion = Oblivion()
         self._roster = Roster(
-            gate=gate, tell=self.course.tell, away=self._account_away, back=self._accounts_back, note=self._note
+            gate=gate,
+            probation=self._probation,
+            tell=self.course.tell,
+            away=self._account_away,
+            back=self._accounts_back,
+            unknown=self._application_lost,
+            note=self._note,
         )
         self._access = Access(
             credentials,
@@ -129,8 +139,11 @@ class Supervisor:
             timings=timings,
             held=self._held,
             renewed=self._roster.renewed,
+            stuck=self.renew_link,
             note=self._note,
         )
+        most_s = timings.reconnect_most_s
+        self._waiting = Waiting(self._access, backoff=backoff(), most_s=most_s, note=self._note)
         gate.mask = self._access.masked
 
     # For the session
@@ -156,6 +169,8 @@ class Supervisor:
                 if (link := self._usable_now(account_id)) is not None:
                     return link
                 await moved.wait()
+        if self.course.state is SessionState.READY and (why := self._probation.why(account_id)):
+            raise NotSent(f"{name} did not leave: account {account_id} is refused just now{why}")
         raise self.not_ready(name)
 
     def _usable_now(self, account_id: int | None) -> Link | None:
@@ -176,7 +191,8 @@ class Supervisor:
         if not self._serves or self.link is None or self.link.over is not None:
             raise self.not_ready(name)
         if account_id is not None and account_id not in self._roster.restored:
-            raise NotSent(f"{name} did not leave: account {account_id} is not restored just now")
+            why = self._probation.why(account_id)
+            raise NotSent(f"{name} did not leave: account {account_id} is not restored just now{why}")
         return self.link
 
     @property
@@ -207,7 +223,7 @@ class Supervisor:
     async def authorize(self, account_id: int) -> Account:
         """Authorises an account on the present link, and keeps it so over every reconnect."""
         async with self._authorizing:  # two callers at once get the same account
-            if account_id not in self.accounts:
+            if account_id not in self.accounts or account_id in self._probation.refused:
                 by_s = clock.now_s() + self.timings.request_s
                 link = await self.usable_link("ProtoOAAccountAuthReq", None, by_s=by_s)
                 account = self._known_account(account_id)
@@ -228,14 +244,21 @@ class Supervisor:
         self._why_left = why
         self._serving.cancel()
 
+    def _application_lost(self, why: str) -> None:
+        """App auth again takes a new link (docs/protocol.md section 14)."""
+        if self._oblivion.told(now_s=clock.now_s()):
+            self.renew_link(why)
+
     def resume(self, credentials: Credentials | None) -> None:
         """Lets a session that was refused try again."""
         others = credentials is not None and credentials != self._access.credentials
         if credentials is not None and others:
             self._access.replace(credentials)
+        self._probation.pardon()
+        self._roster.mend_soon()
         # Otherwise there is nothing to resume, and the next refusal must not find that somebody has acted on it.
         if others or self.course.state in (SessionState.WAITING, SessionState.REFUSED):
-            self._resumed.set()
+            self._waiting.resume()
 
     # The life
 
@@ -243,14 +266,18 @@ class Supervisor:
         """Holds the session up until it is cancelled."""
         reason = "left"
         try:
-            while True:
-                await self._one_link()
-                if self.course.state is SessionState.REFUSED:
-                    await self._until_somebody_acts()
-                else:
-                    await self._wait()
-                self._resumed = anyio.Event()
-                self.course.move(SessionInput.RETRY, "trying again")
+            async with anyio.create_task_group() as tasks:
+                if self._access.renewal is not None:
+                    self._access.renewal.tasks = tasks
+                while True:
+                    await self._one_link()
+                    if self.course.state is SessionState.REFUSED:
+                        await self._waiting.until_somebody_acts()
+                    else:
+                        ready_for_s = 0.0 if self._ready_s is None else clock.now_s() - self._ready_s
+                        await self._waiting.until_due(self.failure, ready_for_s=ready_for_s)
+                    self._waiting.over()
+                    self.course.move(SessionInput.RETRY, "trying again")
         except Exception as error:
             reason = self._access.masked(f"ended by a fault of our own: {unwrapped(error)!r}")
             self.failure = SessionClosed(f"the session of {self.environment.value} was {reason}")
@@ -259,35 +286,6 @@ class Supervisor:
             self.course.move(SessionInput.LEFT, reason)
             self._roster.end(f"the session of {self.environment.value} was {reason}")
             self.course.end()
-
-    async def _until_somebody_acts(self) -> None:
-        """Resumes it, gives other credentials, or stores other tokens: `anyctrader login` in another process."""
-        async with background() as tasks:
-
-            async def look() -> None:
-                while True:
-                    try:
-                        await self._access.wait_for_login()
-                    except ConnectFailed as error:
-                        self._note("tokens", error=str(error))
-                        await anyio.sleep(self.timings.reconnect_most_s)
-                    else:
-                        self._resumed.set()
-                        return
-
-            tasks.start_soon(look)
-            await self._resumed.wait()
-
-    async def _wait(self) -> None:
-        ready_for_s = 0.0 if self._ready_s is None else clock.now_s() - self._ready_s
-        delay_s = self._backoff.lost(ready_s=ready_for_s)
-        if isinstance(self.failure, UnderMaintenance) and self.failure.until_ms is not None:
-            delay_s += min(max(0.0, (self.failure.until_ms - clock.utc_ms()) / 1000), _LONGEST_UNSEEN_S)
-        elif isinstance(self.failure, RateLimited):
-            delay_s += self.failure.retry_after_s or 0.0  # authentication was: the next link must not ask at once
-        self._note("wait", delay_s=round(delay_s, 3))
-        with anyio.move_on_after(delay_s):
-            await self._resumed.wait()  # somebody who knows better may cut the wait short
 
     async def _one_link(self) -> None:
         """From nothing to a link, to its end. The state is WAITING or REFUSED when it returns."""
@@ -300,7 +298,9 @@ class Supervisor:
             self.failure = error
             self.course.move(SessionInput.LOST, str(error))
             return
-        track = self._track()
+        track = None
+        if self._recorder is not None:
+            track = self._recorder.begin_at(self.endpoint, environment=self.environment, codec=self.codec)
         link = Link(
             stream,
             track.watched_codec() if track is not None else _CODECS[self.codec](),
@@ -323,17 +323,17 @@ class Supervisor:
                     tasks.cancel_scope.cancel()
 
                 tasks.start_soon(live)
-                async with anyio.create_task_group() as self._access.rotations:
-                    try:
-                        await self._use(link, by_s=by_s)
-                    except WrongEnvironment as error:
-                        self.failure = AuthenticationFailed(str(error), code="WRONG_ENVIRONMENT")
-                    except (AuthenticationFailed, RequestFailed, ConnectFailed) as error:
-                        self.failure = error
-                    finally:
-                        self.link = None
-                        rotations, self._access.rotations = self._access.rotations, None
-                    rotations.cancel_scope.cancel()
+                try:
+                    await self._use(link, by_s=by_s)
+                except WrongEnvironment as error:
+                    self.failure = AuthenticationFailed(str(error), code="WRONG_ENVIRONMENT")
+                except (AuthenticationFailed, RequestFailed, ConnectFailed) as error:
+                    self.failure = error
+                finally:
+                    self.link = None
+                if self._access.renewal is not None:
+                    async with self._access.renewal.asking:
+                        pass
                 tasks.cancel_scope.cancel()
         if link.lost and isinstance(self.failure, NotSent | OutcomeUnknown):
             # That is what the end of the link did to a request of ours, and not why it ended.
@@ -341,24 +341,13 @@ class Supervisor:
             self.failure = ConnectFailed(f"{where}: {link.over}") if self._ready_s is None else None
         if isinstance(self.failure, ConnectFailed) and not self._access.let_in:
             self.failure = ConnectFailed(f"{self.failure}{unanswered_hint(self.endpoint, self.codec)}")
+        if self._access.unsaved is not None:
+            self.failure = ConnectFailed(self._access.unsaved)  # whatever ended the link: no other comes before that
         self._roster.link_over()
         refused = isinstance(self.failure, AuthenticationFailed)
         self.course.move(
             SessionInput.REFUSED if refused else SessionInput.LOST,
             str(self.failure) if self.failure is not None else link.over or "",
-        )
-
-    def _track(self) -> Track | None:
-        """Where this link's frames are recorded, or None."""
-        if self._recorder is None:
-            return None
-        return self._recorder.begin(
-            environment=self.environment.value,
-            codec=self.codec,
-            server=f"{self.endpoint.host}:{self.endpoint.port}",
-            transport=self.endpoint.transport,
-            delimiting=self.endpoint.delimiting,
-            via="session",
         )
 
     async def _use(self, link: Link, *, by_s: float) -> None:

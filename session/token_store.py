@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -21,7 +21,7 @@ from .errors import CTraderError
 from .secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from .environments import Environment
@@ -51,6 +51,20 @@ class TokenPair:
     issued_at_ms: int | None = None
     expires_at_ms: int | None = None
 
+    def renew_at_ms(self, ahead_s: float) -> int | None:
+        """When to renew it, UTC milliseconds; None where its end, or its refresh token, is not known.
+
+        Args:
+            ahead_s: how long before its end, seconds; at most half its life, or a pair with a short one would be
+                renewed again as soon as it is there.
+        """
+        if self.expires_at_ms is None or self.refresh_token is None:
+            return None
+        ahead_ms = int(ahead_s * 1000)
+        if self.issued_at_ms is not None:
+            ahead_ms = min(ahead_ms, (self.expires_at_ms - self.issued_at_ms) // 2)
+        return self.expires_at_ms - ahead_ms
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPair:
@@ -61,7 +75,8 @@ class StoredPair:
         user_id: `ProtoOACtidProfile.userId`, or None while it is not known.
         account_ids: the accounts that it covers, as far as they are known.
         pair: the newest pair.
-        origin: `origin_of` the pair that somebody gave us and that this one came from by refreshes; None of a login.
+        origin: `origin_of` the pair that somebody gave us and whose place this one has taken, by refreshes or by a
+            login; None where there was none.
     """
 
     client_id: str
@@ -69,14 +84,6 @@ class StoredPair:
     account_ids: tuple[int, ...]
     pair: TokenPair
     origin: str | None = None
-
-    def serves(self, client_id: str, account_id: int | None, origin: str | None) -> bool:
-        """Whether it is what this application needs for this account; for None, whether it came from that pair."""
-        if self.client_id != client_id:
-            return False
-        if account_id is None:
-            return origin is not None and self.origin == origin
-        return account_id in self.account_ids
 
     def is_of(self, other: StoredPair) -> bool:
         """Whether both are of one user and one application.
@@ -134,18 +141,28 @@ class TokenStore:
             )
         return pairs
 
-    def find(self, client_id: str, account_id: int | None, *, origin: str | None = None) -> StoredPair | None:
+    def find(
+        self, client_id: str, account_id: int | None, *, origin: str | None = None, user_id: int | None = None
+    ) -> StoredPair | None:
         """The newest pair for this application and account, or None.
+
+        Where none covers the account, the one that came from the pair that was given for it: an account id may be
+        wrong, and what was given is used up by then.
 
         Args:
             client_id: the application.
             account_id: the account; None where only the pair tells whose it is.
             origin: `origin_of` the pair that was given for it, or None.
+            user_id: whose pair it is, for where no account is named; None while that is not known.
 
         Raises:
             TokensUnreadable, OSError: see `read`.
         """
-        return next((stored for stored in self.read() if stored.serves(client_id, account_id, origin)), None)
+        rows = [row for row in self.read() if row.client_id == client_id]
+        covering = [row for row in rows if account_id in row.account_ids]
+        descending = [row for row in rows if origin is not None and row.origin == origin]
+        of_user = [row for row in rows if account_id is None and user_id is not None and row.user_id == user_id]
+        return next(iter((*covering, *descending, *of_user)), None)
 
     def probe(self) -> None:
         """Sees that a pair could be stored now. Hold the lock.
@@ -155,14 +172,29 @@ class TokenStore:
         """
         self._write(self.read())
 
-    def save(self, stored: StoredPair) -> None:
-        """Puts a pair in place of the older one of the same user, on the disk when this returns. Hold the lock.
+    def save(self, stored: StoredPair, *, instead_of: Collection[Secret] | None = None) -> None:
+        """Puts a pair in place of older ones, on the disk when this returns. Hold the lock.
+
+        Args:
+            stored: the pair.
+            instead_of: the access tokens whose pairs it replaces, next to its own. Other pairs of the same user stay,
+                and ahead of it. None, for what somebody has just consented to: it replaces all of the same user.
 
         Raises:
             TokensUnreadable: the file that is there is not one of ours. Nothing was changed.
             OSError: it could not be written. What was there is there still.
         """
-        self._write([stored, *(other for other in self.read() if not other.is_of(stored))])
+        rows = self.read()
+        if instead_of is None:
+            gone = [row for row in rows if row.is_of(stored)]
+        else:
+            dead = {*instead_of, stored.pair.access_token}
+            gone = [row for row in rows if row.client_id == stored.client_id and row.pair.access_token in dead]
+        if stored.origin is None:
+            stored = replace(stored, origin=next((row.origin for row in gone if row.origin is not None), None))
+        others = [row for row in rows if row not in gone]
+        last = any(row.is_of(stored) for row in others)
+        self._write([*others, stored] if last else [stored, *others])
 
     def _write(self, pairs: Iterable[StoredPair]) -> None:
         text = _text_of(pairs, self.environment)

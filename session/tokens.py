@@ -9,28 +9,25 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 
 from . import clock
 from .errors import ConnectFailed
-from .token_store import StoredPair, TokenPair, TokenStore, TokensUnreadable, origin_of
+from .strongroom import Strongroom
+from .token_store import StoredPair, TokenPair, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from .secret import Secret
     from .settings import Credentials
+    from .token_store import TokenStore
 
 __all__ = ["TokenVault"]
 
-T = TypeVar("T")
-
-_LOCK_S = 30.0  # another process holds it for one request and one write
-_LOCK_LOOK_S = 0.05
 _SAVE_FIRST_S = 0.1
 _SAVE_MOST_S = 5.0
 _LAST_SAVES_S = 30.0  # somebody wants to leave, and the disk does not take the pair: so much longer, and not for ever
@@ -41,38 +38,46 @@ class TokenVault:
 
     Args:
         store: where it is kept.
-        seed: the credentials of the settings. Their pair counts only while the store has none: after one rotation
-            it is dead.
+        seed: the credentials of the settings. Their pair counts while the store has none, and is stored once the
+            server has taken it: after one rotation it is dead.
         note: writes a line for people.
 
     Attributes:
-        pair: the newest pair that is known, which is in the store.
+        pair: the newest pair that is known.
         user_id: whose it is, or None while that is not known.
+        unsaved: why a new pair of ours is not stored, which until then is not used; the old one is dead. Else None.
     """
 
     def __init__(self, store: TokenStore, seed: Credentials, *, note: Callable[..., None]) -> None:
         self.pair: TokenPair
         self.user_id: int | None
-        self._store = store
-        self._given = False  # the pair was given by somebody; whose it is is not known, and it is not stored yet
-        self._passed_over: Secret | None = None  # what was stored then: older than what was given, or another's
+        self._room = Strongroom(store)
+        self._given = False  # the pair was given by somebody who has acted: it replaces all others of its user
+        self._passed_over: Secret | None = None  # what was stored then: older than what was given, another's, refused
+        self._counted: set[Secret] = set()  # the access tokens of all pairs that have counted here
         self._take(seed)
         self._note = note
         self._opened = False
-        self._rotating = anyio.Lock()
-        self._limiter = anyio.CapacityLimiter(1)  # its own: a disk that hangs here holds up no other work in threads
+        self.unsaved: str | None = None
+        self._rotating = False
+        self._moved = anyio.Event()  # set, and another one in its place, when a rotation ends or comes to a standstill
 
     def _take(self, credentials: Credentials) -> None:
         """Nothing of an earlier pair holds for this one: neither its application, nor its user, nor its accounts."""
-        self.pair = TokenPair(access_token=credentials.access_token, refresh_token=credentials.refresh_token)
-        self.user_id = None
-        self._seed = origin_of(credentials.access_token)
-        self._origin: str | None = self._seed
+        self._seed = TokenPair(access_token=credentials.access_token, refresh_token=credentials.refresh_token)
+        self._seed_origin = origin_of(credentials.access_token)
         self._client_id, self._account_id = credentials.client_id, credentials.account_id
-        self._account_ids: tuple[int, ...] = () if credentials.account_id is None else (credentials.account_id,)
+        self._refused: StoredPair | None = None  # the stored pair in whose place the seed is tried
+        self._count_seed()
+
+    def _count_seed(self) -> None:
+        self.pair, self.user_id = self._seed, None
+        self._account_ids: tuple[int, ...] = ()
+        self._origin: str | None = self._seed_origin
+        self._kept = False  # the pair lies in the store
 
     async def open(self) -> None:
-        """Takes the stored pair; where there is none, stores the seed. Once; later it reads again.
+        """Takes the stored pair; where there is none, that of the settings. Once; later it reads again.
 
         Raises:
             ConnectFailed: the store cannot be read, or written.
@@ -80,18 +85,19 @@ class TokenVault:
         if self._opened:
             await self.reread()
             return
-        async with self._locked():
-            stored = await self._find()
-            if stored is None:
-                await self._in_thread(lambda: self._store.save(self._stored()))
-                self._note("tokens", source="settings", file=self._store.path)
-            else:
-                same = stored.pair.access_token == self.pair.access_token
-                self._adopt(stored)
-                self._note("tokens", source="store", settings="the same" if same else "not used: the stored pair wins")
-                if self._store.exposed():
-                    await self._in_thread(lambda: self._store.save(self._stored()))  # anew, and for its owner only
-                    self._note("tokens", warning=f"{self._store.path} could be read by others; it no longer can")
+        stored = await self._find()
+        if stored is None:
+            self._counted.add(self._seed.access_token)
+            self._note("tokens", source="settings", why="none is stored; it will be once the server has taken it")
+        else:
+            same = stored.pair.access_token == self.pair.access_token
+            self._adopt(stored)
+            self._note("tokens", source="store", settings="the same" if same else "not used: the stored pair wins")
+            if self._room.exposed():
+                async with self._room.locked():
+                    await self.reread()
+                    await self._save(self._stored())  # anew, and for its owner only
+                self._note("tokens", warning=f"{self._room.path} could be read by others; it no longer can")
         self._opened = True
 
     async def reread(self) -> bool:
@@ -111,40 +117,78 @@ class TokenVault:
         return True
 
     async def belongs_to(self, user_id: int | None, account_ids: Iterable[int]) -> None:
-        """Says whose the pair is, and which accounts it covers: other sessions find it by them.
+        """The server has taken the pair, and says whose it is and which accounts it covers: others find it by them.
+
+        A list that lacks accounts which it had is no proof that they are gone: a broker's back end may be away.
 
         Raises:
             ConnectFailed: it could not be stored.
         """
-        ids = tuple(sorted(account_ids))
-        if not self._given and ids == self._account_ids and (user_id is None or user_id == self.user_id):
+        listed, user_id = set(account_ids), user_id if user_id is not None else self.user_id
+        if self._kept and not self._given and listed.issubset(self._account_ids) and user_id == self.user_id:
             return
-        async with self._locked():
-            await self.reread()  # what another process has stored meanwhile must not be undone
-            self._account_ids, self.user_id = ids, user_id if user_id is not None else self.user_id
-            await self._in_thread(lambda: self._store.save(self._stored()))
-            self._given = False
+        async with self._room.locked():
+            if await self.reread():
+                return  # what another process has stored meanwhile counts, and must not be undone
+            rows = await self._room.read()
+            here = next((row for row in rows if row.pair.access_token == self.pair.access_token), None)
+            known = set(here.account_ids) if here is not None else set()
+            self.user_id = user_id
+            self._account_ids = tuple(sorted(listed))
+            ours = self._stored()
+            known -= {id_ for row in rows if row is not here and not row.is_of(ours) for id_ in row.account_ids}
+            self._account_ids = tuple(sorted(listed | known))
+            await self._save(self._stored())
+            self._kept, self._given, self._refused = True, False, None
 
     async def replace(self, credentials: Credentials) -> None:
         """Somebody has given a new pair, maybe of another application or user.
 
         It is stored once the server has said whose it is (`belongs_to`), or when it is refreshed before.
         """
-        async with self._rotating:
+        async with self._alone():
             self._take(credentials)
+            self._counted.add(self._seed.access_token)
             self._given = self._opened = True
             stored = await self._find()
             self._passed_over = stored.pair.access_token if stored is not None else None
 
-    async def refresh(self, ask: Callable[[Secret], Awaitable[TokenPair]], *, used: TokenPair) -> bool:
+    def fall_back(self) -> bool:
+        """The pair is refused, and so is its renewal: whether that of the settings is to be tried in its place.
+
+        It is, once, where the stored pair neither is that of the settings nor came from it: somebody may have written
+        a newer one there. Where it is refused as well, the stored one counts again.
+        """
+        if self._refused is not None:
+            refused, self._passed_over = self._refused, None
+            self._adopt(refused)
+            return False
+        if not self._kept or self._origin == self._seed_origin or self._seed.access_token in self._counted:
+            return False
+        self._refused, self._passed_over = self._stored(), self.pair.access_token
+        self._counted.add(self._seed.access_token)
+        self._count_seed()
+        self._note("tokens", source="settings", why="the stored pair is refused, and did not come from this one")
+        return True
+
+    async def refresh(
+        self,
+        ask: Callable[[Secret], Awaitable[TokenPair]],
+        *,
+        used: TokenPair,
+        idle: Callable[[], bool] = bool,
+        stuck: Callable[[ConnectFailed], None] | None = None,
+    ) -> bool:
         """Gets a newer pair than the one that was used: the store's if it has one, or else the server's.
 
         From the question to the stored answer nothing cancels it. A disk that does not take the new pair is asked
-        again until it does; once somebody wants to leave, for half a minute more.
+        again until it does; once somebody wants to leave the session, for half a minute more.
 
         Args:
             ask: asks the server with a refresh token.
             used: the pair that was in use.
+            idle: whether nobody could be asked any more, so that waiting for another process is in vain.
+            stuck: told, once, that the disk does not take the new pair: whoever waits should not.
 
         Returns:
             whether there is a newer pair now; False where there is no refresh token.
@@ -153,54 +197,67 @@ class TokenVault:
             ConnectFailed: the store could not be locked, read or written. Nothing was asked of the server.
             CTraderError: what `ask` raises. The pair is as it was.
         """
-        async with self._rotating:
+        async with self._alone():
             if self.pair != used:
                 return True
-            async with self._locked():
+            async with self._room.locked(idle):
                 if await self.reread():
                     return True
                 if self.pair.refresh_token is None:
                     return False
                 # A disk that takes no pair now would not take the new one: better known before the old one is used up.
-                await self._in_thread(lambda: self._store.save(self._stored()))
+                await self._room.probe()
                 with anyio.CancelScope(shield=True):  # bounded by the deadline of the request
                     pair = await ask(self.pair.refresh_token)
-                await self._save_at_last(replace(self._stored(), pair=pair))
+                await self._save_at_last(replace(self._stored(), pair=pair), stuck)
             return True
 
     async def settled(self) -> None:
-        """Returns when no rotation of ours is under way: what was authorised meanwhile would be so for nothing."""
-        async with self._rotating:
-            pass
+        """Returns when no rotation of ours is under way: what was authorised meanwhile would be so for nothing.
 
-    def refresh_at_ms(self, ahead_s: float) -> int | None:
-        """When to renew the pair, UTC milliseconds; None where its end, or its refresh token, is not known.
-
-        Args:
-            ahead_s: how long before its end, seconds; at most half its life, or a pair with a short one would be
-                renewed again as soon as it is there.
+        Raises:
+            ConnectFailed: a new pair waits for the disk.
         """
-        pair = self.pair
-        if pair.expires_at_ms is None or pair.refresh_token is None:
-            return None
-        ahead_ms = int(ahead_s * 1000)
-        if pair.issued_at_ms is not None:
-            ahead_ms = min(ahead_ms, (pair.expires_at_ms - pair.issued_at_ms) // 2)
-        return pair.expires_at_ms - ahead_ms
+        while self._rotating:
+            if self.unsaved is not None:
+                raise ConnectFailed(self.unsaved)
+            await self._moved.wait()
+
+    async def saved(self) -> None:
+        """Returns when no new pair waits for the disk."""
+        while self.unsaved is not None:
+            await self._moved.wait()
 
     # Inside
 
-    async def _save_at_last(self, stored: StoredPair) -> None:
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        await self.settled()
+        self._rotating = True
+        try:
+            yield
+        finally:
+            self._rotating = False
+            self._tell()
+
+    def _tell(self) -> None:
+        moved, self._moved = self._moved, anyio.Event()
+        moved.set()
+
+    async def _save_at_last(self, stored: StoredPair, stuck: Callable[[ConnectFailed], None] | None) -> None:
         delay_s, give_up_s = _SAVE_FIRST_S, None
         while True:
             with anyio.CancelScope(shield=True):
                 try:
-                    await self._in_thread(lambda: self._store.save(stored))
+                    await self._save(stored)
                 except ConnectFailed as error:
-                    self._note("tokens", error=str(error), why="the new pair is not used before it is stored")
+                    self._wait_for_disk(error, stuck)
                     await anyio.sleep(delay_s)
                 else:
+                    given = self._given
                     self._adopt(stored)
+                    self._given = given  # its user is not known yet
+                    self.unsaved = None
                     self._note("tokens", source="server", expires_at_ms=stored.pair.expires_at_ms)
                     return
             delay_s = min(2 * delay_s, _SAVE_MOST_S)
@@ -211,12 +268,29 @@ class TokenVault:
                     # Taken up again by the checkpoint below.
                     give_up_s = clock.now_s() + _LAST_SAVES_S
             elif clock.now_s() >= give_up_s:
-                self._note("tokens", error=f"the new pair is lost: log in again ({self._store.path} was not written)")
+                self._note("tokens", error=f"the new pair is lost: log in again ({self._room.path} was not written)")
                 await anyio.lowlevel.checkpoint()
+
+    def _wait_for_disk(self, error: ConnectFailed, stuck: Callable[[ConnectFailed], None] | None) -> None:
+        first, self.unsaved = self.unsaved is None, f"the new pair of tokens cannot be stored yet: {error}"
+        self._note("tokens", error=str(error), why="the new pair is not used before it is stored")
+        if first:
+            self._tell()
+            if stuck is not None:
+                stuck(ConnectFailed(self.unsaved))
+
+    async def _save(self, stored: StoredPair) -> None:
+        """Stores a pair in place of the one that it came from, and of one that was refused."""
+        spent = {self.pair.access_token}
+        if self._refused is not None:
+            spent.add(self._refused.pair.access_token)
+        instead_of = None if self._given else spent
+        await self._room.save(stored, instead_of=instead_of)
 
     def _adopt(self, stored: StoredPair) -> None:
         self.pair, self.user_id, self._account_ids = stored.pair, stored.user_id, stored.account_ids
-        self._origin, self._given = stored.origin, False
+        self._origin, self._kept, self._given, self._refused = stored.origin, True, False, None
+        self._counted.add(stored.pair.access_token)
 
     def _stored(self) -> StoredPair:
         return StoredPair(
@@ -229,26 +303,4 @@ class TokenVault:
 
     async def _find(self) -> StoredPair | None:
         """The stored pair for what the session was opened with, or given since."""
-        client_id, account_id, seed = self._client_id, self._account_id, self._seed
-        return await self._in_thread(lambda: self._store.find(client_id, account_id, origin=seed))
-
-    @asynccontextmanager
-    async def _locked(self) -> AsyncIterator[None]:
-        by_s = clock.now_s() + _LOCK_S
-        while (descriptor := await self._in_thread(self._store.lock)) is None:
-            if clock.now_s() >= by_s:
-                raise ConnectFailed(f"another process has held the lock of {self._store.path} for {_LOCK_S:g} s")
-            await anyio.sleep(_LOCK_LOOK_S)
-        try:
-            yield
-        finally:
-            self._store.unlock(descriptor)
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        """Work that blocks. Never left behind: a lock or a pair that it got must not be lost with it."""
-        try:
-            return await anyio.to_thread.run_sync(work, limiter=self._limiter)
-        except TokensUnreadable as error:
-            raise ConnectFailed(str(error)) from error
-        except OSError as error:
-            raise ConnectFailed(f"the token file {self._store.path} cannot be used ({error.strerror})") from error
+        return await self._room.find(self._client_id, self._account_id, origin=self._seed_origin, user_id=self.user_id)

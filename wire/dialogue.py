@@ -61,6 +61,7 @@ _NEEDING_ACCOUNT = _WITH_ACCOUNT - {_ACCOUNT_AUTH} - _EARLY
 # Section 14: the session that was asked for is there.
 _APP_ALREADY = ("CH_CLIENT_ALREADY_AUTHENTICATED", "ALREADY_LOGGED_IN")
 _ACCOUNT_ALREADY = ("ALREADY_LOGGED_IN",)
+_ACCOUNT_LOST = ("ACCOUNT_NOT_AUTHORIZED", "OA_AUTH_TOKEN_EXPIRED", "CH_ACCESS_TOKEN_INVALID")
 # More requests than this without an answer, or more accounts, and the oldest is forgotten: a peer costs no memory
 # without end. Whoever authorises thousands of accounts uses several connections.
 _MOST_OPEN = 10_000
@@ -219,7 +220,7 @@ class Dialogue:
 
 
 def _says_not_authorised(code: str, description: str) -> bool:
-    """Section 7: the account's session is gone, which the server may tell in these two ways."""
-    return code == "ACCOUNT_NOT_AUTHORIZED" or (
-        code in ("INVALID_REQUEST", "UNSUPPORTED_MESSAGE") and "not authorized" in description
+    """Section 7: the account's session is gone, or the token that it rests on has ended."""
+    return code in _ACCOUNT_LOST or (
+        code in ("INVALID_REQUEST", "UNSUPPORTED_MESSAGE") and "not authori" in description.casefold()
     )

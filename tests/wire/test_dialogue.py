@@ -212,6 +212,11 @@ def test_an_auth_of_account_zero_is_refused_like_any_other(ready: Dialogue) -> N
         oa.ProtoOAAccountLogoutRes(ctidTraderAccountId=ACCOUNT),
         oa.ProtoOAAccountsTokenInvalidatedEvent(ctidTraderAccountIds=[1, ACCOUNT, ACCOUNT]),
         oa.ProtoOAErrorRes(errorCode="ACCOUNT_NOT_AUTHORIZED", ctidTraderAccountId=ACCOUNT),
+        oa.ProtoOAErrorRes(errorCode="OA_AUTH_TOKEN_EXPIRED", ctidTraderAccountId=ACCOUNT),
+        oa.ProtoOAErrorRes(errorCode="CH_ACCESS_TOKEN_INVALID", ctidTraderAccountId=ACCOUNT),
+        oa.ProtoOAErrorRes(
+            errorCode="INVALID_REQUEST", description="Account NOT AUTHORISED", ctidTraderAccountId=ACCOUNT
+        ),
         oa.ProtoOAErrorRes(
             errorCode="INVALID_REQUEST",
             description="Trading account is not authorized",

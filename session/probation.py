@@ -1,0 +1,89 @@
+"""Accounts that are left alone for a while: refused as they were authorised, or lost again and again. Told the time."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .reconnect import Backoff
+
+__all__ = ["Probation"]
+
+_FREE = 3  # losses in a row that cost no wait: a rotation and a server's own trouble may come together
+
+
+class Probation:
+    """Until when, and why. Each wait may be longer than the one before, up to the ceiling of the reconnects.
+
+    Args:
+        backoff: makes the delays of one account.
+        steady_s: an account that was there for so long begins anew.
+    """
+
+    def __init__(self, backoff: Callable[[], Backoff], *, steady_s: float) -> None:
+        self._backoff = backoff
+        self._steady_s = steady_s
+        self._delays: dict[int, Backoff] = {}
+        self._losses: dict[int, int] = {}
+        self._there_s: dict[int, float] = {}
+        self._until_s: dict[int, float] = {}
+        self._refused: dict[int, str] = {}
+
+    @property
+    def refused(self) -> frozenset[int]:
+        """Those that the server refuses for themselves, while others are let in."""
+        return frozenset(self._refused)
+
+    def why(self, account_id: int | None) -> str:
+        """Why an account is away, to stand behind a sentence; empty where nothing is known."""
+        why = self._refused.get(account_id or 0)
+        return f": {why}" if why is not None else ""
+
+    @property
+    def next_s(self) -> float:
+        """When the first of the waits ends; infinity where there is none."""
+        return min(self._until_s.values(), default=math.inf)
+
+    def waits(self, account_id: int, *, now_s: float) -> bool:
+        """Whether it is to be left alone yet."""
+        if self._until_s.get(account_id, 0.0) > now_s:
+            return True
+        self._until_s.pop(account_id, None)
+        return False
+
+    def refuse(self, account_id: int, why: str, *, now_s: float, least_s: float = 0.0) -> float:
+        """The server refuses it.
+
+        Returns:
+            seconds until it is tried again.
+        """
+        self._refused[account_id] = why
+        delay_s = self._delay_s(account_id, ready_s=0.0) + least_s
+        self._until_s[account_id] = now_s + delay_s
+        return delay_s
+
+    def lost(self, account_id: int, *, now_s: float) -> None:
+        """Its session has ended on a link that stays."""
+        ready_s = now_s - self._there_s.pop(account_id, now_s)
+        losses = 0 if ready_s >= self._steady_s else self._losses.get(account_id, 0)
+        self._losses[account_id] = losses + 1
+        if losses >= _FREE:
+            self._until_s[account_id] = now_s + self._delay_s(account_id, ready_s=ready_s)
+
+    def admit(self, account_id: int, *, now_s: float) -> None:
+        """The server has let it in."""
+        self._refused.pop(account_id, None)
+        self._until_s.pop(account_id, None)
+        self._there_s[account_id] = now_s
+
+    def pardon(self) -> None:
+        """Somebody has acted: all of them may be tried at once."""
+        self._until_s.clear()
+
+    def _delay_s(self, account_id: int, *, ready_s: float) -> float:
+        if account_id not in self._delays:
+            self._delays[account_id] = self._backoff()
+        return self._delays[account_id].lost(ready_s=ready_s)
