@@ -33,7 +33,8 @@ from .errors import (
 from .link import Link
 from .oblivion import Oblivion
 from .probation import Probation
-from .reconnect import LONGEST_UNSEEN_S, Backoff
+from .reconnect import LONGEST_UNSEEN_S as _LONGEST_UNSEEN_S
+from .reconnect import Backoff
 from .roster import Roster
 from .states import SessionInput, SessionState
 from .tasks import background, unwrapped
@@ -296,7 +297,7 @@ class Supervisor:
         ready_for_s = 0.0 if self._ready_s is None else clock.now_s() - self._ready_s
         delay_s = self._backoff.lost(ready_s=ready_for_s)
         if isinstance(self.failure, UnderMaintenance) and self.failure.until_ms is not None:
-            delay_s += min(max(0.0, (self.failure.until_ms - clock.utc_ms()) / 1000), LONGEST_UNSEEN_S)
+            delay_s += min(max(0.0, (self.failure.until_ms - clock.utc_ms()) / 1000), _LONGEST_UNSEEN_S)
         elif isinstance(self.failure, RateLimited):
             delay_s += self.failure.retry_after_s or 0.0  # authentication was: the next link must not ask at once
         if self._access.unsaved is not None:
