@@ -35,7 +35,6 @@ from anyctrader.session import (
     clock,
     connect,
     open_audit,
-    supervisor,
 )
 from anyctrader.session import halt as halts
 from anyctrader.wire import Delimiting
@@ -532,7 +531,7 @@ async def test_maintenance_is_waited_out_to_its_announced_end() -> None:
 
 
 async def test_a_maintenance_whose_end_makes_no_sense_is_looked_at_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "_LONGEST_UNSEEN_S", 0.2)
+    monkeypatch.setattr(waiting, "LONGEST_UNSEEN_S", 0.2)
     async with an_account() as (server, session, _):
         maintenance = server.faults.inject(faults.Maintenance(end_s=4_102_444_800))  # the year 2100
         server.drop_clients()
