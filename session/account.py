@@ -11,10 +11,12 @@ from . import clock
 from .arguments import check_kind, check_payload, check_word
 from .errors import (
     CTraderError,
+    ServerError,
     SessionClosed,
     WrongEnvironment,
 )
 from .raw_subscriptions import RawSubscriptions
+from .refusals import is_already_subscribed
 from .subscriber import Subscriber
 from .subscriptions import LATEST, Delivery, EventStream, SpotBoard, SpotStream, spot_stream
 from .symbol_book import SymbolBook
@@ -121,7 +123,12 @@ class Account:
             raise WrongEnvironment(
                 f"{type(payload).__name__} names account {payload.ctidTraderAccountId}; this is account {self.id}"
             )
-        return await self._session.request(payload, timeout_s=timeout_s, ahead=ahead)
+        try:
+            return await self._session.request(payload, timeout_s=timeout_s, ahead=ahead)
+        except ServerError as error:
+            if is_already_subscribed(error):  # by somebody else here: whoever leaves first must not end it for both
+                self.raw.answered(payload)
+            raise
 
     async def ask(self, payload: Any) -> Any:
         """A read of the session's own: callers' queries wait for it. See `request`."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 __all__ = ["SUBSCRIPTIONS", "RawSubscriptions"]
 
@@ -34,11 +35,14 @@ class RawSubscriptions:
     """
 
     def __init__(self) -> None:
+        self._left_out: list[Any] = []
         self._kept: dict[_Key, Any] = {}  # to the request for it alone: one refusal then costs no other
 
     def answered(self, request: Any) -> None:
         """The server did what this asked for. Whatever is about no subscription changes nothing."""
         cls = type(request)
+        if any(request is each for each in self._left_out):
+            return
         if cls in _ENDS:
             for key in _keys(_ENDS[cls], request):
                 self._kept.pop(key, None)
@@ -57,10 +61,25 @@ class RawSubscriptions:
             if key in self._kept:
                 self._kept[key] = self._kept.pop(key)
 
-    def disown(self, symbol_ids: Iterable[int]) -> None:
-        """The spots of these symbols are somebody else's to ask for."""
-        for symbol_id in symbol_ids:
-            self._kept.pop((oa.ProtoOASubscribeSpotsReq, symbol_id, 0), None)
+    @contextmanager
+    def leaving_out(self, request: Any) -> Iterator[None]:
+        """Within it, this very request is known to be nobody's own: a stream of `Account.spots` stands behind it."""
+        self._left_out.append(request)
+        try:
+            yield
+        finally:
+            self._left_out.pop()
+
+    def takes_over(self, symbol_id: int) -> bool:
+        """Nobody else wants the spots of a symbol any more; whether they stay for what is in here.
+
+        docs/protocol.md section 11: depth and live bars need them, whoever asked for them.
+        """
+        if not any(key[1] == symbol_id for key in self._kept):
+            return False
+        request = oa.ProtoOASubscribeSpotsReq(symbolId=[symbol_id], subscribeToSpotTimestamp=True)
+        self._kept.setdefault((oa.ProtoOASubscribeSpotsReq, symbol_id, 0), request)
+        return True
 
     def requests(self) -> list[Any]:
         """What asks for all of them again, one symbol each, in the order in which one needs the other."""

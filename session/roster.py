@@ -106,11 +106,7 @@ class Roster:
             RequestFailed: the server did not answer what the restoring asks.
         """
         accounts, tries, refused = list(accounts), 0, dict[int, Exception]()
-        while away := [
-            each
-            for each in accounts
-            if each.id not in self.restored and each.id not in self._restoring and each.id not in refused
-        ]:
+        while away := [each for each in accounts if each.id not in self.restored.union(self._restoring, refused)]:
             tries += 1
             if tries > _MOST_TRIES:
                 raise ConnectFailed("the server ends the accounts' sessions as soon as they are there")
@@ -133,10 +129,7 @@ class Roster:
 
     def _refuse(self, account: Account, error: AuthenticationFailed | ServerError) -> None:
         self.accounts[account.id] = account  # it stays one of those that are wanted
-        least_s = 0.0
-        if isinstance(error, UnderMaintenance) and error.until_ms is not None:
-            least_s = min(max(0.0, (error.until_ms - clock.utc_ms()) / 1000), LONGEST_UNSEEN_S)
-        again_s = self._probation.refuse(account.id, str(error), now_s=clock.now_s(), least_s=least_s)
+        again_s = self._probation.refuse(account.id, str(error), now_s=clock.now_s(), least_s=_least_s(error))
         self._note("account", account=account.id, state="refused", why=str(error), again_s=round(again_s, 3))
 
     async def admit(self, link: Link, access: Access, account: Account) -> bool:
@@ -164,7 +157,7 @@ class Roster:
             except CTraderError:
                 raise
             except Exception as fault:
-                raise self._not_taken_in(account, fault) from fault
+                raise _not_taken_in(account, fault, gate=self._gate, note=self._note) from fault
             finally:
                 if self._restoring.get(account.id) is scope:
                     del self._restoring[account.id]
@@ -230,7 +223,7 @@ class Roster:
         except CTraderError as error:
             again = str(error)
         except Exception as fault:
-            raise self._not_taken_in(account, fault) from fault
+            raise _not_taken_in(account, fault, gate=self._gate, note=self._note) from fault
         finally:
             if again is not None:
                 self._review_again(account, again)
@@ -251,13 +244,6 @@ class Roster:
             return
         self._note("subscriptions_wait", account=account.id, reason=str(waiting))
         self._look_again(max(_AGAIN_S, getattr(waiting, "retry_after_s", None) or 0.0))
-
-    def _not_taken_in(self, account: Account, fault: Exception) -> ConnectFailed:
-        """Ours, and yet met in what the server says: the link goes and is tried again, the session stays."""
-        where = traceback.extract_tb(fault.__traceback__)[-1]
-        text = self._gate.mask(f"what the server says of account {account.id} could not be taken in: {fault!r}")
-        self._note("not_taken_in", account=account.id, reason=text, where=f"{where.filename}:{where.lineno}")
-        return ConnectFailed(text)
 
     def _look_again(self, after_s: float) -> None:
         self._again_s = min(self._again_s, clock.now_s() + after_s)
@@ -335,3 +321,18 @@ class Roster:
                     account.heard_late(event.message)
         elif isinstance(event, UndecodedReceived):
             self._note("undecoded", type=name_of(event.payload_type), reason=event.reason)
+
+
+def _least_s(error: Exception) -> float:
+    """How long a maintenance that the error tells of lasts, as far as that is believed; 0 where it tells of none."""
+    if isinstance(error, UnderMaintenance) and error.until_ms is not None:
+        return min(max(0.0, (error.until_ms - clock.utc_ms()) / 1000), LONGEST_UNSEEN_S)
+    return 0.0
+
+
+def _not_taken_in(account: Account, fault: Exception, *, gate: Gate, note: Callable[..., None]) -> ConnectFailed:
+    """Ours, and yet met in what the server says: the link goes and is tried again, the session stays."""
+    where = traceback.extract_tb(fault.__traceback__)[-1]
+    text = gate.mask(f"what the server says of account {account.id} could not be taken in: {fault!r}")
+    note("not_taken_in", account=account.id, reason=text, where=f"{where.filename}:{where.lineno}")
+    return ConnectFailed(text)

@@ -26,6 +26,7 @@ _FAREWELL_S = 1.0  # an unsubscription is a courtesy: the server drops all of th
 class _Owner(Protocol):
     """The account that they are of."""
 
+    id: int
     board: SpotBoard
     raw: RawSubscriptions
 
@@ -81,9 +82,11 @@ class Subscriber:
     async def _subscribe(self, symbol_ids: list[int]) -> None:
         if not symbol_ids:
             return
+        request = oa.ProtoOASubscribeSpotsReq(symbolId=symbol_ids, subscribeToSpotTimestamp=True)
+        request.ctidTraderAccountId = self._account.id  # complete, it is passed on as it is, and known again
         try:
-            await self._account.ask(oa.ProtoOASubscribeSpotsReq(symbolId=symbol_ids, subscribeToSpotTimestamp=True))
-            self._raw.disown(symbol_ids)
+            with self._raw.leaving_out(request):
+                await self._account.ask(request)
         except ServerError as error:
             if not is_already_subscribed(error):
                 raise
@@ -94,7 +97,7 @@ class Subscriber:
 
     async def _unsubscribe(self, symbol_ids: list[int]) -> None:
         async with self._asking:
-            gone = [symbol_id for symbol_id in symbol_ids if symbol_id not in self._board.wanted]
+            gone = [id_ for id_ in symbol_ids if id_ not in self._board.wanted and not self._raw.takes_over(id_)]
             if not gone or self._session.link is None:  # no subscription outlives its link
                 return
             try:

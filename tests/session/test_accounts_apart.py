@@ -234,7 +234,7 @@ async def test_an_account_that_is_lost_with_every_request_is_authorised_ever_mor
             with pytest.raises((ServerError, NotSent)):
                 await account.request(TRADER, timeout_s=0.1)
         assert len(heard(server, oa.ProtoOAAccountAuthReq)) <= 5
-        assert session.state is SessionState.READY
+        assert session.state is SessionState.RESTORING  # it is away, and the state says so
 
 
 def test_waits_grow_and_end_and_a_steady_account_begins_anew() -> None:

@@ -35,6 +35,7 @@ from anyctrader.session import (
     clock,
     connect,
     open_audit,
+    waiting,
 )
 from anyctrader.session import halt as halts
 from anyctrader.wire import Delimiting

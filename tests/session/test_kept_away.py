@@ -166,7 +166,7 @@ async def closed_or_none(desk: Desk, position_id: int) -> Order | None:
 async def test_quotes_can_be_left_at_once_while_there_is_no_link(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anyctrader.session.account._FAREWELL_S", 60.0)
+    monkeypatch.setattr("anyctrader.session.subscriber._FAREWELL_S", 60.0)
     async with a_desk(tmp_path) as (server, desk):
         with server.faults.inject(faults.RefuseTls()), anyio.fail_after(10):
             async with desk.account(DEMO).spots("EURUSD"):

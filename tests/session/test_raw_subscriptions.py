@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from anyctrader.session import Environment, open_connection_log
+from anyctrader.fake import FakeServer
+from anyctrader.session import Environment, ServerError, open_connection_log
 from anyctrader.session.raw_subscriptions import RawSubscriptions
 from anyctrader.wire import messages as oa
 
@@ -89,3 +90,48 @@ async def test_quotes_of_a_stream_that_was_left_are_not_asked_for_again() -> Non
             assert account.raw.requests() == []
         await ready_again(session, links=server.drop_clients)
         assert len(heard(server, oa.ProtoOASubscribeSpotsReq)) == 1
+
+
+def served(server: FakeServer) -> tuple[list[int], list[int], list[int]]:
+    """Quotes, depth and live bars that the newest client is subscribed to."""
+    (mine,) = [each.subscriptions for each in list(server.clients.values())[-1].sessions.values()]
+    return list(mine.spots), list(mine.depth), [id_ for id_, spots in mine.spots.items() if spots.periods]
+
+
+SPOTS, DEPTH = oa.ProtoOASubscribeSpotsReq(symbolId=[EURUSD]), oa.ProtoOASubscribeDepthQuotesReq(symbolId=[EURUSD])
+BARS = oa.ProtoOASubscribeLiveTrendbarReq(symbolId=EURUSD, period=1)
+
+
+@pytest.mark.parametrize("first", ["raw", "stream"])
+async def test_what_was_asked_for_raw_stays_when_somebody_elses_quotes_are_left(first: str) -> None:
+    async with a_server() as server, connected(server) as session:
+        account = await session.authorize(server.account_id)
+        if first == "raw":
+            for request in (SPOTS, DEPTH, BARS):
+                await account.request(request)
+            async with account.spots("EURUSD"):
+                pass
+        else:
+            async with account.spots("EURUSD"):
+                with pytest.raises(ServerError, match=r"(?i)already.?subscribed"):
+                    await account.request(SPOTS)
+                await account.request(DEPTH)
+                await account.request(BARS)
+        assert served(server) == ([EURUSD],) * 3
+        await ready_again(session, links=server.drop_clients)
+        await server.wait_for("ProtoOASubscribeLiveTrendbarReq", client=2)
+        await account.request(oa.ProtoOATraderReq())
+        assert served(server) == ([EURUSD],) * 3
+        assert heard(server, oa.ProtoOAUnsubscribeSpotsReq) == []
+        await account.request(oa.ProtoOAUnsubscribeSpotsReq(symbolId=[EURUSD]))
+        assert SPOTS not in account.raw.requests()
+
+
+async def test_quotes_that_depth_needs_stay_with_it() -> None:
+    async with a_server() as server, connected(server) as session:
+        account = await session.authorize(server.account_id)
+        async with account.spots("EURUSD", "GBPUSD"):
+            await account.request(DEPTH)
+        assert served(server) == ([EURUSD], [EURUSD], [])
+        await ready_again(session, links=server.drop_clients)
+        assert served(server) == ([EURUSD], [EURUSD], [])
