@@ -47,7 +47,9 @@ def given(text: str) -> bytes:
     Raises:
         DraftError: they are neither.
     """
-    data = sys.stdin.buffer.read(_MOST) if text == "-" else text.encode()
+    data = sys.stdin.buffer.read(_MOST + 1) if text == "-" else text.encode()
+    if len(data) > _MOST:
+        raise DraftError(f"these are more than {_MOST:,} bytes: nothing was sent, for part of a message is another one")
     if not data.strip():
         raise DraftError("there are no bytes")
     if not _PLAIN.fullmatch(data):

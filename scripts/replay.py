@@ -29,7 +29,7 @@ from anyctrader.scripts.options import (
 )
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_line, remark
-from anyctrader.session import AuditUnavailable, Environment, Mode, open_audit
+from anyctrader.session import AuditUnavailable, CTraderError, Environment, Mode, open_audit
 from anyctrader.session.conversation import Conversation, conversations, differences, is_ignored
 from anyctrader.session.recorded import open_recorded
 from anyctrader.session.recorder import open_recorder
@@ -265,19 +265,17 @@ def _judged(found: list[str], wish: _Wish) -> ExitCode:
 
 
 class _Stepped:
-    """Waits for Enter before each message. Without anybody to press it, it waits no more."""
+    """Waits for Enter before each message. Without anybody to press it, nothing more is said."""
 
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
-        self._ended = False
 
     async def __call__(self, message: Message) -> None:
         """See `Pace.step`."""
-        if self._ended:
-            return
         remark(f"next: {self._rendering.brief(message)} [Enter]")
         line = await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
-        self._ended = not line
+        if not line:
+            raise CTraderError(f"the input has ended: {message.name} and what follows it were not sent")
 
 
 if __name__ == "__main__":

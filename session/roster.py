@@ -157,7 +157,7 @@ class Roster:
             except CTraderError:
                 raise
             except Exception as fault:
-                raise _not_taken_in(account, fault, gate=self._gate, note=self._note) from fault
+                raise _not_taken_in(account, fault, gate=self._gate, log=self._note) from fault
             finally:
                 if self._restoring.get(account.id) is scope:
                     del self._restoring[account.id]
@@ -223,7 +223,7 @@ class Roster:
         except CTraderError as error:
             again = str(error)
         except Exception as fault:
-            raise _not_taken_in(account, fault, gate=self._gate, note=self._note) from fault
+            raise _not_taken_in(account, fault, gate=self._gate, log=self._note) from fault
         finally:
             if again is not None:
                 self._review_again(account, again)
@@ -330,9 +330,9 @@ def _least_s(error: Exception) -> float:
     return 0.0
 
 
-def _not_taken_in(account: Account, fault: Exception, *, gate: Gate, note: Callable[..., None]) -> ConnectFailed:
+def _not_taken_in(account: Account, fault: Exception, *, gate: Gate, log: Callable[..., None]) -> ConnectFailed:
     """Ours, and yet met in what the server says: the link goes and is tried again, the session stays."""
     where = traceback.extract_tb(fault.__traceback__)[-1]
     text = gate.mask(f"what the server says of account {account.id} could not be taken in: {fault!r}")
-    note("not_taken_in", account=account.id, reason=text, where=f"{where.filename}:{where.lineno}")
+    log("not_taken_in", account=account.id, reason=text, where=f"{where.filename}:{where.lineno}")
     return ConnectFailed(text)

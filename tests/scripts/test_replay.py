@@ -183,6 +183,18 @@ async def test_a_recording_is_said_again_to_a_server_through_the_guard(tmp_path:
         assert not any(secret[:16] in text for secret in secrets_of(server))
 
 
+async def test_a_replay_step_by_step_sends_nothing_more_once_its_input_ends(tmp_path: Path) -> None:
+    recording = await a_recording(tmp_path / "r")
+    async with quick() as server:
+        arguments = ("replay", str(recording), "--to", "demo", "--step")
+        variables = variables_of(server)
+        done = await anyio.to_thread.run_sync(lambda: run(*arguments, cwd=tmp_path, stdin="\n\n", **variables))
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "the input has ended" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "ProtoOANewOrderReq" not in server.seen.names()
+
+
 async def test_it_does_not_trade_on_live_which_is_off(tmp_path: Path) -> None:
     recording = await a_recording(tmp_path / "r")
     async with quick(Host.LIVE) as server:

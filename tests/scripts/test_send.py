@@ -283,6 +283,9 @@ def test_bytes_may_be_given_in_several_ways(monkeypatch: pytest.MonkeyPatch) -> 
     assert given("-") == body
     with pytest.raises(DraftError):
         given("what?")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(bytes(1 << 20) + b"x")))
+    with pytest.raises(DraftError, match="more than 1,048,576 bytes: nothing was sent"):
+        given("-")
 
 
 def test_a_server_that_is_not_there_is_no_traceback(call: Call, server: BlockingServer) -> None:
