@@ -119,7 +119,7 @@ class Session:
 
     @property
     def failure(self) -> CTraderError | None:
-        """Why the last try ended, where that was a failure."""
+        """Why the last try ended, where that was a failure; kept until another one has come to something."""
         return self._supervisor.failure
 
     @property
@@ -142,7 +142,8 @@ class Session:
         return self._supervisor.course.changes()
 
     async def wait_for(self, *states: SessionState) -> SessionState:
-        """Waits until the session is in one of these states. No deadline: bring your own.
+        """Waits until the session is, or since the call has been, in one of these states: one that is over before a
+        waiting task gets to run is not missed. No deadline: bring your own.
 
         Raises:
             SessionClosed: it never will be.

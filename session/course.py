@@ -78,14 +78,17 @@ class Course:
             stream.end()
 
     async def wait_for(self, *states: SessionState) -> SessionState:
-        """Waits until the state is one of these. No deadline: bring your own.
+        """Waits until the state is, or since the call has been, one of these. No deadline: bring your own.
+
+        A state may be over before a task that waits for it gets to run, and is not missed for that: a first try after
+        a lost link can follow in the same turn.
 
         Raises:
             SessionClosed: it will never be.
         """
         await anyio.lowlevel.checkpoint()
-        while self.state not in states:
-            if self.state is SessionState.CLOSED:
-                raise SessionClosed(f"the session of {self._environment.value} was {self.reason}")
-            await self.told.wait()
-        return self.state
+        async with self.changes() as changes:
+            async for change in changes:
+                if change.state in states:
+                    return change.state
+        raise SessionClosed(f"the session of {self._environment.value} was {self.reason}")

@@ -75,7 +75,7 @@ class Supervisor:
 
     Attributes:
         course: the state, and who watches it.
-        failure: why the last try ended, where it was a failure.
+        failure: why the last try ended, where it was a failure. It stays until the next one is ready or has failed.
         link: the present link, or None.
         listed: the account list, newest.
         renews: whether the token pair is stored and renewed here.
@@ -289,7 +289,8 @@ class Supervisor:
 
     async def _one_link(self) -> None:
         """From nothing to a link, to its end. The state is WAITING or REFUSED when it returns."""
-        self._ready_s, self.failure = None, None
+        self._ready_s = None
+        failure: CTraderError | None = None
         by_s = clock.now_s() + self.timings.connect_s
         try:
             await self._access.open()
@@ -326,28 +327,29 @@ class Supervisor:
                 try:
                     await self._use(link, by_s=by_s)
                 except WrongEnvironment as error:
-                    self.failure = AuthenticationFailed(str(error), code="WRONG_ENVIRONMENT")
+                    failure = AuthenticationFailed(str(error), code="WRONG_ENVIRONMENT")
                 except (AuthenticationFailed, RequestFailed, ConnectFailed) as error:
-                    self.failure = error
+                    failure = error
                 finally:
                     self.link = None
                 if self._access.renewal is not None:
                     async with self._access.renewal.asking:
                         pass
                 tasks.cancel_scope.cancel()
-        if link.lost and isinstance(self.failure, NotSent | OutcomeUnknown):
+        if link.lost and isinstance(failure, NotSent | OutcomeUnknown):
             # That is what the end of the link did to a request of ours, and not why it ended.
             where = f"{self.endpoint.host}:{self.endpoint.port}"
-            self.failure = ConnectFailed(f"{where}: {link.over}") if self._ready_s is None else None
-        if isinstance(self.failure, ConnectFailed) and not self._access.let_in:
-            self.failure = ConnectFailed(f"{self.failure}{unanswered_hint(self.endpoint, self.codec)}")
+            failure = ConnectFailed(f"{where}: {link.over}") if self._ready_s is None else None
+        if isinstance(failure, ConnectFailed) and not self._access.let_in:
+            failure = ConnectFailed(f"{failure}{unanswered_hint(self.endpoint, self.codec)}")
         if self._access.unsaved is not None:
-            self.failure = ConnectFailed(self._access.unsaved)  # whatever ended the link: no other comes before that
+            failure = ConnectFailed(self._access.unsaved)  # whatever ended the link: no other comes before that
         self._roster.link_over()
-        refused = isinstance(self.failure, AuthenticationFailed)
+        self.failure = failure
+        refused = isinstance(failure, AuthenticationFailed)
         self.course.move(
             SessionInput.REFUSED if refused else SessionInput.LOST,
-            str(self.failure) if self.failure is not None else link.over or "",
+            str(failure) if failure is not None else link.over or "",
         )
 
     async def _use(self, link: Link, *, by_s: float) -> None:
@@ -368,7 +370,7 @@ class Supervisor:
         if link.over is not None:
             raise NotSent(link.over)
         self._ready_s = clock.now_s()
-        self._access.was_ready = True
+        self._access.was_ready, self.failure = True, None
         self.course.move(SessionInput.RESTORED, "ready")
         async with background() as tasks:
             tasks.start_soon(self._access.keep_fresh, link)
