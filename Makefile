@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# The tests wait more than they compute, for servers, disks and other processes: two workers a core.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 LINKS := .types/anyctrader
 PACKAGES := proto wire session fake scripts
 
@@ -18,7 +20,7 @@ sandbox: $(READY)
 # All tests, then those of sessions that move the most bytes over the three other ways.
 test: WAY_TESTS = tests/session/test_client.py tests/session/test_healing.py tests/session/test_link.py
 test: $(READY)
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 	@for way in $(OTHER_WAYS); do $(MAKE) --no-print-directory test-way WAY=$$way WAY_TESTS="$(WAY_TESTS)" || exit 1; done
 
 # All of tests/session over each combination of codec and transport.
@@ -27,12 +29,12 @@ test-matrix: $(READY)
 
 test-way: $(READY)
 	ANYCTRADER_CODEC=$(firstword $(subst -, ,$(WAY))) ANYCTRADER_TRANSPORT=$(lastword $(subst -, ,$(WAY))) \
-	  $(BIN)/python -m pytest -n auto -q $(WAY_TESTS)
+	  $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q $(WAY_TESTS)
 
 # All that has I/O on asyncio with uvloop too, minutes of chaos, cancellation at every turn, hundreds of crashes.
 test-long: $(READY)
 	ANYCTRADER_UVLOOP=1 ANYCTRADER_CHAOS_S=120 ANYCTRADER_EVERY_TURN=1 CTRADER_CRASHES=300 \
-	  $(BIN)/python -m pytest -n auto --timeout 600 tests/session $(PYTEST_ARGS)
+	  $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --timeout 600 tests/session $(PYTEST_ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -364,7 +364,7 @@ async def test_two_sessions_that_share_a_pair_share_its_rotation(tmp_path: Path)
             for desk, client in ((one, 1), (other, 2)):
                 await server.wait_for(with_the_newest, client=client)
                 assert (await desk.account(DEMO).request(TRADER)).trader.traderLogin
-                assert desk.session(DEMO).state is SessionState.READY
+                await desk.session(DEMO).wait_for(SessionState.READY)  # reads pass before the books are right again
         assert refreshes(server) == 1
         assert server.seen.names().count("connected") == 2
 
@@ -591,7 +591,7 @@ async def test_a_renewal_that_is_refused_for_its_rate_is_not_repeated(tmp_path: 
                 await server.wait_for("ProtoOARefreshTokenReq")
                 for _ in range(3):
                     assert (await account.request(TRADER)).trader.traderLogin
-                assert session.state is SessionState.READY
+                await session.wait_for(SessionState.READY)
         assert refreshes(server) == 1
 
 
