@@ -35,7 +35,14 @@ if TYPE_CHECKING:
     from .catalog import Entry
     from .codecs import Codec
 
-__all__ = ["Connection", "Role"]
+__all__ = ["PROGRESS_SIZE", "Connection", "Role"]
+
+PROGRESS_SIZE = 262_144
+"""Bytes by which a message that is under way must grow to count as a sign of life.
+
+In a watchdog's 60 s that is 35 kbit/s, less than any line gives on which quotes can be followed, and more than a few
+bytes now and then. The largest message, of 15,000,000 bytes, is 57 such steps: it counts for an hour at the most.
+"""
 
 # Events that move nothing: the most frequent messages by far, quotes among them.
 _PLAIN_EVENTS = (
@@ -66,13 +73,16 @@ class Connection:
         late_answers: how many answers came that nobody waited for any more. They were dropped, but for errors, which
             are reported without an id.
         drift: how much of what the peer said differs from our schema.
-        idle: whether the last bytes held nothing of a message: a WebSocket's control frames, or blank lines.
+        idle: whether the last bytes were no sign of life of the peer's: they completed no message, and the one that is
+            under way has not grown by `PROGRESS_SIZE` since the last sign. A WebSocket's control frames, blank lines,
+            and a frame whose bytes trickle in are none.
     """
 
     def __init__(self, role: Role, codec: Codec, *, framing: Framing | None = None, gather_spots: bool = False) -> None:
         self.late_answers = 0
         self.drift = Drift()
         self.idle = False
+        self._grown = 0  # bytes of the message under way that have counted
         self._role = role
         self._codec = codec
         self._framing: Framing = framing if framing is not None else LengthFraming()
@@ -118,7 +128,7 @@ class Connection:
             return events
         try:
             bodies = self._framing.feed(data)
-            self.idle = not bodies and not self._framing.inside
+            self._look_at_progress(whole=bool(bodies))
             if self._read_spots is not _no_spots and isinstance(bodies, list):
                 self._take_gathered(bodies, events)
             else:
@@ -131,6 +141,12 @@ class Connection:
         if (ended := self._framing.ended) is not None and not self._closed:
             self._end(events, ended, None)
         return events
+
+    def _look_at_progress(self, *, whole: bool) -> None:
+        inside = self._framing.inside
+        self.idle = not whole and inside < self._grown + PROGRESS_SIZE
+        if not self.idle:
+            self._grown = inside
 
     def _take_gathered(self, bodies: list[bytes], events: list[Event]) -> None:
         """All bodies of one read, spot events among them in rows."""

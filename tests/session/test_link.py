@@ -278,6 +278,18 @@ async def test_a_peer_that_falls_silent_is_dead_after_the_watchdogs_time(tmp_pat
         assert "silent" in running.reason
 
 
+@BYTES_BY_HAND
+async def test_a_peer_whose_frame_only_trickles_in_is_dead_after_the_watchdogs_time(tmp_path: Path) -> None:
+    async with linked(tmp_path, timings=Timings(heartbeat_s=0.05, watchdog_s=0.2)) as running:
+        await running.peer.say_bytes((15_000_000).to_bytes(4, "big"))
+        with anyio.fail_after(5):
+            while not running.ended.is_set():
+                await running.peer.say_bytes(b"x")
+                await anyio.sleep(0.02)
+        assert running.reason is not None
+        assert "silent" in running.reason
+
+
 async def test_a_write_that_does_not_finish_ends_the_link(tmp_path: Path) -> None:
     more_than_fits = oa.ProtoOANewOrderReq(
         ctidTraderAccountId=1, symbolId=1, orderType=1, tradeSide=1, volume=1, comment="x" * 14_000_000

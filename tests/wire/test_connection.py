@@ -21,9 +21,11 @@ from anyctrader.wire import (
     RemoteProtocolError,
     Role,
     UnknownPayload,
+    encode_frame,
     framing_of,
 )
 from anyctrader.wire import messages as oa
+from anyctrader.wire.connection import PROGRESS_SIZE
 from anyctrader.wire.events import (
     AccountChanged,
     ErrorReceived,
@@ -35,6 +37,7 @@ from anyctrader.wire.events import (
     ResponseReceived,
     UndecodedReceived,
 )
+from anyctrader.wire.framing import Framing
 from anyctrader.wire.states import ACCOUNT_TABLE, CONNECTION_TABLE, AccountInput, ConnectionInput
 from anyctrader.wire.websocket import MessageKind, Opcode, WebSocketFraming, control_frame, data_frame
 
@@ -403,12 +406,51 @@ def test_it_is_idle_where_the_last_bytes_held_nothing_of_a_message() -> None:
         (control_frame(Opcode.PING), True),
         (message, False),
         (control_frame(Opcode.PONG, b"x"), True),
-        (message[:5], False),
+        (message[:5], True),
         (message[5:] + control_frame(Opcode.PING), False),
-        (data_frame(0x02, b"\x08"), False),
+        (data_frame(0x02, b"\x08"), True),
     ):
         connection.receive_data(data)
         assert connection.idle is idle
+
+
+def a_long_text(size: int) -> bytes:
+    return b'{"payloadType": 51, "payload": {"x": "' + b"x" * size
+
+
+@pytest.mark.parametrize(
+    ("framing", "begun", "piece"),
+    [
+        (framing_of(Delimiting.LENGTH), (15_000_000).to_bytes(4, "big"), b"x"),
+        (framing_of(Delimiting.NEWLINE), a_long_text(1), b"x"),
+        (framing_of(Delimiting.OBJECTS), a_long_text(1), b"x"),
+        (WebSocketFraming(CLIENT, MessageKind.TEXT, random=bytes), data_frame(0x01, b"{"), data_frame(0x00, b"x")),
+        (WebSocketFraming(CLIENT, MessageKind.TEXT, random=bytes), data_frame(0x01, b"{"), data_frame(0x00, b"")),
+    ],
+    ids=["length", "newline", "objects", "fragments", "empty fragments"],
+)
+def test_it_is_idle_while_a_message_without_end_trickles_in(framing: Framing, begun: bytes, piece: bytes) -> None:
+    connection = Connection(CLIENT, JsonCodec(), framing=framing)
+    for data in (begun, *(piece,) * 1000):
+        assert connection.receive_data(data) == []
+        assert connection.idle
+
+
+def test_a_long_message_is_a_sign_of_life_each_time_that_it_has_grown_by_a_step() -> None:
+    connection = Connection(CLIENT, ProtobufCodec())
+    signs = []
+    for data in ((15_000_000).to_bytes(4, "big"), *(b"x" * (PROGRESS_SIZE // 4),) * 12):
+        connection.receive_data(data)
+        signs.append(not connection.idle)
+    assert signs == [False, *(False, False, False, True) * 3]
+
+
+def test_what_counts_of_a_long_message_does_not_count_against_the_next() -> None:
+    connection = Connection(CLIENT, ProtobufCodec())
+    begun = encode_frame(b"\xff" * (2 * PROGRESS_SIZE))[:-1]
+    for data in (begun, b"\xff", begun):
+        connection.receive_data(data)
+        assert not connection.idle
 
 
 # Answers
