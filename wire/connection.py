@@ -268,7 +268,9 @@ class Connection:
             events.append(HeartbeatReceived())
             return
         if entry is not None and entry.kind is not Kind.REQUEST:
-            self._unplaced(message, f"a client does not say {message.name}", events)
+            self._unplaced(
+                message, f"a client does not say {message.name}", events, client_msg_id=message.client_msg_id
+            )
             return
         dialogue, client_msg_id = self._dialogue, message.client_msg_id or None
         misplaced = dialogue.too_early(payload_type, message.payload)
@@ -280,11 +282,14 @@ class Connection:
         if payload_type in _PLAIN_EVENTS and not message.client_msg_id:
             events.append(EventReceived(message, None))
         elif entry is None:
-            self._unplaced(message, "the schema does not know this payload type", events)
+            reason = "the schema does not know this payload type"
+            self._unplaced(message, reason, events, client_msg_id=message.client_msg_id)
         elif entry.kind is Kind.HEARTBEAT:
             events.append(HeartbeatReceived())
         elif entry.kind is Kind.REQUEST:
-            self._unplaced(message, f"a server does not say {message.name}", events)
+            self._unplaced(
+                message, f"a server does not say {message.name}", events, client_msg_id=message.client_msg_id
+            )
         else:
             self._take_answer(payload_type, entry.kind, message, events)
 
@@ -293,7 +298,7 @@ class Connection:
         dialogue, client_msg_id = self._dialogue, message.client_msg_id or None
         settled, problem = dialogue.settled_by(payload_type, kind, message.payload, client_msg_id)
         if problem:
-            self._unplaced(message, problem, events)
+            self._unplaced(message, problem, events, client_msg_id=None)
             return
         events += dialogue.hear(payload_type, message.payload, client_msg_id, settled)
         if kind is Kind.EVENT or payload_type == ORDER_ERROR:
@@ -317,15 +322,17 @@ class Connection:
             self.drift.undecodable += 1
         self._report(fault.payload_type, fault.client_msg_id, fault.body, fault.reason, events)
 
-    def _unplaced(self, message: Message, reason: str, events: list[Event]) -> None:
+    def _unplaced(self, message: Message, reason: str, events: list[Event], *, client_msg_id: str | None) -> None:
         payload = message.payload
         body = payload.body if isinstance(payload, UnknownPayload) else payload.SerializePartialToString()
-        self._report(message.payload_type, message.client_msg_id, body, reason, events)
+        self._report(message.payload_type, client_msg_id, body, reason, events)
 
     def _report(
         self, payload_type: int, client_msg_id: str | None, body: Any, reason: str, events: list[Event]
     ) -> None:
         if self._role is Role.CLIENT:
+            if not self._dialogue.may_answer(payload_type, client_msg_id):
+                client_msg_id = None  # whoever asked goes on waiting: the answer may still come
             events += self._dialogue.give_up(client_msg_id)
         events.append(UndecodedReceived(payload_type, client_msg_id or None, body, reason))
 

@@ -388,6 +388,15 @@ async def test_events_and_unknown_messages_go_to_the_listener(tmp_path: Path) ->
         assert undecoded.payload_type == 9999
 
 
+async def test_a_reply_of_another_kind_with_our_id_is_told_and_the_real_one_counts(tmp_path: Path) -> None:
+    stray = oa.ProtoOAAssetClassListRes(ctidTraderAccountId=1)
+    answers: dict[str, Answer] = {"ProtoOAVersionReq": lambda *_: [stray, oa.ProtoOAVersionRes(version="91")]}
+    async with linked(tmp_path, answers) as running:
+        assert (await running.link.request(VERSION, timeout_s=5)).payload.version == "91"
+        (undecoded,) = await running.ears.until(UndecodedReceived)
+        assert undecoded.reason == "it carries the id of a ProtoOAVersionReq, which it does not answer"
+
+
 async def test_an_error_without_an_id_is_told_and_fails_nobody(tmp_path: Path) -> None:
     async with linked(tmp_path) as running:
         await running.peer.say(oa.ProtoErrorRes(errorCode="UNKNOWN_ERROR"))
