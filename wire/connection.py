@@ -26,6 +26,7 @@ from .events import (
     error_of,
 )
 from .framing import Framing, LengthFraming
+from .progress import Progress
 from .quoting import escaped
 from .states import AccountState, ConnectionState
 
@@ -35,14 +36,7 @@ if TYPE_CHECKING:
     from .catalog import Entry
     from .codecs import Codec
 
-__all__ = ["PROGRESS_SIZE", "Connection", "Role"]
-
-PROGRESS_SIZE = 262_144
-"""Bytes by which a message that is under way must grow to count as a sign of life.
-
-In a watchdog's 60 s that is 35 kbit/s, less than any line gives on which quotes can be followed, and more than a few
-bytes now and then. The largest message, of 15,000,000 bytes, is 57 such steps: it counts for an hour at the most.
-"""
+__all__ = ["Connection", "Role"]
 
 # Events that move nothing: the most frequent messages by far, quotes among them.
 _PLAIN_EVENTS = (
@@ -82,7 +76,7 @@ class Connection:
         self.late_answers = 0
         self.drift = Drift()
         self.idle = False
-        self._grown = 0  # bytes of the message under way that have counted
+        self._progress = Progress()
         self._role = role
         self._codec = codec
         self._framing: Framing = framing if framing is not None else LengthFraming()
@@ -128,7 +122,7 @@ class Connection:
             return events
         try:
             bodies = self._framing.feed(data)
-            self._look_at_progress(whole=bool(bodies))
+            self.idle = not self._progress.is_made(self._framing.inside, whole=bool(bodies))
             if self._read_spots is not _no_spots and isinstance(bodies, list):
                 self._take_gathered(bodies, events)
             else:
@@ -141,12 +135,6 @@ class Connection:
         if (ended := self._framing.ended) is not None and not self._closed:
             self._end(events, ended, None)
         return events
-
-    def _look_at_progress(self, *, whole: bool) -> None:
-        inside = self._framing.inside
-        self.idle = not whole and inside < self._grown + PROGRESS_SIZE
-        if not self.idle:
-            self._grown = inside
 
     def _take_gathered(self, bodies: list[bytes], events: list[Event]) -> None:
         """All bodies of one read, spot events among them in rows."""
@@ -215,8 +203,9 @@ class Connection:
         elif entry is None:
             dialogue.give_up(client_msg_id)
         else:
-            settled, _ = dialogue.settled_by(payload_type, entry.kind, message.payload, client_msg_id)
-            dialogue.hear(payload_type, message.payload, client_msg_id, settled)
+            settled, problem = dialogue.settled_by(payload_type, entry.kind, message.payload, client_msg_id)
+            if not problem:  # otherwise the client does not take it for an answer, and nothing moves there either
+                dialogue.hear(payload_type, message.payload, client_msg_id, settled)
             if payload_type == CLIENT_DISCONNECT:
                 dialogue.end()
         return data

@@ -25,7 +25,6 @@ from anyctrader.wire import (
     framing_of,
 )
 from anyctrader.wire import messages as oa
-from anyctrader.wire.connection import PROGRESS_SIZE
 from anyctrader.wire.events import (
     AccountChanged,
     ErrorReceived,
@@ -38,6 +37,7 @@ from anyctrader.wire.events import (
     UndecodedReceived,
 )
 from anyctrader.wire.framing import Framing
+from anyctrader.wire.progress import PROGRESS_SIZE
 from anyctrader.wire.states import ACCOUNT_TABLE, CONNECTION_TABLE, AccountInput, ConnectionInput
 from anyctrader.wire.websocket import MessageKind, Opcode, WebSocketFraming, control_frame, data_frame
 
