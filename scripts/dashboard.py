@@ -44,7 +44,7 @@ class View:
         mode: what may be traded.
         why: where that mode comes from, escaped.
         beat_s: seconds since a frame last left, or None without a link.
-        heard_s: seconds since a byte last came, or None without a link.
+        heard_s: seconds since a message last came, or None without a link.
         round_trip_ms: of the last timed request, or None.
         used: requests of the last second: ordinary, historical; None without a link.
         most: how many of each may leave.

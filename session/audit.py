@@ -35,6 +35,8 @@ __all__ = ["Audit", "open_audit"]
 T = TypeVar("T")
 
 _OPEN_S = 30.0  # reading back a day's file takes seconds at most; a disk that takes longer is not answering
+_DROP_S = 5.0  # the same for whoever was cancelled meanwhile: longer than a healthy disk takes, and still soon
+_DROP_LOOK_S = 0.005  # nobody notices it in the end of an opening
 _RETRY_S = 1.0  # how long notes wait for a disk that refused them, where nothing else asks for it
 _GROUP_LINES = 1000  # what one write takes along: some hundred kilobytes, so that the next group waits for no more
 
@@ -318,7 +320,8 @@ async def open_audit(
 ) -> AsyncIterator[Audit]:
     """Opens the audit files of a folder, which is made if need be, and goes on with the chains found there.
 
-    Leaving it writes what still waits, within `timeout_s`.
+    Leaving it writes what still waits, within `timeout_s`. Cancelled while it opens, it returns once the lock is free
+    again, and after 5 s of a disk that hangs: then the lock is held until that answers.
 
     Args:
         folder: where `order_audit.jsonl` and `position_snapshot.jsonl` are.
@@ -359,14 +362,22 @@ async def open_audit(
 
 async def _opened(make: Callable[[], AuditFiles], folder: Path) -> AuditFiles:
     made: list[AuditFiles] = []
-    unwanted = False
+    unwanted = at_work = False
 
     def work() -> AuditFiles:
-        files = make()
-        made.append(files)
-        if unwanted:
-            drop()
-        return files
+        nonlocal at_work
+        at_work = True
+        try:
+            # Asked after `at_work` is set, as the cancelled caller asks in the other order.
+            if unwanted:
+                raise OSError(errno.ECANCELED, "nobody waits for it")
+            files = make()
+            made.append(files)
+            if unwanted:
+                drop()
+            return files
+        finally:
+            at_work = False
 
     def drop() -> None:
         try:
@@ -388,6 +399,13 @@ async def _opened(make: Callable[[], AuditFiles], folder: Path) -> AuditFiles:
             f"the audit in {folder} cannot be opened ({error.strerror or error}): see that the folder is writable and "
             "has space"
         ) from error
+    except anyio.get_cancelled_exc_class():
+        unwanted = True
+        with anyio.move_on_after(_DROP_S, shield=True):
+            # It holds the lock, which whoever opens the folder next is to find free.
+            while at_work:  # noqa: ASYNC110 - a thread ends it, and an event would need the loop that it left
+                await anyio.sleep(_DROP_LOOK_S)
+        raise
     finally:
         unwanted = True  # given up, or handed over and no longer in `made`
         drop()

@@ -16,8 +16,9 @@ from .closing import Closing
 from .deal_record import DealRecord
 from .doubts import Doubts
 from .environments import Mode
-from .errors import NotSent, Refused
+from .errors import NotSent
 from .event_facts import covered, end_facts, error_facts, execution_facts, slippage_facts
+from .inheritance import Inheritance
 from .inquiry import Inquiry
 from .ledger import Ledger
 from .leftovers import Leftovers
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .account import Account
     from .connection_log import ConnectionLog
     from .gate import Gate
+    from .leftovers import Leftover
     from .request_record import RequestRecord, Target
     from .verdicts import Verdict
 
@@ -82,6 +84,7 @@ class Books:
         self.ledger = Ledger()
         left = left if left is not None else Leftovers()
         self._left = left.of_account(account.id)
+        self._inheritance = Inheritance(self._left.orders, account=account, warn=self.warn)
         self.past = left.past.get(account.id) or Past()
         self._record = DealRecord(account, gate=gate, warn=self.warn, past=self.past)
         self.deals = self._record.known
@@ -132,6 +135,8 @@ class Books:
             self._refused_late(payload, message.client_msg_id, at_ms=at_ms)
         elif isinstance(payload, oa.ProtoOATrailingSLChangedEvent | oa.ProtoOAMarginChangedEvent):
             self._take(self.positions.apply(payload))
+        elif isinstance(payload, oa.ProtoOASymbolChangedEvent):
+            self._inheritance.look_soon()
 
     def _refused_late(
         self, payload: oa.ProtoOAErrorRes | oa.ProtoErrorRes, client_msg_id: str | None, *, at_ms: int
@@ -149,6 +154,7 @@ class Books:
         """Events may be missed from here on."""
         self.ledger.lose()
         self.deals.lose()
+        self._inheritance.look_soon()
         self._absences.sever(record for record in self.orders.open if record.state is not OrderState.CREATED)
         self.doubts.lose_link()
         for change in self.orders.lose_link(at_ms=clock.utc_ms()):
@@ -179,8 +185,8 @@ class Books:
 
     @property
     def has_unknown(self) -> bool:
-        """Whether there is anything whose outcome is unknown."""
-        return bool(self.doubts) or bool(self.orders.unknown)
+        """Whether there is anything whose outcome is unknown, and worth a look now."""
+        return bool(self.doubts) or bool(self.orders.unknown) or self._inheritance.is_due
 
     @property
     def is_left_waiting(self) -> bool:
@@ -200,6 +206,7 @@ class Books:
                 raise NotSent(
                     f"nothing left for {kind} {id_}: the outcome of {record.client_order_id} is unknown, find out first"
                 )
+        self._inheritance.check_settled(target)
         if (doubt := self.doubts.of(target)) is not None:
             raise NotSent(f"nothing left for {kind} {id_}: {doubt.name} was never answered, find out first")
 
@@ -247,22 +254,17 @@ class Books:
 
     async def _inherit(self) -> None:
         """Takes over what an earlier process left, of unknown outcome, so that the server is asked about it."""
-        while self._left.orders:
-            each = self._left.orders[0]
-            try:
-                record = each.record(await self._account.symbol(each.symbol))
-            except Refused as error:  # the symbol is gone: a person has to look
-                self.warn("not_followed", order=each.client_order_id, reason=str(error))
-            else:
-                self.add(Order(record))
-                self._filled_before |= each.deals
-                self._absences.sever([record])
-                self.unknown(record, _ENDED_EARLIER)
-            del self._left.orders[0]
+        await self._inheritance.take(self._adopt)
         while self._left.requests:
             request = self._left.requests.pop(0)
             if self.doubts.add(request, severed=True):
                 self._gate.note("outcome_unknown", {**request.ids, "reason": _ENDED_EARLIER})
+
+    def _adopt(self, left: Leftover, record: OrderRecord) -> None:
+        self.add(Order(record))
+        self._filled_before |= left.deals
+        self._absences.sever([record])
+        self.unknown(record, _ENDED_EARLIER)
 
     async def reconcile(self) -> oa.ProtoOAReconcileRes:
         """Compares with the server's whole list, and takes that over; gives the list."""

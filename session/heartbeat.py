@@ -18,8 +18,9 @@ class Heartbeat:
 
     Attributes:
         sent_s: when a frame last left.
-        heard_s: when something of a message last arrived. A WebSocket's pings are none of it: what says them may live
-            on in front of a server that is gone, and a server's heartbeats are messages.
+        heard_s: when a message last arrived, or a long one had grown by a step (`Connection.idle`). A WebSocket's pings
+            are none, nor is a frame that trickles in: what says them may live on in front of a server that is gone, and
+            a server's heartbeats are messages.
     """
 
     __slots__ = ("_interval_s", "_watchdog_s", "heard_s", "sent_s")
@@ -37,5 +38,5 @@ class Heartbeat:
 
     @property
     def dead_s(self) -> float:
-        """When the link counts as dead, unless something has arrived."""
+        """When the link counts as dead, unless a message has arrived."""
         return self.heard_s + self._watchdog_s

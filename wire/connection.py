@@ -26,6 +26,7 @@ from .events import (
     error_of,
 )
 from .framing import Framing, LengthFraming
+from .progress import Progress
 from .quoting import escaped
 from .states import AccountState, ConnectionState
 
@@ -66,13 +67,16 @@ class Connection:
         late_answers: how many answers came that nobody waited for any more. They were dropped, but for errors, which
             are reported without an id.
         drift: how much of what the peer said differs from our schema.
-        idle: whether the last bytes held nothing of a message: a WebSocket's control frames, or blank lines.
+        idle: whether the last bytes were no sign of life of the peer's: they completed no message, and the one that is
+            under way has not grown by `PROGRESS_SIZE` since the last sign. A WebSocket's control frames, blank lines,
+            and a frame whose bytes trickle in are none.
     """
 
     def __init__(self, role: Role, codec: Codec, *, framing: Framing | None = None, gather_spots: bool = False) -> None:
         self.late_answers = 0
         self.drift = Drift()
         self.idle = False
+        self._progress = Progress()
         self._role = role
         self._codec = codec
         self._framing: Framing = framing if framing is not None else LengthFraming()
@@ -118,7 +122,7 @@ class Connection:
             return events
         try:
             bodies = self._framing.feed(data)
-            self.idle = not bodies and not self._framing.inside
+            self.idle = not self._progress.is_made(self._framing.inside, whole=bool(bodies))
             if self._read_spots is not _no_spots and isinstance(bodies, list):
                 self._take_gathered(bodies, events)
             else:
@@ -199,8 +203,9 @@ class Connection:
         elif entry is None:
             dialogue.give_up(client_msg_id)
         else:
-            settled, _ = dialogue.settled_by(payload_type, entry.kind, message.payload, client_msg_id)
-            dialogue.hear(payload_type, message.payload, client_msg_id, settled)
+            settled, problem = dialogue.settled_by(payload_type, entry.kind, message.payload, client_msg_id)
+            if not problem:  # otherwise the client does not take it for an answer, and nothing moves there either
+                dialogue.hear(payload_type, message.payload, client_msg_id, settled)
             if payload_type == CLIENT_DISCONNECT:
                 dialogue.end()
         return data
@@ -252,7 +257,9 @@ class Connection:
             events.append(HeartbeatReceived())
             return
         if entry is not None and entry.kind is not Kind.REQUEST:
-            self._unplaced(message, f"a client does not say {message.name}", events)
+            self._unplaced(
+                message, f"a client does not say {message.name}", events, client_msg_id=message.client_msg_id
+            )
             return
         dialogue, client_msg_id = self._dialogue, message.client_msg_id or None
         misplaced = dialogue.too_early(payload_type, message.payload)
@@ -264,11 +271,14 @@ class Connection:
         if payload_type in _PLAIN_EVENTS and not message.client_msg_id:
             events.append(EventReceived(message, None))
         elif entry is None:
-            self._unplaced(message, "the schema does not know this payload type", events)
+            reason = "the schema does not know this payload type"
+            self._unplaced(message, reason, events, client_msg_id=message.client_msg_id)
         elif entry.kind is Kind.HEARTBEAT:
             events.append(HeartbeatReceived())
         elif entry.kind is Kind.REQUEST:
-            self._unplaced(message, f"a server does not say {message.name}", events)
+            self._unplaced(
+                message, f"a server does not say {message.name}", events, client_msg_id=message.client_msg_id
+            )
         else:
             self._take_answer(payload_type, entry.kind, message, events)
 
@@ -277,7 +287,7 @@ class Connection:
         dialogue, client_msg_id = self._dialogue, message.client_msg_id or None
         settled, problem = dialogue.settled_by(payload_type, kind, message.payload, client_msg_id)
         if problem:
-            self._unplaced(message, problem, events)
+            self._unplaced(message, problem, events, client_msg_id=None)
             return
         events += dialogue.hear(payload_type, message.payload, client_msg_id, settled)
         if kind is Kind.EVENT or payload_type == ORDER_ERROR:
@@ -301,15 +311,17 @@ class Connection:
             self.drift.undecodable += 1
         self._report(fault.payload_type, fault.client_msg_id, fault.body, fault.reason, events)
 
-    def _unplaced(self, message: Message, reason: str, events: list[Event]) -> None:
+    def _unplaced(self, message: Message, reason: str, events: list[Event], *, client_msg_id: str | None) -> None:
         payload = message.payload
         body = payload.body if isinstance(payload, UnknownPayload) else payload.SerializePartialToString()
-        self._report(message.payload_type, message.client_msg_id, body, reason, events)
+        self._report(message.payload_type, client_msg_id, body, reason, events)
 
     def _report(
         self, payload_type: int, client_msg_id: str | None, body: Any, reason: str, events: list[Event]
     ) -> None:
         if self._role is Role.CLIENT:
+            if not self._dialogue.may_answer(payload_type, client_msg_id):
+                client_msg_id = None  # whoever asked goes on waiting: the answer may still come
             events += self._dialogue.give_up(client_msg_id)
         events.append(UndecodedReceived(payload_type, client_msg_id or None, body, reason))
 

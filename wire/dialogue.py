@@ -131,8 +131,8 @@ class Dialogue:
         asked_type, asked_account = self.open.get(client_msg_id, (0, None))
         if not asked_type:
             return "", ""
-        asked, account = CATALOG.get(asked_type), account_of(payload)
-        if kind is not Kind.ERROR and asked is not None and payload_type not in asked.answers:
+        account = account_of(payload)
+        if not self.may_answer(payload_type, client_msg_id):
             problem = f"it carries the id of a {oa.name_of(asked_type)}, which it does not answer"
         elif account is not None and asked_account is not None and account != asked_account:
             # Section 2: ids of other connections to the same account are heard here, and may look like ours.
@@ -140,6 +140,15 @@ class Dialogue:
         else:
             return client_msg_id, ""
         return "", problem if kind is Kind.RESPONSE else ""
+
+    def may_answer(self, payload_type: int, client_msg_id: str | None) -> bool:
+        """Whether a message of this type can be the answer to the request of this id; so, too, where none is open.
+
+        An error answers anything, and whatever the schema does not know may.
+        """
+        asked = CATALOG.get(self.open.get(client_msg_id or "", (0, None))[0])
+        said = CATALOG.get(payload_type)
+        return asked is None or said is None or said.kind is Kind.ERROR or payload_type in asked.answers
 
     def hear(self, payload_type: int, payload: Any, client_msg_id: str | None, settled: str) -> list[AccountChanged]:
         """A server said one of `MOVING`, or anything else, which moves nothing.

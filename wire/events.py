@@ -122,9 +122,12 @@ class HeartbeatReceived:
 class UndecodedReceived:
     """A message that could not be read or placed. The link is kept; a waiter of this id has failed.
 
+    One that carries the id of an open request of ours and cannot be its answer (another kind of message, or about
+    another account) is reported without that id: the request stays open, and its answer may still come.
+
     Attributes:
         payload_type: the number in the envelope.
-        client_msg_id: the id in the envelope, or None.
+        client_msg_id: the id in the envelope, or None; None, too, where that request goes on waiting.
         body: the payload as it arrived.
         reason: what is wrong with it.
     """

@@ -279,7 +279,7 @@ class NewlineFraming(Cutter):
             raise FrameTooLarge(None, self._max_size)
 
     def _inside(self) -> int:
-        return len(self._rest) if self._rest.strip() else 0
+        return 0 if self._rest.isspace() else len(self._rest)  # no copy of what may be long
 
 
 _QUOTE, _ESCAPE, _OPEN, _SHUT = b'"\\{}'

@@ -16,6 +16,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
+from anyctrader.session import audit as audit_module
 from anyctrader.session.audit import Audit, open_audit
 from anyctrader.session.disk import Disk
 from anyctrader.session.environments import Environment
@@ -500,11 +501,53 @@ async def test_a_folder_that_cannot_be_used_says_what_to_do(tmp_path: Path) -> N
             pass
 
 
-async def test_cancelled_while_opening_it_leaves_no_lock_behind(tmp_path: Path, disk: GatedDisk) -> None:
+async def test_cancelled_while_opening_it_gives_the_lock_up_before_it_returns(tmp_path: Path, disk: GatedDisk) -> None:
+    returned = anyio.Event()
+    opening = anyio.CancelScope()
+
+    async def open_it() -> None:
+        with opening:
+            async with opened(tmp_path, disk):
+                raise AssertionError("it cannot be open yet")
+        returned.set()
+
+    disk.hold()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(open_it)
+        await disk.held()
+        opening.cancel()
+        await anyio.wait_all_tasks_blocked()
+        assert not returned.is_set()
+        disk.gate.set()
+        await returned.wait()
+        async with open_audit(tmp_path):
+            pass
+
+
+async def test_cancelled_at_any_tick_of_its_opening_it_can_be_opened_again_at_once(tmp_path: Path) -> None:
+    for ticks in range(30):
+        async with anyio.create_task_group() as tasks:
+
+            async def open_it(folder: Path) -> None:
+                async with open_audit(folder):
+                    await anyio.sleep_forever()
+
+            tasks.start_soon(open_it, tmp_path / str(ticks))
+            for _ in range(ticks):
+                await checkpoint()
+            tasks.cancel_scope.cancel()
+        async with open_audit(tmp_path / str(ticks)):
+            pass
+
+
+async def test_cancelled_while_the_disk_hangs_it_returns_and_gives_the_lock_up_later(
+    tmp_path: Path, disk: GatedDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def open_it() -> None:
         async with opened(tmp_path, disk):
             raise AssertionError("it cannot be open yet")
 
+    monkeypatch.setattr(audit_module, "_DROP_S", 0.05)
     disk.hold()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(open_it)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from anyctrader.fake import FakeServer, faults
+from anyctrader.fake.injection import Fault
 from anyctrader.session import (
     Desk,
     Environment,
@@ -25,9 +26,11 @@ from anyctrader.session import (
     Order,
     OrderState,
     OutcomeUnknown,
+    SessionState,
     Side,
     StopLimitOrder,
     StopOrder,
+    inheritance,
     open_desk,
 )
 from anyctrader.session.changes import Close
@@ -36,7 +39,19 @@ from anyctrader.session.terms import TimeInForce, TriggerMethod
 from anyctrader.session.verification import verify
 from anyctrader.wire import messages as oa
 
-from .rig import LOT_CENTS, QUICK, a_server, audit_of, desk_settings, heard, side_of
+from .rig import (
+    EURUSD,
+    LOT_CENTS,
+    QUICK,
+    Denying,
+    Rewritten,
+    a_server,
+    audit_of,
+    desk_settings,
+    heard,
+    ready_again,
+    side_of,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -210,3 +225,90 @@ async def test_the_other_environment_has_nothing_of_it(tmp_path: Path) -> None:
         await desk.flush()
         assert len((await anyio.to_thread.run_sync(leftovers_of, tmp_path, DEMO)).orders) == 1
         assert leftovers_of(tmp_path, Environment.LIVE) == Leftovers()
+
+
+# A symbol that is not told
+
+
+SYMBOLS, FIGURES = oa.ProtoOASymbolsListReq, oa.ProtoOASymbolByIdReq
+
+
+def without_eurusd(answer: Any) -> None:
+    rows = [row for row in answer.symbol if row.symbolId != EURUSD]
+    del answer.symbol[:]
+    answer.symbol.extend(rows)
+
+
+UNTOLD = [
+    pytest.param(lambda: Denying(SYMBOLS, code="TIMEOUT_ERROR"), id="the list is refused"),
+    pytest.param(lambda: Denying(FIGURES, code="TIMEOUT_ERROR"), id="the figures are refused"),
+    pytest.param(lambda: Rewritten("ProtoOASymbolsListRes", without_eurusd), id="the list is without it"),
+    pytest.param(lambda: Rewritten("ProtoOASymbolByIdRes", without_eurusd), id="the figures are missing"),
+]
+
+
+@asynccontextmanager
+async def left_without_an_end(folder: Path) -> AsyncIterator[FakeServer]:
+    """A server that has filled an order, and a folder where only its intent is on record."""
+    async with a_server() as server:
+        async with a_desk_at(server, folder / "a") as desk:
+            await (await desk.place(DEMO, BUY)).filled()
+        (intent,) = [line for line in audit_of(folder / "a") if line["fact"] == "intent"]
+        (folder / "b").mkdir()
+        (folder / "b" / "order_audit.jsonl").write_bytes(orjson.dumps(intent) + b"\n")
+        yield server
+
+
+@pytest.mark.parametrize("untold", UNTOLD)
+async def test_an_order_whose_symbol_is_not_told_is_taken_up_when_it_is(
+    tmp_path: Path, untold: Callable[[], Fault]
+) -> None:
+    folder = tmp_path / "b"
+    async with left_without_an_end(tmp_path) as server:
+        with ExitStack() as untelling:
+            untelling.enter_context(server.faults.inject(untold()))
+            async with a_desk_at(server, folder) as desk:
+                assert desk.session(DEMO).state is SessionState.READY
+                assert desk.orders == {}
+                untelling.close()
+                await ready_again(desk.session(DEMO), links=server.drop_clients)
+                order = await left_behind(desk)
+                assert (await order.filled()).volume_cents == LOT_CENTS
+    (line,) = [line for line in (folder / "demo_connection.log").read_text().splitlines() if "not_followed" in line]
+    assert order.client_order_id in line
+    assert "it is taken up when the server says what EURUSD is" in line
+    assert leftovers_of(folder, DEMO) == Leftovers()
+
+
+async def test_it_is_taken_up_on_a_link_that_stays_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inheritance, "_AGAIN_S", 0.02)
+    async with left_without_an_end(tmp_path) as server:
+        with ExitStack() as untelling:
+            untelling.enter_context(server.faults.inject(Rewritten("ProtoOASymbolsListRes", without_eurusd)))
+            async with a_desk_at(server, tmp_path / "b", absent_s=0.1) as desk:
+                untelling.close()
+                with anyio.fail_after(10):
+                    while not desk.orders:  # noqa: ASYNC110 - nothing tells of it
+                        await anyio.sleep(0.01)
+                assert (await (await left_behind(desk)).filled()).volume_cents == LOT_CENTS
+                assert server.seen.names().count("connected") == 2
+
+
+async def test_nothing_leaves_for_a_position_whose_close_waits_for_its_symbol(tmp_path: Path) -> None:
+    async with a_server() as server:
+        async with a_desk_at(server, tmp_path / "a") as desk:
+            opened = await desk.place(DEMO, BUY)
+            await opened.filled()
+            assert opened.position_id is not None
+            with server.faults.inject(faults.Deafness("ProtoOAClosePositionReq")):
+                with pytest.raises(OutcomeUnknown):
+                    await impatient(desk).close(DEMO, opened.position_id)
+                await desk.flush()
+                folder = crashed(tmp_path / "a", tmp_path / "b")
+        with server.faults.inject(Denying(SYMBOLS, code="TIMEOUT_ERROR")):
+            async with a_desk_at(server, folder) as desk:
+                account = desk.account(DEMO)
+                close = oa.ProtoOAClosePositionReq(positionId=opened.position_id, volume=LOT_CENTS)
+                with pytest.raises(NotSent, match="has no end on record"):
+                    await account.request(close)
+        assert len(heard(server, oa.ProtoOAClosePositionReq)) == 1

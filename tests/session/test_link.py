@@ -278,6 +278,18 @@ async def test_a_peer_that_falls_silent_is_dead_after_the_watchdogs_time(tmp_pat
         assert "silent" in running.reason
 
 
+@BYTES_BY_HAND
+async def test_a_peer_whose_frame_only_trickles_in_is_dead_after_the_watchdogs_time(tmp_path: Path) -> None:
+    async with linked(tmp_path, timings=Timings(heartbeat_s=0.05, watchdog_s=0.2)) as running:
+        await running.peer.say_bytes((15_000_000).to_bytes(4, "big"))
+        with anyio.fail_after(5):
+            while not running.ended.is_set():
+                await running.peer.say_bytes(b"x")
+                await anyio.sleep(0.02)
+        assert running.reason is not None
+        assert "silent" in running.reason
+
+
 async def test_a_write_that_does_not_finish_ends_the_link(tmp_path: Path) -> None:
     more_than_fits = oa.ProtoOANewOrderReq(
         ctidTraderAccountId=1, symbolId=1, orderType=1, tradeSide=1, volume=1, comment="x" * 14_000_000
@@ -374,6 +386,15 @@ async def test_events_and_unknown_messages_go_to_the_listener(tmp_path: Path) ->
         assert event.message.payload.symbolId == [3]
         (undecoded,) = await running.ears.until(UndecodedReceived)
         assert undecoded.payload_type == 9999
+
+
+async def test_a_reply_of_another_kind_with_our_id_is_told_and_the_real_one_counts(tmp_path: Path) -> None:
+    stray = oa.ProtoOAAssetClassListRes(ctidTraderAccountId=1)
+    answers: dict[str, Answer] = {"ProtoOAVersionReq": lambda *_: [stray, oa.ProtoOAVersionRes(version="91")]}
+    async with linked(tmp_path, answers) as running:
+        assert (await running.link.request(VERSION, timeout_s=5)).payload.version == "91"
+        (undecoded,) = await running.ears.until(UndecodedReceived)
+        assert undecoded.reason == "it carries the id of a ProtoOAVersionReq, which it does not answer"
 
 
 async def test_an_error_without_an_id_is_told_and_fails_nobody(tmp_path: Path) -> None:

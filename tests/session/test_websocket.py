@@ -214,20 +214,30 @@ async def test_our_client_talks_to_a_server_of_the_websockets_package(tmp_path: 
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_pings_alone_do_not_keep_a_session_ready_past_its_watchdog(tmp_path: Path) -> None:
-    pongs = 0
+@pytest.mark.parametrize("signs", ["pings", "fragments"])
+async def test_no_sign_but_a_whole_message_keeps_a_session_ready_past_its_watchdog(tmp_path: Path, signs: str) -> None:
+    said = 0
 
     async def ping_for_ever(socket: Any) -> None:
-        nonlocal pongs
+        nonlocal said
+        while True:
+            await (await socket.ping())
+            said += 1
+            await anyio.sleep(0.02)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal said
+        while True:
+            yield b"x"
+            said += 1
+            await anyio.sleep(0.02)
+
+    async def give_signs(socket: Any) -> None:
         with contextlib.suppress(ConnectionClosed):
-            while True:
-                await (await socket.ping())
-                pongs += 1
-                await anyio.sleep(0.02)
+            await (ping_for_ever(socket) if signs == "pings" else socket.send(pieces()))
 
     async def handler(socket: Any) -> None:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(ping_for_ever, socket)
             async for body in socket:
                 message = ProtobufCodec().decode(body)
                 answers: dict[str, Any] = {
@@ -236,6 +246,8 @@ async def test_pings_alone_do_not_keep_a_session_ready_past_its_watchdog(tmp_pat
                 }
                 if message.name in answers:
                     await socket.send(ProtobufCodec().encode(Message(answers[message.name], message.client_msg_id)))
+                if message.name == "ProtoOAGetAccountListByAccessTokenReq":
+                    tasks.start_soon(give_signs, socket)
             tasks.cancel_scope.cancel()
 
     async with serve(handler, "127.0.0.1", 0, ssl=context_of(tmp_path)) as server:
@@ -251,7 +263,7 @@ async def test_pings_alone_do_not_keep_a_session_ready_past_its_watchdog(tmp_pat
                     if change.state is SessionState.WAITING:
                         assert "the server has been silent for 0." in change.reason
                         break
-    assert pongs > 2
+    assert said > 2
 
 
 # What a peer must not send

@@ -1,0 +1,97 @@
+"""Orders of an earlier process that are not in the books yet, for the server has not told what their symbol is."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from . import clock
+from .changes import Close
+from .errors import NotSent, Refused, ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .account import Account
+    from .leftovers import Leftover
+    from .order_record import OrderRecord
+    from .request_record import Target
+
+__all__ = ["Inheritance"]
+
+# A list of symbols may be some hundred kilobytes: one that goes on without this symbol is not read every few seconds.
+_AGAIN_S = 15.0
+_AGAIN_MOST_S = 3_600.0
+
+
+class Inheritance:
+    """Keeps them until their symbol is told: one that is not known now may be at the next look.
+
+    Args:
+        orders: what an earlier process left.
+        account: whose they are.
+        warn: told what a person should know, as `ConnectionLog.write` is.
+    """
+
+    def __init__(self, orders: Iterable[Leftover], *, account: Account, warn: Callable[..., None]) -> None:
+        self._orders = list(orders)
+        self._account = account
+        self._warn = warn
+        self._told: set[str] = set()  # the client order ids that a person was told of
+        self._again_s = _AGAIN_S
+        self._due_s = -math.inf
+
+    def look_soon(self) -> None:
+        """What the server says of its symbols may have changed."""
+        self._again_s, self._due_s = _AGAIN_S, -math.inf
+
+    @property
+    def is_due(self) -> bool:
+        """Whether one waits that is to be looked after now."""
+        return bool(self._orders) and clock.now_s() >= self._due_s
+
+    def check_settled(self, target: Target) -> None:
+        """Returns if none of them was about this order or position.
+
+        Raises:
+            NotSent: one was. Nothing may leave for it.
+        """
+        kind, id_ = target
+        for each in self._orders:
+            closed = each.intent.position_id if isinstance(each.intent, Close) else None
+            if id_ == (closed if kind == "position" else each.order_id):
+                raise NotSent(
+                    f"nothing left for {kind} {id_}: {each.client_order_id} of an earlier process has no end on "
+                    f"record, and the server does not say what {each.symbol} is: find out first"
+                )
+
+    async def take(self, adopt: Callable[[Leftover, OrderRecord], None]) -> None:
+        """Gives those whose symbol is known; the others wait on.
+
+        Args:
+            adopt: takes one into the books. Called at once when its symbol is there: one is never lost in between.
+
+        Raises:
+            NotSent, OutcomeUnknown: the server was not asked, or did not answer. The rest waits.
+        """
+        if not self.is_due:
+            return
+        if self._told:
+            self._account.book.changed(())  # its list may have the symbol by now
+        for each in tuple(self._orders):
+            try:
+                record = each.record(await self._account.symbol(each.symbol))
+            except (Refused, ServerError) as error:
+                self._tell(each, error)
+                continue
+            self._orders.remove(each)
+            adopt(each, record)
+        self._due_s = clock.now_s() + self._again_s
+        self._again_s = min(2 * self._again_s, _AGAIN_MOST_S)
+
+    def _tell(self, left: Leftover, error: Exception) -> None:
+        if left.client_order_id in self._told:
+            return
+        self._told.add(left.client_order_id)
+        why = f"{error}; it is taken up when the server says what {left.symbol} is"
+        self._warn("not_followed", order=left.client_order_id, reason=why)
