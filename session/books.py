@@ -27,6 +27,7 @@ from .orders import OrderChange, OrderRecord, OrderTable
 from .past import Past
 from .positions import PositionBook
 from .server_clock import ServerClock
+from .snapshot import snapshot_of
 from .turns import Turns
 from .verdicts import Evidence, judged
 
@@ -271,7 +272,7 @@ class Books:
         request = oa.ProtoOAReconcileReq(returnProtectionOrders=True)
         answer: oa.ProtoOAReconcileRes = await self._account.ask(request)
         differences = self.positions.reconcile(answer, since=mark)
-        for difference in (*differences, *self.past.differences(self.positions.positions)):
+        for difference in (*differences, *self.past.differences(self.positions)):
             self.warn("difference", reason=str(difference))
             self._gate.note("difference", {"account_id": self._account.id, "reason": str(difference)})
         # One that has ended while the list was on its way still works by that list, which is older.
@@ -300,12 +301,10 @@ class Books:
         ]
 
     def snapshot(self, why: str) -> None:
-        """A line for each open position, and one that counts them."""
-        head = {"account_id": self._account.id, "why": why, "open_positions": len(self.positions.positions)}
-        self._gate.snapshot(head)
-        for position in self.positions.positions:
-            facts = {"account_id": self._account.id, "symbol": self._account.name_of(position.symbol_id)}
-            self._gate.snapshot({**facts, **position.described(), "why": why})
+        """A line for each open position and each pending order, and one ahead of them that counts them."""
+        account = self._account
+        for fact, said in snapshot_of(self.positions, account_id=account.id, name_of=account.name_of, why=why):
+            self._gate.snapshot(said, fact=fact)
 
     # Inside
 
