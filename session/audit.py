@@ -127,14 +127,14 @@ class Audit:
         """
         self._put(self._orders[environment], self._entry(environment, fact, fields, kept=True, essential=essential))
 
-    def snapshot(self, environment: Environment, fields: Mapping[str, Any]) -> None:
-        """Puts a line `position` into `position_snapshot.jsonl`, like `note`.
+    def snapshot(self, environment: Environment, fields: Mapping[str, Any], *, fact: str = "position") -> None:
+        """Puts a line into `position_snapshot.jsonl`, like `note`.
 
         Raises:
             AuditUnavailable: the audit is closed.
             ValueError: a field may not be recorded (`chain.encode_fields`). Nothing is written.
         """
-        entry = self._entry(environment, "position", fields, kept=True, essential=False)
+        entry = self._entry(environment, fact, fields, kept=True, essential=False)
         self._put(self._snapshots[environment], entry)
 
     async def flush(self) -> None:

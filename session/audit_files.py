@@ -6,15 +6,14 @@ it comes back: so no descriptor is closed, or reused, under a write that still g
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from .columns import ORDER_COLUMNS, SNAPSHOT_COLUMNS
 from .environments import Environment
-from .errors import AuditUnavailable
 from .journal import DISK_FULL, LOCK_NAME, Journal
+from .writer_lock import NO_WRITING, WriterLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from .chain import Fact
     from .disk import Disk
     from .journal import Commit
+    from .recovery import Remark
 
 __all__ = ["LIVE_FIRST", "AuditFiles"]
 
@@ -30,8 +30,6 @@ LIVE_FIRST = (Environment.LIVE, Environment.DEMO)
 """The order of the environments within each group of lines."""
 
 T = TypeVar("T")
-
-_NO_WRITING = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class AuditFiles:
@@ -53,7 +51,8 @@ class AuditFiles:
         self._busy = False
         self._abandoned = False
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = [_locked(folder / LOCK_NAME, disk)]
+        self._lock = WriterLock(folder / LOCK_NAME, disk)
+        self._found: list[Remark] = []  # not told yet
         environments = [environment.value for environment in LIVE_FIRST]
 
         def journal(stem: str, size: int, columns: Mapping[str, object]) -> Journal:
@@ -78,11 +77,11 @@ class AuditFiles:
 
     def commit_orders(self, facts: Sequence[Fact]) -> Commit:
         """Puts a group of lines of the order audit on the disk (see `Journal.commit`)."""
-        return self._at_work(lambda: self._orders.commit(facts))
+        return self._at_work(lambda: self._commit(self._orders, facts))
 
     def commit_snapshots(self, facts: Sequence[Fact]) -> Commit:
         """Puts a group of position snapshots on the disk (see `Journal.commit`)."""
-        return self._at_work(lambda: self._snapshots.commit(facts))
+        return self._at_work(lambda: self._commit(self._snapshots, facts))
 
     def close(self) -> None:
         """Closes everything and gives up the lock."""
@@ -107,11 +106,21 @@ class AuditFiles:
         what = f"{self.name} cannot be written ({text or error})"
         if code in DISK_FULL:
             return f"{what}: free space for {self.folder}; until then closes and cancels go on record, nothing else"
-        if code in _NO_WRITING:
+        if code in NO_WRITING:
             return f"{what}: make {self.folder} writable; until then at most closes and cancels go on record"
+        if code == errno.EBUSY:
+            return f"{what}: only one process may write there: end the other one, and start this one again"
         if code == errno.ESTALE:
             return f"{what}: put it back into {self.folder}, or start again"
         return f"{what}: look after the disk of {self.folder}; recording goes on by itself when it answers"
+
+    def _commit(self, journal: Journal, facts: Sequence[Fact]) -> Commit:
+        self._found += (
+            self._lock.keep()
+        )  # ahead of a rotation, in which the file is for a moment locked by nothing else
+        done = journal.commit(facts)
+        found, self._found = self._found, []
+        return replace(done, remarks=found + done.remarks)
 
     def _at_work(self, work: Callable[[], T]) -> T:
         self._busy = True
@@ -128,34 +137,4 @@ class AuditFiles:
     def _close_all(self) -> None:
         self._orders.close()
         self._snapshots.close()
-        while self._lock:  # last: nobody else may write before we cannot any more
-            try:
-                descriptor = self._lock.pop()
-            except IndexError:  # another thread was faster
-                return
-            os.close(descriptor)
-
-
-def _locked(path: Path, disk: Disk) -> int:
-    try:
-        descriptor = disk.open(path, os.O_RDWR | os.O_CREAT)
-    except OSError as error:
-        if error.errno not in _NO_WRITING:
-            raise
-        descriptor = disk.open(path, os.O_RDONLY)  # a lock needs no more, and closes can go on record
-    try:
-        if not disk.lock(descriptor):
-            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
-            who = "this process" if holder == str(os.getpid()) else f"process {holder}"
-            raise AuditUnavailable(
-                f"{path.with_name('order_audit.jsonl')} is being written by {who}, and only one may: "
-                "end that one, or give this one another folder"
-            )
-        # For people only: without space for it the lock holds as well.
-        with contextlib.suppress(OSError):
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, f"{os.getpid()}\n".encode())
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
+        self._lock.release()  # last: nobody else may write before we cannot any more

@@ -27,11 +27,15 @@ from .order_states import OrderState
 from .orders import OrderChange, OrderRecord, OrderTable
 from .past import Past
 from .positions import PositionBook
+from .remainders import Remainders
 from .server_clock import ServerClock
+from .snapshot import snapshot_of
 from .turns import Turns
 from .verdicts import Evidence, judged
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..wire import Message
     from .account import Account
     from .connection_log import ConnectionLog
@@ -53,6 +57,7 @@ class Books:
         account: whose they are.
         gate: where facts go on record.
         log: where what a person should know is written.
+        doubt: told the account where the server is to be asked about it soon.
         left: what an earlier process asked for whose end is not on record.
         timings: how long, and how often, a request is looked for in vain before it counts as never arrived.
 
@@ -66,6 +71,7 @@ class Books:
         doubts: the requests of unknown outcome that are no orders of ours.
         closing: what of positions is being closed already.
         turns: which amendment of an order or a position is under way.
+        remainders: what of orders of ours the positions are yet to show.
         unseen_levels: orders of an earlier process that were filled, and whose levels nobody is known to have seen.
     """
 
@@ -75,6 +81,7 @@ class Books:
         *,
         gate: Gate,
         log: ConnectionLog | None,
+        doubt: Callable[[int], None],
         left: Leftovers | None = None,
         timings: Timings | None = None,
     ) -> None:
@@ -95,6 +102,8 @@ class Books:
         self.doubts = Doubts(self._absences)
         self.closing = Closing(self.orders, self.positions)
         self.turns = Turns()
+        self.remainders = Remainders()
+        self._doubt = doubt
         self._account = account
         self._gate = gate
         self._log = log
@@ -123,6 +132,8 @@ class Books:
                 self._server.heard(payload.deal.executionTimestamp, utc_ms=at_ms, now_s=clock.now_s())
             if payload.HasField("depositWithdraw"):
                 self.ledger.pay([payload.depositWithdraw])
+            if all(change.input is None for change in changes):
+                self.remainders.seen(payload.order)
             self._gate.note("execution", execution_facts(payload, changes))
             self.changed(changes)
             if payload.HasField("deal"):
@@ -214,6 +225,9 @@ class Books:
         """Puts on record what became of orders of ours, and wakes whoever waits for them."""
         for change in changes:
             record = change.record
+            if change.left_cents > 0:
+                self.remainders.add(record, change.left_cents)
+                self._doubt(self._account.id)
             for fill in change.fills:
                 self.deals.recorded(fill.deal_id)
                 if fill.deal_id in self._filled_before:
@@ -246,7 +260,7 @@ class Books:
         if (unknown := await self._account.book.know(self.positions.symbol_ids)) is not None:
             self.warn("symbols_not_known", reason=unknown)
         again = await self._record.catch_up()
-        if await self._inquiry.ask(self._untold(under_way, {order.orderId for order in listed.order}), listed):
+        if await self._inquiry.ask(under_way, listed):
             # A fill that no event told of: its position may be younger than the first list, and its levels too.
             await self.reconcile()
         self.snapshot("restored")
@@ -269,11 +283,12 @@ class Books:
     async def reconcile(self) -> oa.ProtoOAReconcileRes:
         """Compares with the server's whole list, and takes that over; gives the list."""
         ended = {record for record in self.orders if record.is_final}
-        mark = self.positions.mark()
+        mark, remainders = self.positions.mark(), tuple(self.remainders)
         request = oa.ProtoOAReconcileReq(returnProtectionOrders=True)
         answer: oa.ProtoOAReconcileRes = await self._account.ask(request)
         differences = self.positions.reconcile(answer, since=mark)
-        for difference in (*differences, *self.past.differences(self.positions.positions)):
+        self.remainders.listed(remainders)
+        for difference in (*differences, *self.past.differences(self.positions)):
             self.warn("difference", reason=str(difference))
             self._gate.note("difference", {"account_id": self._account.id, "reason": str(difference)})
         # One that has ended while the list was on its way still works by that list, which is older.
@@ -286,28 +301,11 @@ class Books:
         self.changed(changes)
         return answer
 
-    def _untold(self, under_way: set[OrderRecord], working: set[int]) -> list[OrderRecord]:
-        """The orders that the server must be asked about.
-
-        Those whose outcome is unknown, those that more is filled of than we know deals of, and those that were under
-        way and that the server works on no more: the event of their end was lost, or is on its way.
-        """
-        at_work = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
-        return [
-            record
-            for record in self.orders
-            if record.state is OrderState.UNKNOWN
-            or record.executed_volume_cents > record.filled_volume_cents
-            or (record in under_way and record.state in at_work and record.order_id not in working)
-        ]
-
     def snapshot(self, why: str) -> None:
-        """A line for each open position, and one that counts them."""
-        head = {"account_id": self._account.id, "why": why, "open_positions": len(self.positions.positions)}
-        self._gate.snapshot(head)
-        for position in self.positions.positions:
-            facts = {"account_id": self._account.id, "symbol": self._account.name_of(position.symbol_id)}
-            self._gate.snapshot({**facts, **position.described(), "why": why})
+        """A line for each open position and each pending order, and one ahead of them that counts them."""
+        account = self._account
+        for fact, said in snapshot_of(self.positions, account_id=account.id, name_of=account.name_of, why=why):
+            self._gate.snapshot(said, fact=fact)
 
     # Inside
 

@@ -68,7 +68,7 @@ class Claims:
             del self._held[claim]
         # What an earlier process left has no claim of this one's.
         inherited = [self._inherited(record) for record in doubts if record not in self._held.values()]
-        return (*self._held, *(claim for claim in inherited if claim is not None))
+        return (*self._held, *(claim for claim in inherited if claim is not None), *self._books.remainders)
 
     def _inherited(self, record: RequestRecord) -> Claim | None:
         request = record.payload

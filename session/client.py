@@ -296,7 +296,9 @@ class Session:
     def _make_account(self, listed: Any) -> Account:
         account = Account(self, listed)
         if self._gate.audit is not None:
-            books = Books(account, gate=self._gate, log=self._log, left=self._left, timings=self.timings)
+            books = Books(
+                account, gate=self._gate, log=self._log, doubt=self.review, left=self._left, timings=self.timings
+            )
             account.keep(books)
             self.books[account.id] = books
             self._gate.books[account.id] = books.positions

@@ -9,7 +9,7 @@ from ..wire import messages as oa
 from .fields import invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from .orders import OrderTable
     from .positions import PositionBook
@@ -25,12 +25,13 @@ class Closing:
     Args:
         orders: of the account.
         positions: likewise.
+        raw: raw closes that wait for their answer already.
     """
 
-    def __init__(self, orders: OrderTable, positions: PositionBook) -> None:
+    def __init__(self, orders: OrderTable, positions: PositionBook, *, raw: Iterable[Any] = ()) -> None:
         self._orders = orders
         self._positions = positions
-        self._raw: list[Any] = []
+        self._raw = list(raw)
 
     def check(self, request: oa.ProtoOAClosePositionReq) -> None:
         """Returns if a close asks for no more than is left. What passes counts once it is in the books, or claimed.

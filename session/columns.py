@@ -28,11 +28,11 @@ def _blank(*, texts: str, numbers: str, flags: str) -> Mapping[str, str | int | 
 ORDER_COLUMNS: Final = _blank(
     texts="""
         average_price base_price changes client_order_id closing_commission comment commission conversion_fee error
-        error_code error_description execution file gross_profit halted_at intent_id label lots message mode net
-        net_profit order_type outcome price quoted_price reason request request_id requested_price set_aside side
-        slippage_pips slippage_points slippage_price slippage_quote_money state stop_loss stop_loss_distance
-        stop_loss_pips stop_price stop_trigger_method swap symbol take_profit take_profit_distance take_profit_pips
-        time_in_force type units who
+        error_code error_description execution file gross_profit halted_at intent_id label limit_price lots message
+        mode net net_profit order_type outcome price quoted_price reason request request_id requested_price set_aside
+        side slippage_pips slippage_points slippage_price slippage_quote_money state stop_loss
+        stop_loss_distance stop_loss_pips stop_price stop_trigger_method swap symbol take_profit take_profit_distance
+        take_profit_pips time_in_force type units who
     """,
     numbers="""
         accepted_after_ms account_id bytes closed_volume_cents deal_id executed_at_ms executed_volume_cents
@@ -44,11 +44,15 @@ ORDER_COLUMNS: Final = _blank(
 """Those of `order_audit.jsonl`."""
 
 SNAPSHOT_COLUMNS: Final = _blank(
-    texts="comment commission label price side stop_loss swap symbol take_profit used_margin why",
-    numbers="""
-        account_id id lines open_positions opened_at_ms protective_order_id status stop_trigger_method symbol_id
-        updated_at_ms volume_cents
+    texts="""
+        base_slippage_price client_order_id comment commission label limit_price price side stop_loss stop_price swap
+        symbol take_profit used_margin why
     """,
-    flags="guaranteed_stop_loss trailing_stop",
+    numbers="""
+        account_id created_at_ms executed_volume_cents expires_at_ms id lines open_positions opened_at_ms order_id
+        pending_orders position_id protective_order_id relative_stop_loss relative_take_profit slippage_points status
+        stop_trigger_method symbol_id time_in_force type updated_at_ms volume_cents
+    """,
+    flags="closing guaranteed_stop_loss trailing_stop",
 )
 """Those of `position_snapshot.jsonl`."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
 from .fills import Fill
+from .holdings import PendingOrder
+from .past_orders import TOLD_BY_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +47,7 @@ def execution_facts(event: oa.ProtoOAExecutionEvent, changes: list[OrderChange])
         order = event.order
         facts |= {"order_id": order.orderId, "order_type": _name(oa.ProtoOAOrderType, order.orderType)}
         facts |= {"volume_cents": order.tradeData.volume, "executed_volume_cents": order.executedVolume}
+        facts |= _terms(order)
     if event.HasField("position"):
         facts |= {"position_id": event.position.positionId, "open_volume_cents": event.position.tradeData.volume}
     if event.HasField("deal"):
@@ -52,6 +55,18 @@ def execution_facts(event: oa.ProtoOAExecutionEvent, changes: list[OrderChange])
     if event.errorCode:
         facts["error_code"] = event.errorCode
     return facts
+
+
+def _terms(order: oa.ProtoOAOrder) -> dict[str, Any]:
+    """What a pending order waits for: with it the next process knows what there was, when this one has crashed."""
+    try:
+        pending = PendingOrder.from_wire(order)
+    except ValueError:  # the books tell that
+        return {}
+    if not (pending.is_opening and pending.is_waiting):
+        return {}
+    described = pending.described()
+    return {name: described[name] for name in TOLD_BY_EVENTS if name in described}
 
 
 def error_facts(event: oa.ProtoOAOrderErrorEvent, changes: list[OrderChange]) -> dict[str, Any]:

@@ -205,10 +205,10 @@ class Gate:
         except AuditUnavailable:
             pass  # closed: the desk is being left, and it waits for no event that comes later
 
-    def snapshot(self, fields: Mapping[str, Any]) -> None:
+    def snapshot(self, fields: Mapping[str, Any], *, fact: str = "position") -> None:
         """Puts a line into the position snapshots, without waiting."""
         if self.audit is not None:
-            self.audit.snapshot(self.environment, self._covered(fields))
+            self.audit.snapshot(self.environment, self._covered(fields), fact=fact)
 
     def _covered(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """The same with every secret in its texts covered: a server may say back whatever it was told."""

@@ -8,6 +8,7 @@ from ..wire import messages as oa
 from . import clock
 from .errors import ServerError
 from .history import ListIncomplete, deals_between, orders_between
+from .order_states import OrderState
 from .server_clock import ServerClock
 from .verdicts import Evidence
 
@@ -42,16 +43,17 @@ class Inquiry:
         self._absences = absences
         self._server = server
 
-    async def ask(self, untold: list[OrderRecord], listed: oa.ProtoOAReconcileRes) -> bool:
+    async def ask(self, under_way: set[OrderRecord], listed: oa.ProtoOAReconcileRes) -> bool:
         """One look at the server's lists.
 
         Args:
-            untold: the orders of ours to be asked about; the requests are those that are in doubt.
+            under_way: the orders of ours that had not ended before that was told.
             listed: what is open and works, as it was just told.
 
         Returns:
             whether it told of fills that were not known.
         """
+        untold = self._untold(under_way, {order.orderId for order in listed.order})
         doubts = tuple(self._books.doubts)
         if not untold and not doubts:
             return False
@@ -69,6 +71,21 @@ class Inquiry:
         told = self._settle(untold, orders, deals)
         self._judge(doubts, [*orders, *listed.order], details)
         return told
+
+    def _untold(self, under_way: set[OrderRecord], working: set[int]) -> list[OrderRecord]:
+        """The orders that the server must be asked about.
+
+        Those whose outcome is unknown, those that more is filled of than we know deals of, and those that were under
+        way and that the server works on no more: the event of their end was lost, or is on its way.
+        """
+        at_work = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+        return [
+            record
+            for record in self._books.orders
+            if record.state is OrderState.UNKNOWN
+            or record.executed_volume_cents > record.filled_volume_cents
+            or (record in under_way and record.state in at_work and record.order_id not in working)
+        ]
 
     def _earliest_ms(self, at_ms: int) -> int:
         return self._server.earliest_ms(at_ms, utc_ms=clock.utc_ms(), now_s=clock.now_s())
@@ -127,6 +144,8 @@ class Inquiry:
         for change in changes:
             if change.moved:
                 self._gate.note("resolved", change.record.described())
+            opened = (fill.volume_cents for fill in change.fills if fill.realised is None)
+            self._books.remainders.add(change.record, sum(opened))
         self._books.changed(changes)
         for record in table.unknown:
             self._look_for(record, orders, deals)

@@ -21,6 +21,7 @@ from .errors import AuditUnavailable
 from .recovery import Remark, last_day, recover_tails, sound_size
 from .reserve import Reserve
 from .verification import head_of, name_of_next, read_head
+from .writer_lock import lies_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +56,9 @@ _WRITTEN: Final = (
     "{path} is being written by another process, though {lock} was free, and only one may: end that one, or give this "
     "one another folder"
 )
+
+
+_TAKEN: Final = "another process has taken its place"
 
 
 class Journal:
@@ -150,7 +154,7 @@ class Journal:
         self._file = self._disk.open(self.path, _CREATE | os.O_APPEND)
         self._open.append(self._file)
         # The lock file of the folder can be deleted, and then keeps nobody away.
-        if not self._disk.lock_written(self._file):
+        if not self._disk.lock_written(self._file) or not lies_at(self.path, self._file):
             raise AuditUnavailable(_WRITTEN.format(path=self.path, lock=LOCK_NAME))
         if new:
             self._disk.sync_folder(self._folder)
@@ -167,11 +171,11 @@ class Journal:
         # With the offset, so that one set aside at the same time as another has a name of its own.
         to = self._folder / f"{self._stem}.{iso_ms(now_ms).replace(':', '-')}.{sound}.torn"
         try:
-            self._keep(to, torn)
+            _keep(self._disk, to, torn)
         except OSError as error:  # a write cut short is what a full disk leaves behind
             if error.errno not in DISK_FULL or self._reserve is None or not self._reserve.give():
                 raise
-            self._keep(to, torn)
+            _keep(self._disk, to, torn)
         self._disk.sync_folder(self._folder)
         self._disk.cut(self._file, sound)
         self._disk.sync(self._file)
@@ -179,14 +183,6 @@ class Journal:
         named = [name for name in self._environments if f'"environment":"{name}"'.encode() in torn]
         fields = {"set_aside": to.name, "bytes": len(torn)}
         self._remarks += [Remark("torn_line", fields, name) for name in named] or [Remark("torn_line", fields)]
-
-    def _keep(self, path: Path, data: bytes) -> None:
-        descriptor = self._disk.open(path, _CREATE | os.O_TRUNC)
-        try:
-            _write_all(self._disk, descriptor, data)
-            self._disk.sync(descriptor)
-        finally:
-            os.close(descriptor)
 
     # writing
 
@@ -280,10 +276,11 @@ class Journal:
             raise OSError(errno.ESTALE, "another file has taken its place", str(self.path))
 
     def _replace_file(self) -> None:
-        file = self._disk.open(self.path, _CREATE | os.O_EXCL | os.O_APPEND)
-        if not self._disk.lock_written(file):
+        # One that is there and empty was left by somebody whom our other locks turned away.
+        file = self._disk.open(self.path, _CREATE | os.O_APPEND)
+        if not self._disk.lock_written(file) or not lies_at(self.path, file) or os.fstat(file).st_size:
             os.close(file)
-            raise OSError(errno.ESTALE, "another process has taken its place", str(self.path))
+            raise OSError(errno.EBUSY, _TAKEN, str(self.path))
         self._open[self._open.index(self._file)] = file
         os.close(self._file)
         self._file, self._size, self._day, self._dirty = file, 0, None, False
@@ -303,6 +300,9 @@ class Journal:
                     self._disk.rename(to, self.path)
                 raise
         except OSError as error:
+            if self.path.exists() and not lies_at(self.path, self._file):
+                # Whoever is there goes on with our chains, from what is written so far: not a line more of ours.
+                raise OSError(errno.EBUSY, _TAKEN, str(self.path)) from error
             # The lines matter more than the file they stand in: it goes on with the old one, and tries again.
             self._say("rotation_failed", self.path.name, error)
         else:
@@ -338,3 +338,12 @@ def _write_all(disk: Disk, descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[disk.write(descriptor, bytes(rest)) :]
+
+
+def _keep(disk: Disk, path: Path, data: bytes) -> None:
+    descriptor = disk.open(path, _CREATE | os.O_TRUNC)
+    try:
+        _write_all(disk, descriptor, data)
+        disk.sync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -43,6 +43,7 @@ class OrderChange:
         error_description: the server's text, or None.
         contradiction: what the server said against what it had said before, or None. The order did not move;
             new fills are counted all the same.
+        left_cents: how much of it the server goes on with under another order: it cut this one as it filled it.
         look_up: whether the server is to be asked what became of the order: it said something that we do not
             know, or told of more volume than of fills.
     """
@@ -56,6 +57,7 @@ class OrderChange:
     error_code: str | None = None
     error_description: str | None = None
     contradiction: str | None = None
+    left_cents: int = 0
     look_up: bool = False
 
     @property
@@ -186,6 +188,7 @@ class OrderRecord(OrderFacts):
         replayed: bool,
     ) -> OrderChange:
         before, executed, old = self._state, self.executed_volume_cents, self._is_old(order)
+        asked_cents = self.volume_cents
         fills = self._learn(order, deals, heard)
         if heard is OrderInput.ACCEPTED and self.executed_volume_cents:
             heard = OrderInput.PARTIALLY_FILLED
@@ -209,6 +212,9 @@ class OrderRecord(OrderFacts):
             after=self._state,
             fills=fills,
             contradiction=contradiction,
+            left_cents=asked_cents - self.volume_cents
+            if heard is OrderInput.FILLED and self._state is not before
+            else 0,
             look_up=heard is None or total > self.filled_volume_cents,
         )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from .past_orders import PastOrders
 from .positions import Difference
 from .recovery import lines_backwards
 from .verification import files_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from .environments import Environment
     from .holdings import Position
+    from .positions import PositionBook
 
 __all__ = ["FOLLOWED", "Past", "ms_of", "positions_before"]
 
@@ -31,6 +33,7 @@ _MOST_DEALS: Final = 10_000  # as many as a desk that is up keeps in mind (`Deal
 _MOST_ORDERS: Final = 10_000  # of the last minute: 50 requests a second, which servers allow, are 3,000
 _MINUTE_MS: Final = 60_000
 _SNAPSHOTS: Final = "position_snapshot"
+_LINES: Final = ("position", "order")
 # What moves by an event only, and is told by its own line or not at all: swap and margin move without one.
 _COMPARED: Final = (
     "symbol_id",
@@ -50,10 +53,12 @@ class Past:
     Attributes:
         positions: what was open when the audit ends, by position id: the fields of its line in the last snapshot, or
             only its volume where events have changed it since; None where there is no snapshot.
+        orders: what was waiting for its price then; None where no snapshot tells.
     """
 
     def __init__(self) -> None:
         self.positions: dict[int, dict[str, Any]] | None = None
+        self.orders: PastOrders | None = None
         self._snapshot_at = ""
         self._deals: dict[int, int] = {}  # when each was made, by the server's clock
         self._newest_ms: int | None = None
@@ -75,14 +80,15 @@ class Past:
         """What was made until then, by the server's clock, was made before there was a record; None: not known."""
         return self._begins_ms
 
-    def take(self, positions: dict[int, dict[str, Any]], *, at: str) -> None:
+    def take(self, positions: dict[int, dict[str, Any]], *, at: str, orders: PastOrders | None = None) -> None:
         """The last snapshot. To be told before the lines.
 
         Args:
             positions: see the attribute.
             at: when it was written, as the lines have it.
+            orders: see the attribute.
         """
-        self.positions, self._snapshot_at = positions, at
+        self.positions, self._snapshot_at, self.orders = positions, at, orders
 
     def follow(self, line: Mapping[str, Any]) -> None:
         """A line with one of the facts `FOLLOWED`; what cannot be understood is passed over."""
@@ -90,6 +96,8 @@ class Past:
         if fact == "execution":
             if self.positions is not None and str(line.get("at", "")) >= self._snapshot_at:
                 self._move(self.positions, line)
+                if self.orders is not None:
+                    self.orders.move(line)
         elif fact == "intent":
             if line.get("request") == "place" or line.get("message") == "ProtoOANewOrderReq":
                 self._orders_at.append(str(line.get("at", "")))
@@ -116,8 +124,13 @@ class Past:
                 found.append(now_s - ago_ms / 1000)
         return sorted(found)
 
-    def differences(self, actual: Iterable[Position]) -> list[Difference]:
-        """What is open now, by the server's word, against what was open when the audit ended; told once."""
+    def differences(self, book: PositionBook) -> list[Difference]:
+        """What there is now, by the server's word, against what there was when the audit ended; told once."""
+        orders, self.orders = self.orders, None
+        found = self._differences(book.positions)
+        return found + (orders.differences(book.orders) if orders is not None else [])
+
+    def _differences(self, actual: Iterable[Position]) -> list[Difference]:
         if self.positions is None:
             return []
         believed, self.positions = self.positions, None
@@ -171,7 +184,8 @@ def positions_before(folder: Path, environment: Environment, account_id: int) ->
     Raises:
         OSError: a file could not be read.
     """
-    past, positions = Past(), dict[int, dict[str, Any]]()
+    past = Past()
+    lines: list[dict[str, Any]] = []
     mark = f'"environment":"{environment.value}"'.encode()
     for path in reversed(files_of(folder, _SNAPSHOTS)):
         with path.open("rb") as file:
@@ -179,11 +193,22 @@ def positions_before(folder: Path, environment: Environment, account_id: int) ->
                 line = _read(text) if mark in text else None
                 if line is None or line.get("account_id") != account_id:
                     continue
-                if "open_positions" in line:  # the head of the snapshot, whose positions follow it
-                    past.take(positions, at=str(line.get("at", "")))
+                if "open_positions" not in line:
+                    lines.append(line)
+                    continue
+                # The head of the snapshot, whose lines follow it. A crash may have cut some of them off: then the one
+                # before it tells, with the events since.
+                whole = [each for each in lines if isinstance(each.get("volume_cents"), int)]
+                positions = [each for each in whole if isinstance(each.get("id"), int)]
+                orders = [each for each in whole if isinstance(each.get("order_id"), int)]
+                if len(positions) == line["open_positions"] and len(orders) == line.get("pending_orders", 0):
+                    past.take(
+                        {each["id"]: each for each in positions},
+                        at=str(line.get("at", "")),
+                        orders=PastOrders(orders) if "pending_orders" in line else None,
+                    )
                     return past
-                if isinstance(line.get("id"), int) and isinstance(line.get("volume_cents"), int):
-                    positions[line["id"]] = line
+                lines.clear()
     return past
 
 
@@ -201,7 +226,7 @@ def _read(text: bytes) -> dict[str, Any] | None:
         line = orjson.loads(text)
     except orjson.JSONDecodeError:  # `audit verify` names it
         return None
-    return line if isinstance(line, dict) and line.get("fact") == "position" else None
+    return line if isinstance(line, dict) and line.get("fact") in _LINES else None
 
 
 def _shown(position: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from .environments import Mode
 from .errors import AuditUnavailable, LimitExceeded, LiveTradingDisabled, Refused, WrongEnvironment
 from .gate import READING
 from .positions import PositionBook
+from .proxied_closes import ProxiedClose, ProxiedCloses
 from .request_facts import facts_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ _BOOKED = frozenset(
     )
 )
 _ERRORS = frozenset(payload_type for payload_type, entry in CATALOG.items() if entry.kind is Kind.ERROR)
+_ANSWERS: Final = _ERRORS | {oa.payload_type_of(oa.ProtoOAExecutionEvent)}
 _TELLING: Final = MOVING | _ERRORS | _BOOKED | {_ACCOUNT_LIST, _RECONCILED}
 """What a server says that the gate must know of, or the record."""
 
@@ -69,12 +71,14 @@ class ProxiedClient:
         gate: of its environment; for this client alone.
         codec: reads its frames, and writes our answers.
         limits: what an order may not exceed.
+        closes: those of all clients of the proxy.
     """
 
-    def __init__(self, gate: Gate, *, codec: Codec, limits: Limits) -> None:
+    def __init__(self, gate: Gate, *, codec: Codec, limits: Limits, closes: ProxiedCloses) -> None:
         self._gate = gate
         self._codec = codec
         self._limits = _set_limits(limits)
+        self._closes = closes
         self._dialogue = Dialogue()
         self._open: dict[str, dict[str, Any]] = {}  # trading requests that wait for their answer: id to facts
         self._books: dict[int, PositionBook] = {}  # of the accounts that are authorised
@@ -119,6 +123,8 @@ class ProxiedClient:
                 row.ctidTraderAccountId for row in payload.ctidTraderAccount if row.isLive is not live
             }
         self._book(payload_type, payload, client_msg_id or "")
+        if payload_type in _ANSWERS:
+            self._closes.answered(self, payload, client_msg_id or "")
         entry = CATALOG[payload_type]
         settled, _ = self._dialogue.settled_by(payload_type, entry.kind, payload, client_msg_id)
         self._dialogue.hear(payload_type, payload, client_msg_id, settled)
@@ -151,6 +157,7 @@ class ProxiedClient:
         for facts in self._open.values():
             self._gate.note("outcome_unknown", {**facts, "reason": reason})
         self._open.clear()
+        self._closes.end(self)
 
     # Inside
 
@@ -166,7 +173,9 @@ class ProxiedClient:
         if doubt is not None:  # what we read in it is not what the server may do
             await self._judge_bytes(body)
             return
-        if permission not in READING:
+        if isinstance(payload, oa.ProtoOAClosePositionReq):
+            await self._let_close(message)
+        elif permission not in READING:
             await self._let_trade(message, permission)
         if self._dialogue.too_early(payload_type, payload) is None:
             entry = CATALOG.get(payload_type)
@@ -186,6 +195,23 @@ class ProxiedClient:
                     f"set for {self._gate.environment.value}"
                 ),
             )
+
+    async def _let_close(self, message: Message) -> None:
+        payload = message.payload
+        book = self._books.get(payload.ctidTraderAccountId)
+        # Where everything is allowed the server's answer is what the client is there for.
+        if book is not None and self._gate.standing().mode is Mode.REDUCE_ONLY:
+            try:
+                self._closes.check(payload, book)
+            except Refused as refusal:
+                raise self._refused(message, refusal) from None
+        close = ProxiedClose(self, message.client_msg_id or "", payload)
+        self._closes.add(close)
+        try:
+            await self._let_trade(message, Permission.CLOSE)
+        except BaseException:
+            self._closes.withdraw(close)
+            raise
 
     async def _let_trade(self, message: Message, permission: Permission | None) -> None:
         gate, payload = self._gate, message.payload

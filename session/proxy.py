@@ -20,6 +20,7 @@ from ..wire.websocket import CloseCode
 from .errors import ConnectFailed
 from .gate import Gate
 from .proxied import ProxiedClient
+from .proxied_closes import ProxiedCloses
 from .recorder import now
 from .recording import Direction
 from .transport import LinkLost, client_framing, open_stream, server_framing
@@ -123,6 +124,7 @@ class Proxy:
         self._onlooker = onlooker
         self._mask = mask
         self._count = 0
+        self._closes = ProxiedCloses()
 
     async def serve(self, client: ByteStream, *, transport: TransportName = "tcp", said: bytes = b"") -> str:
         """Serves one client until either side ends; returns why. Both streams are closed then.
@@ -158,7 +160,9 @@ class Proxy:
             near=near,
             far=client_framing(endpoint, settings.codec),
             as_it_comes=transport == endpoint.transport,
-            judged=ProxiedClient(self._gate(), codec=_codec(settings.codec), limits=settings.limits),
+            judged=ProxiedClient(
+                self._gate(), codec=_codec(settings.codec), limits=settings.limits, closes=self._closes
+            ),
             passed=passages.passed,
         )
         reason = "the proxy was ended"

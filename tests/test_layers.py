@@ -63,7 +63,6 @@ ONLY_IN = MappingProxyType(
         ("fake", "wsproto"): frozenset({"upgrade.py"}),
         ("session", "os"): frozenset(
             {
-                "audit_files.py",
                 "connection_log.py",
                 "disk.py",
                 "halt.py",
@@ -71,6 +70,7 @@ ONLY_IN = MappingProxyType(
                 "loading.py",
                 "recorder.py",
                 "token_store.py",
+                "writer_lock.py",
             }
         ),
         ("fake", "pytest"): frozenset({"plugin.py"}),

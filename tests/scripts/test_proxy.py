@@ -10,7 +10,7 @@ import anyio
 import orjson
 import pytest
 
-from anyctrader.fake import ExchangeSettings, FakeServer, Host, ServerSettings, Timing
+from anyctrader.fake import ExchangeSettings, FakeServer, Host, ServerSettings, Timing, faults
 from anyctrader.fake.exchange_settings import Delays
 from anyctrader.scripts.door import Address, Door, Visitor, open_door
 from anyctrader.session import (
@@ -307,6 +307,31 @@ async def test_where_it_may_only_be_reduced_a_client_closes_what_it_was_told_of(
         await other.ask(oa.ProtoOAReconcileReq(ctidTraderAccountId=account), "6")
         assert isinstance(await other.ask(a_close(account, position), "7"), oa.ProtoOAExecutionEvent)
         assert place.server.seen.names().count("ProtoOAClosePositionReq") == 2
+
+
+async def test_where_it_may_only_be_reduced_closes_that_are_under_way_are_added_up(tmp_path: Path) -> None:
+    async with a_proxy(tmp_path) as place:
+        async with a_client(place) as client, a_client(place) as other:
+            account = place.server.account_id
+            await client.log_in(place.server)
+            await other.log_in(place.server)
+            position = (await client.ask(an_order(place.server, volume=300_000), "1")).position.positionId
+            await client.answer("1")
+            await other.ask(oa.ProtoOAReconcileReq(ctidTraderAccountId=account), "2")
+            halts.halt(tmp_path, Environment.DEMO, why="enough", who="a test", at_ms=1, mode=Mode.REDUCE_ONLY)
+            with place.server.faults.inject(faults.Deafness("ProtoOAClosePositionReq")):
+                await client.stream.send(client.frame(a_close(account, position, 200_000), "3"))
+                for each in (client, other):
+                    refused = await each.ask(a_close(account, position, 200_000), "4")
+                    assert "200000 are being closed already: 100000 are left" in refused.description
+                    assert refused.errorCode == "TRADING_NOT_ALLOWED"
+        async with a_client(place) as client:  # whoever never got an answer is gone, and the list tells what is left
+            await client.log_in(place.server)
+            held = await client.ask(oa.ProtoOAReconcileReq(ctidTraderAccountId=account), "1")
+            assert [each.tradeData.volume for each in held.position] == [300_000]
+            assert isinstance(await client.ask(a_close(account, position, 200_000), "2"), oa.ProtoOAExecutionEvent)
+    refusals = [line for line in place.audit() if line["fact"] == "refused"]
+    assert [line["error"] for line in refusals] == ["InvalidOrder"] * 2
 
 
 async def test_accounts_of_the_other_environment_and_unknown_ones_are_refused(tmp_path: Path) -> None:

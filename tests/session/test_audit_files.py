@@ -14,11 +14,15 @@ from anyctrader.session.audit_files import AuditFiles
 from anyctrader.session.chain import Fact
 from anyctrader.session.disk import Disk
 from anyctrader.session.errors import AuditUnavailable
+from anyctrader.session.verification import verify
+from anyctrader.session.writer_lock import WriterLock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 FACT = Fact("demo", 1_795_376_400_123, "intent")
+DAY_MS = 86_400_000
 
 
 class GatedDisk(Disk):
@@ -63,11 +67,123 @@ def test_the_files_are_locked_too_over_the_days_whatever_becomes_of_the_lock_fil
 
     is_kept_away()
     for day in range(2):
-        files.commit_orders([replace(FACT, at_ms=FACT.at_ms + day * 86_400_000)])
+        files.commit_orders([replace(FACT, at_ms=FACT.at_ms + day * DAY_MS)])
     assert len(list(tmp_path.glob("order_audit.2*.jsonl"))) == 1
     is_kept_away()
     files.close()
     opened(tmp_path, Disk()).close()
+
+
+def test_a_deleted_lock_file_is_taken_again_and_told(tmp_path: Path) -> None:
+    files = opened(tmp_path, Disk())
+    lock = tmp_path / ".order_audit.lock"
+    for commit in (files.commit_orders, files.commit_snapshots):
+        lock.unlink()
+        assert [remark.fact for remark in commit([FACT]).remarks] == ["lock_missing"]
+        assert commit([FACT]).remarks == []
+        with pytest.raises(AuditUnavailable, match="this process"):
+            opened(tmp_path, Disk())
+    lock.unlink()
+    lock.write_bytes(b"")
+    assert [remark.fact for remark in files.commit_orders([FACT]).remarks] == ["lock_missing"]
+    files.close()
+
+
+def test_not_a_line_is_written_while_another_process_has_the_lock(tmp_path: Path) -> None:
+    files = opened(tmp_path, Disk())
+    files.commit_orders([FACT])
+    (tmp_path / ".order_audit.lock").unlink()
+    other = WriterLock(tmp_path / ".order_audit.lock", Disk())
+    for commit in (files.commit_orders, files.commit_snapshots):
+        with pytest.raises(OSError, match="was deleted, and this process has taken it") as failure:
+            commit([FACT])
+        assert "end the other one" in files.advice(failure.value)
+    other.release()
+    assert [remark.fact for remark in files.commit_orders([FACT]).remarks] == ["lock_missing"]
+    files.close()
+    assert verify(tmp_path) == []
+
+
+class SharedFolder(GatedDisk):
+    """A real disk on which others are at work in the moment in which the file of a day is put away."""
+
+    def __init__(self, at_work: Callable[[], None]) -> None:
+        super().__init__()
+        self.at_work = at_work
+
+    def rename(self, path: Path, to: Path) -> None:
+        super().rename(path, to)
+        self.at_work()
+
+
+def test_whom_the_other_locks_turn_away_while_a_day_is_put_away_does_no_harm(tmp_path: Path) -> None:
+    def another_tries() -> None:
+        (tmp_path / ".order_audit.lock").unlink()
+        with pytest.raises(AuditUnavailable, match=r"position_snapshot\.jsonl is being written"):
+            opened(tmp_path, Disk())
+
+    files = opened(tmp_path, SharedFolder(another_tries))
+    files.commit_orders([FACT])
+    files.commit_orders([replace(FACT, at_ms=FACT.at_ms + DAY_MS)])
+    files.commit_orders([replace(FACT, at_ms=FACT.at_ms + DAY_MS)])
+    files.close()
+    assert len((tmp_path / "order_audit.jsonl").read_bytes().splitlines()) == 3
+    assert verify(tmp_path) == []
+
+
+def test_whoever_gets_in_while_a_day_is_put_away_is_the_only_one_to_go_on(tmp_path: Path) -> None:
+    others: list[AuditFiles] = []
+
+    def another_starts() -> None:
+        for name in (".order_audit.lock", "position_snapshot.jsonl"):
+            (tmp_path / name).unlink()
+        others.append(opened(tmp_path, Disk()))
+        others[0].commit_orders([replace(FACT, at_ms=FACT.at_ms + DAY_MS)])
+
+    files = opened(tmp_path, SharedFolder(another_starts))
+    files.commit_orders([FACT])
+    for _ in range(2):
+        with pytest.raises(OSError, match=r"(another|this) process has taken"):
+            files.commit_orders([replace(FACT, at_ms=FACT.at_ms + DAY_MS)])
+    (other,) = others
+    other.commit_orders([replace(FACT, at_ms=FACT.at_ms + DAY_MS)])
+    other.close()
+    files.close()
+    assert len((tmp_path / "order_audit.2026-11-22.jsonl").read_bytes().splitlines()) == 2
+    assert verify(tmp_path) == []
+
+
+def test_a_lock_that_cannot_be_made_anew_leaves_closes_their_record(tmp_path: Path) -> None:
+    disk = GatedDisk()
+    files = opened(tmp_path, disk)
+    (tmp_path / ".order_audit.lock").unlink()
+    disk.read_only = {".order_audit.lock"}
+    assert files.commit_orders([FACT]).remarks == []
+    assert not (tmp_path / ".order_audit.lock").exists()
+    files.close()
+
+
+def test_a_lock_file_replaced_between_its_opening_and_its_locking_is_not_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / ".order_audit.lock"
+
+    class Replaced(Disk):
+        times = 1
+
+        def lock(self, descriptor: int) -> bool:
+            if self.times:
+                self.times -= 1
+                path.unlink()
+                path.write_bytes(b"")
+            return super().lock(descriptor)
+
+    files = opened(tmp_path, Replaced())
+    with pytest.raises(AuditUnavailable, match="only one may"):
+        opened(tmp_path, Disk())
+    files.close()
+    always = Replaced()
+    always.times = 1_000
+    with pytest.raises(OSError, match="keeps replacing it"):
+        opened(tmp_path, always)
 
 
 def test_what_could_not_be_opened_leaves_no_lock_behind(tmp_path: Path) -> None:
@@ -126,6 +242,7 @@ def test_left_behind_while_nothing_is_written_it_closes_at_once(tmp_path: Path) 
         (OSError(errno.EDQUOT, "full"), "free space"),
         (OSError(errno.EROFS, "read-only"), "writable"),
         (OSError(errno.ESTALE, "gone"), "put it back"),
+        (OSError(errno.EBUSY, "taken"), "end the other one"),
         (OSError(errno.EIO, "broken"), "look after the disk"),
         (ZeroDivisionError("ours"), "ours"),
     ],
