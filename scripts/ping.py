@@ -21,6 +21,7 @@ from anyctrader.scripts.options import (
     FormatOption,
     TransportChoice,
     alone,
+    check_transport,
 )
 from anyctrader.scripts.ping_steps import Pinged, Target, delimitings, ping_one
 from anyctrader.scripts.signals import until_signalled
@@ -68,7 +69,7 @@ def ping(
     ] = None,
     transport: Annotated[
         TransportChoice | None,
-        typer.Option(metavar="HOW", help="tcp or websocket; by default as the settings say."),
+        typer.Option(metavar="HOW", callback=check_transport, help="tcp or websocket; by default as the settings say."),
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Another port than the settings'.")] = None,
     symbol: Annotated[str, typer.Option(metavar="NAME", help="Whose quotes tell the server's clock.")] = "EURUSD",
@@ -83,7 +84,7 @@ def ping(
     upgrade of a WebSocket; with a token also the offset of this machine's clock against the server's, as far as quotes
     tell it. Nothing is traded, and nothing is written.
 
-    Exit code 3: a step failed.
+    Exit code 3: a step failed; 1: the server was reached, and refused the application. With --all: at every host.
 
     Example: anyctrader ping demo
     """
@@ -130,7 +131,9 @@ async def _ping(ask: partial[list[Target]], wait_s: float, output: Format) -> Ex
         return ExitCode.NO
     if len(targets) > 1 and output is Format.TEXT:
         remark(f"{sum(result.ok for result in results.values())} of {len(targets)} hosts answered")
-    return ExitCode.DONE if answered else ExitCode.NO_CONNECTION
+    if answered:
+        return ExitCode.DONE
+    return ExitCode.NO if any(result.refused for result in results.values()) else ExitCode.NO_CONNECTION
 
 
 def _targets(

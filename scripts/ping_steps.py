@@ -106,10 +106,12 @@ class Pinged:
     Attributes:
         target: which.
         steps: in their order.
+        refused: whether the step that failed did so by the server's own word.
     """
 
     target: Target
     steps: list[Step] = field(default_factory=list)
+    refused: bool = False
 
     @property
     def ok(self) -> bool:
@@ -253,6 +255,7 @@ class _Walk:
             with anyio.fail_after(self._wait_s + _BEAT_S + _QUOTES_S):
                 step = await do()
         except (*_FAULTS, Refused) as error:
+            self.result.refused = isinstance(error, ServerError)
             self._tell(Step(name, False, None, self._text(error)))
             raise _Failed from None
         took_ms = step.took_ms if step.took_ms is not None else (time.monotonic() - began_s) * 1000

@@ -144,16 +144,19 @@ def test_what_is_no_capture_is_said_to_be_none(call: Call, tmp_path: Path) -> No
     done = call("decode", str(path))
     assert (done.returncode, done.stdout) == (1, "")
     assert "notes.txt: no frame, envelope or JSON message is in it" in done.stderr
-    assert "is a directory" in call("decode", str(tmp_path)).stderr.lower()
-    done = call("decode", str(tmp_path / "none"))
-    assert done.returncode == 1
-    assert "No such file" in done.stderr
+
+
+def test_a_file_that_cannot_be_opened_is_a_usage_error(call: Call, tmp_path: Path) -> None:
+    for path, said in ((tmp_path, "Is a directory"), (tmp_path / "none", "No such file")):
+        done = call("decode", str(path))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in " ".join(done.stderr.split())
 
 
 def test_a_closed_stdin_is_no_traceback(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     done = call("decode")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "stdin is closed" in done.stderr
 
 

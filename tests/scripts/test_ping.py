@@ -124,14 +124,14 @@ def test_a_step_that_fails_is_named_and_ends_it(call: Call, server: BlockingServ
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         closed = str(probe.getsockname()[1])
-    for changes, step, said in (
-        ({"PORT": closed}, "TCP", "refused"),
-        ({"CA_FILE": ""}, "TLS", "its certificate is not trusted"),
-        ({"HOST": "no.such.host.invalid"}, "DNS", ""),
-        ({"APPLICATION_SECRET": "wrong-secret"}, "application", "CH_CLIENT_AUTH_FAILURE"),
+    for changes, step, said, code in (
+        ({"PORT": closed}, "TCP", "refused", 3),
+        ({"CA_FILE": ""}, "TLS", "its certificate is not trusted", 3),
+        ({"HOST": "no.such.host.invalid"}, "DNS", "", 3),
+        ({"APPLICATION_SECRET": "wrong-secret"}, "application", "CH_CLIENT_AUTH_FAILURE", 1),
     ):
         done = call("ping", "demo", "--format", "json", **variables_of(server, **changes))
-        assert done.returncode == 3, step
+        assert done.returncode == code, step
         last = json_lines(done.stdout)[-1]
         assert (last["step"], last["ok"]) == (step, False)
         assert said in last["detail"]
