@@ -232,7 +232,8 @@ def test_a_narrow_terminal_gets_colours_and_short_lines_and_a_pipe_none(capture:
     assert "  bid = 1.14811 (114811)" in lines
 
 
-def test_no_output_shows_a_secret_wherever_one_can_stand(call: Call, tmp_path: Path) -> None:
+@pytest.mark.parametrize("secret", [SECRET, "hunter2", "aaaa"])
+def test_no_output_shows_a_secret_wherever_one_can_stand(call: Call, tmp_path: Path, secret: str) -> None:
     secret_fields = ("clientSecret", "accessToken", "refreshToken")
     frames, texts = [], []
     for cls in oa.PAYLOAD_CLASSES.values():
@@ -241,7 +242,7 @@ def test_no_output_shows_a_secret_wherever_one_can_stand(call: Call, tmp_path: P
             continue
         payload: Any = cls()
         for name in names:
-            setattr(payload, name, SECRET)
+            setattr(payload, name, secret)
         for field in ("clientId", "tokenType"):
             if field in cls.DESCRIPTOR.fields_by_name:
                 setattr(payload, field, "x")
@@ -249,15 +250,20 @@ def test_no_output_shows_a_secret_wherever_one_can_stand(call: Call, tmp_path: P
             if field in cls.DESCRIPTOR.fields_by_name:
                 setattr(payload, field, 1)
         if cls is oa.ProtoOAGetCtidProfileByTokenReq:
-            payload.accessToken = SECRET
-        payload.MergeFromString(b"\xba\x3e" + bytes((len(SECRET),)) + SECRET.encode())
-        frames.append(encode_frame(ProtobufCodec().encode(Message(payload, SECRET))))
-        members = {**dict.fromkeys(names, SECRET), "password": SECRET, "newer": {"client_secret": SECRET}}
+            payload.accessToken = secret
+        payload.MergeFromString(b"\xba\x3e" + bytes((len(secret),)) + secret.encode())
+        frames.append(encode_frame(ProtobufCodec().encode(Message(payload, secret))))
+        members = {
+            **dict.fromkeys(names, secret),
+            "password": secret,
+            "authToken": secret,
+            "newer": {"client_secret": secret},
+        }
         members |= {"clientId": "x", "tokenType": "x", "ctidTraderAccountId": 1, "expiresIn": 1}
-        envelope = {"payloadType": oa.payload_type_of(cls), "payload": members, "refreshToken": SECRET}
+        envelope = {"payloadType": oa.payload_type_of(cls), "payload": members, "refreshToken": secret}
         texts.append(orjson.dumps(envelope))
     assert len(frames) == 7
-    said = oa.ProtoOAErrorRes(errorCode=SECRET, description=f"<{SECRET}>")
+    said = oa.ProtoOAErrorRes(errorCode=secret, description=f"<{secret}>")
     frames.append(encode_frame(ProtobufCodec().encode(Message(said))))
     for name, data in (("a.bin", b"".join(frames)), ("b.json", b"\n".join(texts))):
         (tmp_path / name).write_bytes(data)
@@ -265,8 +271,8 @@ def test_no_output_shows_a_secret_wherever_one_can_stand(call: Call, tmp_path: P
             done = call("decode", name, *options)
             assert done.returncode == 0, done.stderr
             assert done.stdout.count("***") >= 7
-            assert SECRET not in done.stdout + done.stderr
-        assert SECRET in call("decode", name, "--show-secrets").stdout
+            assert secret not in done.stdout + done.stderr
+        assert secret in call("decode", name, "--show-secrets").stdout
 
 
 KEY = b"\x01\x02\x03\x04"
