@@ -24,6 +24,7 @@ from anyctrader.scripts.options import (
     check_transport,
 )
 from anyctrader.scripts.ping_steps import Pinged, Target, delimitings, ping_one
+from anyctrader.scripts.progress import waited
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import Environment, SettingsError, load_settings
@@ -104,6 +105,7 @@ def ping(
 
 async def _ping(ask: partial[list[Target]], wait_s: float, output: Format) -> ExitCode:
     targets = ask()
+    single = len(targets) == 1  # of several none may write over what another one shows
     results: dict[int, Pinged] = {}
     news = anyio.Event()
     limit = anyio.Semaphore(_AT_ONCE)
@@ -112,7 +114,12 @@ async def _ping(ask: partial[list[Target]], wait_s: float, output: Format) -> Ex
     async def one(number: int, target: Target) -> None:
         nonlocal news
         async with limit:
-            results[number] = await ping_one(target, wait_s=wait_s, told=partial(_told, output, len(targets) == 1))
+            results[number] = await ping_one(
+                target,
+                wait_s=wait_s,
+                told=partial(_told, output, single),
+                waiting=partial(waited, shown=single),
+            )
         news.set()
         news = anyio.Event()
 
@@ -121,15 +128,16 @@ async def _ping(ask: partial[list[Target]], wait_s: float, output: Format) -> Ex
             for number, target in enumerate(targets):
                 tasks.start_soon(one, number, target)
             for number in range(len(targets)):
-                while number not in results:
-                    await news.wait()
-                if len(targets) > 1:
+                with waited(f"asking {len(targets)} hosts", shown=not single):
+                    while number not in results:
+                        await news.wait()
+                if not single:
                     _show(results[number], output)
                 answered = answered or results[number].ok
     if interruption.signal is not None:
         remark("interrupted")
         return ExitCode.NO
-    if len(targets) > 1 and output is Format.TEXT:
+    if not single and output is Format.TEXT:
         remark(f"{sum(result.ok for result in results.values())} of {len(targets)} hosts answered")
     if answered:
         return ExitCode.DONE

@@ -20,6 +20,7 @@ from anyctrader.wire import Delimiting
 from .conftest import Call
 from .programs import json_lines
 from .served import served, variables_of
+from .test_progress import screen_of
 
 
 @contextmanager
@@ -118,6 +119,16 @@ def test_a_codec_other_than_that_of_the_settings_needs_its_port(call: Call, serv
     done = call("ping", "demo", "--codec", "json", **variables_of(server))
     assert done.returncode == 2
     assert "--port" in done.stderr
+
+
+def test_a_step_that_takes_its_time_shows_a_sign_of_life(
+    call: Call, server: BlockingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = screen_of(monkeypatch, after_s=0.0)
+    done = call("ping", "demo", "--wait", "0.5", **variables_of(server))
+    assert done.returncode == 0
+    assert "\rclock, 0 s\x1b[K" in screen.getvalue()
+    assert screen.getvalue().endswith("\r\x1b[K")
 
 
 def test_a_step_that_fails_is_named_and_ends_it(call: Call, server: BlockingServer) -> None:
