@@ -5,6 +5,7 @@ import fcntl
 import io
 import os
 import pty
+import select
 import struct
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from anyctrader.wire import messages as oa
 from anyctrader.wire.websocket import Opcode, control_frame, data_frame
 
 from .conftest import Call
-from .programs import PROGRAM, START_S, clean_environment, json_lines
+from .programs import PROGRAM, START_S, clean_environment, interrupt, json_lines, started
 
 SECRET = "CANARY-0123456789-abcdef"
 MESSAGES: list[tuple[Any, str | None]] = [
@@ -200,6 +201,21 @@ def test_frames_are_shown_as_they_come_and_a_reader_that_leaves_ends_it(tmp_path
         process.stdin.close()
         assert process.wait(START_S) == 0
         assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_an_interrupt_leaves_whole_lines_for_a_slow_reader(tmp_path: Path, output: str) -> None:
+    (tmp_path / "many.bin").write_bytes(FRAMES[1] * 20_000)
+    with started("decode", "many.bin", "--format", output, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        select.select([process.stdout], [], [], START_S)  # it writes, and nobody reads: the pipe is full, or will be
+        out, err = interrupt(process)
+    lines = out.splitlines(keepends=True)
+    assert (process.returncode, err) == (1, "interrupted\n")
+    assert len(lines) < 20_000
+    assert all(line.endswith("\n") for line in lines)
+    if output == "json":
+        assert all(orjson.loads(line)["name"] == "ProtoOASpotEvent" for line in lines)
 
 
 def test_a_narrow_terminal_gets_colours_and_short_lines_and_a_pipe_none(capture: Path) -> None:

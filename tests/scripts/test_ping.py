@@ -244,12 +244,12 @@ def test_the_settings_say_what_carries_the_messages_and_the_command_line_otherwi
 
 def test_a_websocket_that_is_refused_fails_at_the_upgrade_with_no_secret(call: Call) -> None:
     with served() as server:
-        server.call(lambda fake: fake.faults.inject(faults.NoUpgrade(403, f"not you, {fake.client_secret}")))
+        server.call(lambda fake: fake.faults.inject(faults.NoUpgrade(403, f"not\nyou \x1b[2J{fake.client_secret}")))
         done = call("ping", "demo", "--transport", "websocket", "--format", "json", **variables_of(server))
         assert done.returncode == 3
         last = json_lines(done.stdout)[-1]
         assert (last["step"], last["ok"]) == ("upgrade", False)
-        assert last["detail"] == "HTTP 403 Forbidden in place of a WebSocket: not you, ***"
+        assert last["detail"] == "HTTP 403 Forbidden in place of a WebSocket: not you \\x1b[2J***"
 
 
 def test_a_server_that_closes_the_websocket_is_told_with_its_code(call: Call) -> None:
