@@ -5,14 +5,14 @@ from __future__ import annotations
 import enum
 import io
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from anyctrader.scripts.failures import carry_out_plainly
+from anyctrader.scripts.failures import carry_out_plainly, told
 from anyctrader.scripts.options import DebugOption, ExitCode, Format, FormatOption, alone
 from anyctrader.scripts.progress import Progress
 from anyctrader.scripts.terminal import escaped, is_terminal, print_json_lines, print_lines, remark
@@ -101,28 +101,35 @@ def decode(
         payload_type=number,
     )
     show = _Show(output, brief=brief, redaction=None if show_secrets else Redaction())
-    carry_out_plainly(partial(_decode, file, reader, show, output, brief), debug=debug)
+    with ExitStack() as stack:
+        try:
+            source, size = stack.enter_context(_opened(file))
+        except OSError as error:
+            raise typer.BadParameter(told(error), param_hint="FILE") from None
+        name = "stdin" if file == _STDIN else escaped(str(file))
+        carry_out_plainly(partial(_decode, source, size, name, reader, show, output, brief), debug=debug)
 
 
-def _decode(file: Path, reader: CaptureReader, show: _Show, output: Format, brief: bool) -> ExitCode:
-    with _opened(file) as (source, size):
-        source, is_recording = _looked_at(source)
-        if is_recording:
-            from anyctrader.scripts.recorded_frames import show_recording  # what reads captures does not wait for it
+def _decode(
+    source: BinaryIO, size: int | None, name: str, reader: CaptureReader, show: _Show, output: Format, brief: bool
+) -> ExitCode:
+    source, is_recording = _looked_at(source)
+    if is_recording:
+        from anyctrader.scripts.recorded_frames import show_recording  # what reads captures does not wait for it
 
-            return show_recording(source, output=output, brief=brief)
-        with Progress("decoding", size, shown=not is_terminal()) as progress:
-            done = 0
-            try:
-                # As much as is there: whoever writes into our stdin frame by frame sees them frame by frame.
-                while chunk := source.read1(_CHUNK):  # type: ignore[attr-defined]
-                    show.pieces(reader.feed(chunk))
-                    done += len(chunk)
-                    progress.at(done)
-                show.pieces(reader.close())
-            except NoCapture as error:
-                remark(f"{'stdin' if file == _STDIN else escaped(str(file))}: {error}")
-                return ExitCode.NO
+        return show_recording(source, output=output, brief=brief)
+    with Progress("decoding", size, shown=not is_terminal()) as progress:
+        done = 0
+        try:
+            # As much as is there: whoever writes into our stdin frame by frame sees them frame by frame.
+            while chunk := source.read1(_CHUNK):  # type: ignore[attr-defined]
+                show.pieces(reader.feed(chunk))
+                done += len(chunk)
+                progress.at(done)
+            show.pieces(reader.close())
+        except NoCapture as error:
+            remark(f"{name}: {error}")
+            return ExitCode.NO
     return show.ended(reader)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import ssl
 import tempfile
 from contextlib import asynccontextmanager
@@ -17,6 +19,8 @@ from anyio.streams.tls import TLSStream
 from anyctrader.fake.certificates import Certificates
 from anyctrader.fake.upgrade import asks_for_websocket, first_bytes, upgrade
 
+from .failures import told
+from .options import not_installed
 from .terminal import escaped, remark
 
 if TYPE_CHECKING:
@@ -43,11 +47,24 @@ CaFileOption = Annotated[
         "--ca-file", metavar="FILE", help="Write the certificate to trust here; by default into a temporary folder."
     ),
 ]
+
+
+def _checked_key_log(context: typer.Context, key_log: Path | None) -> Path | None:
+    """Sees that the file can be written before anything begins; made, if need be, for its owner only."""
+    if key_log is not None and not context.resilient_parsing:
+        try:
+            os.close(os.open(key_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise typer.BadParameter(f"the key log cannot be written: {told(error)}") from None
+    return key_log
+
+
 KeyLogOption = Annotated[
     Path | None,
     typer.Option(
         "--key-log",
         metavar="FILE",
+        callback=_checked_key_log,
         envvar="SSLKEYLOGFILE",
         help="Write the TLS keys here, for Wireshark: with them, whoever has the traffic reads all of it.",
     ),
@@ -161,8 +178,14 @@ async def open_door(
                 with anyio.CancelScope(shield=True):
                     await anyio.aclose_forcefully(raw)
 
-        listener = await anyio.create_tcp_listener(local_host=address.host, local_port=address.port)
+        try:
+            listener = await anyio.create_tcp_listener(local_host=address.host, local_port=address.port)
+        except OSError as error:
+            what = f"nothing can listen on {address.host}:{address.port}: {error.strerror or error}"
+            raise OSError(error.errno, f"{what}. Another port is chosen with --listen; port 0 takes any") from error
         async with listener, anyio.create_task_group() as tasks:
+            if importlib.util.find_spec("wsproto") is None:
+                remark(f"clients over TCP only, none over WebSocket: {not_installed('wsproto')}")
             port: int = listener.extra(SocketAttribute.local_port)  # noqa: S610 - this is not Django
             tasks.start_soon(listener.serve, welcome, tasks)
             try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import typer
 
 from anyctrader.wire.errors import CTraderError
 
-from .options import ExitCode
+from .options import ExitCode, not_installed
 from .terminal import ResultsLost, drop_stdout, ensure_stdout, escaped, remark
 
 if TYPE_CHECKING:
@@ -20,17 +21,30 @@ if TYPE_CHECKING:
 __all__ = ["carry_out", "carry_out_plainly", "code_of", "told"]
 
 
+_OF_AUTHENTICATION: Final = MappingProxyType(
+    {
+        "CH_CTID_TRADER_ACCOUNT_NOT_FOUND": ExitCode.USAGE,  # the account that was named is none of the token's
+        "WRONG_ENVIRONMENT": ExitCode.REFUSED,
+    }
+)
+"""By `AuthenticationFailed.code`, where it is not the server that said no to what was true."""
+
+
 def code_of(error: BaseException) -> ExitCode:
     """The exit code for an error."""
     # Here, since a command that needs no session shall not wait for its import.
     from anyctrader.session import errors
+    from anyctrader.session.recorder import RecordingUnavailable
     from anyctrader.wire.drafting import DraftError
 
+    if isinstance(error, errors.AuthenticationFailed):
+        return _OF_AUTHENTICATION.get(error.code, ExitCode.NO)
     codes = (  # the first that fits decides
         (DraftError, ExitCode.USAGE),
         (errors.SettingsError, ExitCode.USAGE),
+        (ModuleNotFoundError, ExitCode.USAGE),
+        (RecordingUnavailable, ExitCode.USAGE),
         (errors.ConnectFailed, ExitCode.NO_CONNECTION),
-        (errors.AuthenticationFailed, ExitCode.NO_CONNECTION),
         (errors.SessionClosed, ExitCode.NO_CONNECTION),
         (errors.NotSent, ExitCode.NO_CONNECTION),
         (errors.OutcomeUnknown, ExitCode.OUTCOME_UNKNOWN),
@@ -53,7 +67,7 @@ def told(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return escaped(str(error)) or "it took too long"
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("anyctrader"):
-        return f"{error.name} is not installed: pip install 'anyctrader[cli,fake]'"
+        return not_installed(error.name)
     if isinstance(error, OSError):
         what = error.strerror or str(error) or type(error).__name__
         return escaped(f"{error.filename}: {what}" if error.filename else what)

@@ -17,7 +17,7 @@ except ModuleNotFoundError as missing:
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-from anyctrader.scripts.options import context_settings
+from anyctrader.scripts.options import context_settings, not_installed
 
 __all__ = ["COMMANDS", "Entry", "main"]
 
@@ -75,7 +75,7 @@ def _load(name: str) -> Any:
     except ModuleNotFoundError as missing:
         if missing.name is None or missing.name.startswith("anyctrader"):
             raise
-        typer.echo(f"{name}: {missing.name} is not installed: pip install 'anyctrader[cli,fake]'", err=True)
+        typer.echo(f"{name}: {not_installed(missing.name)}", err=True)
         raise typer.Exit(2) from None
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(name)(getattr(module, name))

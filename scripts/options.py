@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+import importlib.util
 import shutil
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -24,7 +26,9 @@ __all__ = [
     "SandboxOption",
     "TransportChoice",
     "alone",
+    "check_transport",
     "context_settings",
+    "not_installed",
 ]
 
 SANDBOX_FOLDER: Final = Path("logs/sandbox")
@@ -36,11 +40,11 @@ class ExitCode(enum.IntEnum):
 
     DONE = 0
     NO = 1
-    """The answer is no: refused by the server, a check failed, damage found, not now."""
+    """The answer is no: refused by the server (credentials too), a check failed, damage found, not now."""
     USAGE = 2
-    """The command line or the settings are wrong. Nothing was connected."""
+    """The command line, a file or an account that it names, or the settings are wrong, or an extra is missing."""
     NO_CONNECTION = 3
-    """No link, or none that the server would serve."""
+    """No link."""
     OUTCOME_UNKNOWN = 4
     """Something left and its outcome is not known: look before anything is repeated."""
     REFUSED = 5
@@ -85,6 +89,25 @@ SandboxOption = Annotated[
         f"Writes to {SANDBOX_FOLDER}.",
     ),
 ]
+
+
+_EXTRAS: Final = MappingProxyType({"trustme": "cli,fake", "h11": "cli,fake", "wsproto": "cli,ws"})
+
+
+def not_installed(library: str) -> str:
+    """What to tell people of a library that is not there: the extra that brings it."""
+    return f"{library} is not installed: pip install 'anyctrader[{_EXTRAS.get(library, 'cli')}]'"
+
+
+def check_transport(transport: TransportChoice | None) -> TransportChoice | None:
+    """For an option, as its callback: a WebSocket needs an extra, and its lack is told before anything begins.
+
+    Raises:
+        typer.BadParameter: it is not there.
+    """
+    if transport is TransportChoice.WEBSOCKET and importlib.util.find_spec("wsproto") is None:
+        raise typer.BadParameter(f"a WebSocket is out of reach: {not_installed('wsproto')}")
+    return transport
 
 
 _NARROW: Final = 52  # columns; below that click writes lines of 50 all the same

@@ -21,8 +21,10 @@ from anyctrader.scripts.options import (
     FormatOption,
     TransportChoice,
     alone,
+    check_transport,
 )
 from anyctrader.scripts.ping_steps import Pinged, Target, delimitings, ping_one
+from anyctrader.scripts.progress import waited
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import Environment, SettingsError, load_settings
@@ -68,7 +70,7 @@ def ping(
     ] = None,
     transport: Annotated[
         TransportChoice | None,
-        typer.Option(metavar="HOW", help="tcp or websocket; by default as the settings say."),
+        typer.Option(metavar="HOW", callback=check_transport, help="tcp or websocket; by default as the settings say."),
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Another port than the settings'.")] = None,
     symbol: Annotated[str, typer.Option(metavar="NAME", help="Whose quotes tell the server's clock.")] = "EURUSD",
@@ -83,7 +85,7 @@ def ping(
     upgrade of a WebSocket; with a token also the offset of this machine's clock against the server's, as far as quotes
     tell it. Nothing is traded, and nothing is written.
 
-    Exit code 3: a step failed.
+    Exit code 3: a step failed; 1: the server was reached, and refused the application. With --all: at every host.
 
     Example: anyctrader ping demo
     """
@@ -103,6 +105,7 @@ def ping(
 
 async def _ping(ask: partial[list[Target]], wait_s: float, output: Format) -> ExitCode:
     targets = ask()
+    single = len(targets) == 1  # of several none may write over what another one shows
     results: dict[int, Pinged] = {}
     news = anyio.Event()
     limit = anyio.Semaphore(_AT_ONCE)
@@ -111,7 +114,12 @@ async def _ping(ask: partial[list[Target]], wait_s: float, output: Format) -> Ex
     async def one(number: int, target: Target) -> None:
         nonlocal news
         async with limit:
-            results[number] = await ping_one(target, wait_s=wait_s, told=partial(_told, output, len(targets) == 1))
+            results[number] = await ping_one(
+                target,
+                wait_s=wait_s,
+                told=partial(_told, output, single),
+                waiting=partial(waited, shown=single),
+            )
         news.set()
         news = anyio.Event()
 
@@ -120,17 +128,20 @@ async def _ping(ask: partial[list[Target]], wait_s: float, output: Format) -> Ex
             for number, target in enumerate(targets):
                 tasks.start_soon(one, number, target)
             for number in range(len(targets)):
-                while number not in results:
-                    await news.wait()
-                if len(targets) > 1:
+                with waited(f"asking {len(targets)} hosts", shown=not single):
+                    while number not in results:
+                        await news.wait()
+                if not single:
                     _show(results[number], output)
                 answered = answered or results[number].ok
     if interruption.signal is not None:
         remark("interrupted")
         return ExitCode.NO
-    if len(targets) > 1 and output is Format.TEXT:
+    if not single and output is Format.TEXT:
         remark(f"{sum(result.ok for result in results.values())} of {len(targets)} hosts answered")
-    return ExitCode.DONE if answered else ExitCode.NO_CONNECTION
+    if answered:
+        return ExitCode.DONE
+    return ExitCode.NO if any(result.refused for result in results.values()) else ExitCode.NO_CONNECTION
 
 
 def _targets(

@@ -26,6 +26,7 @@ from anyctrader.wire.redaction import Redaction
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
 
     from anyctrader.session import Credentials, Endpoint, Environment
     from anyctrader.session.environments import CodecName, DelimitingName
@@ -106,10 +107,12 @@ class Pinged:
     Attributes:
         target: which.
         steps: in their order.
+        refused: whether the step that failed did so by the server's own word.
     """
 
     target: Target
     steps: list[Step] = field(default_factory=list)
+    refused: bool = False
 
     @property
     def ok(self) -> bool:
@@ -132,15 +135,22 @@ def delimitings(endpoint: Endpoint, codec: CodecName, *, every: bool) -> tuple[D
     return (first, *others) if every and several else (first,)
 
 
-async def ping_one(target: Target, *, wait_s: float, told: Callable[[Target, Step | None], None]) -> Pinged:
+async def ping_one(
+    target: Target,
+    *,
+    wait_s: float,
+    told: Callable[[Target, Step | None], None],
+    waiting: Callable[[str], AbstractContextManager[None]],
+) -> Pinged:
     """Goes all the way, as far as it goes.
 
     Args:
         target: where.
         wait_s: seconds for each step.
         told: told of the host, and of each step when it has ended.
+        waiting: entered for each step, with its name, while it goes on.
     """
-    walk = _Walk(target, wait_s=wait_s, told=told)
+    walk = _Walk(target, wait_s=wait_s, told=told, waiting=waiting)
     told(target, None)
     try:
         await walk.all_steps()
@@ -150,11 +160,19 @@ async def ping_one(target: Target, *, wait_s: float, told: Callable[[Target, Ste
 
 
 class _Walk:
-    def __init__(self, target: Target, *, wait_s: float, told: Callable[[Target, Step | None], None]) -> None:
+    def __init__(
+        self,
+        target: Target,
+        *,
+        wait_s: float,
+        told: Callable[[Target, Step | None], None],
+        waiting: Callable[[str], AbstractContextManager[None]],
+    ) -> None:
         self.result = Pinged(target)
         self._target = target
         self._wait_s = wait_s
         self._told = told
+        self._waiting = waiting
         self._gate = Gate(target.environment, mode=Mode.OFF, audit=None, why="ping never trades")
         self._address = ""
         self._there_and_back_ms = 0.0  # what TCP took; through a proxy what CONNECT did, the part before it included
@@ -177,8 +195,9 @@ class _Walk:
         """Whether the server answers messages told apart so; on a connection of its own, for a wrong one is deadly."""
         async with AsyncExitStack() as stack:
             try:
-                link = await self._connected(stack, way, quiet=True)
-                answer = await link.ask(oa.ProtoOAVersionReq(), timeout_s=self._wait_s)
+                with self._waiting(way.value):
+                    link = await self._connected(stack, way, quiet=True)
+                    answer = await link.ask(oa.ProtoOAVersionReq(), timeout_s=self._wait_s)
             except (*_FAULTS, TimeoutError) as error:
                 self._tell(Step(way.value, None, None, f"not answered ({self._text(error)})", {"answered": False}))
                 return False
@@ -250,9 +269,10 @@ class _Walk:
         """
         began_s = time.monotonic()
         try:
-            with anyio.fail_after(self._wait_s + _BEAT_S + _QUOTES_S):
+            with self._waiting(name), anyio.fail_after(self._wait_s + _BEAT_S + _QUOTES_S):
                 step = await do()
         except (*_FAULTS, Refused) as error:
+            self.result.refused = isinstance(error, ServerError)
             self._tell(Step(name, False, None, self._text(error)))
             raise _Failed from None
         took_ms = step.took_ms if step.took_ms is not None else (time.monotonic() - began_s) * 1000

@@ -23,6 +23,7 @@ from anyctrader.scripts.options import (
     FormatOption,
     TransportChoice,
     alone,
+    check_transport,
 )
 from anyctrader.scripts.passing import Screen
 from anyctrader.scripts.signals import until_signalled
@@ -52,6 +53,7 @@ def proxy(
         TransportChoice | None,
         typer.Option(
             metavar="HOW",
+            callback=check_transport,
             help="Reach the server by tcp or websocket; by default as the client comes, or by the settings' websocket.",
         ),
     ] = None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from anyctrader.scripts.opening import known_secrets, newest_credentials, open_trading, settings_of
 from anyctrader.scripts.options import ExitCode, Format
 from anyctrader.scripts.plain_link import PlainLink, codec_named
+from anyctrader.scripts.progress import waited
 from anyctrader.scripts.sent_deals import tell_deals
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import Mode, NotSent, OutcomeUnknown, Refused, open_audit
@@ -83,15 +84,17 @@ async def send_raw(
             if message is not None and not environment.is_live:
                 gate.judge(message)
             gate.admit_bytes(data)  # on live it refuses them all, on record
-        link = await stack.enter_async_context(_link(part, gate))
-        if permission is not Permission.SESSION:
-            await _authorise(link, gate, credentials, message, wait_s)
+        with waited(f"connecting to {part.endpoint.host}:{part.endpoint.port}"):
+            link = await stack.enter_async_context(_link(part, gate))
+            if permission is not Permission.SESSION:
+                await _authorise(link, gate, credentials, message, wait_s)
         if message is not None and permission is not None:
             gate.release(message)
         is_beat = message is not None and isinstance(message.payload, oa.ProtoHeartbeatEvent)
         framed = link.framed(body) if message is not None else data
         answered_by = message.client_msg_id if message is not None else None
-        answer = await link.exchange(framed, answered_by=answered_by, timeout_s=0.0 if is_beat else wait_s)
+        with waited("waiting for the answer"):
+            answer = await link.exchange(framed, answered_by=answered_by, timeout_s=0.0 if is_beat else wait_s)
     if is_beat:
         remark("sent; a heartbeat is not answered")
         return ExitCode.DONE
@@ -183,11 +186,14 @@ async def _traded(
     settings: Settings, part: EnvironmentSettings, message: Message, wait_s: float, output: Format, redaction: Redaction
 ) -> ExitCode:
     """What trades goes the way of all orders: limits, intent, departure and answer on record."""
-    async with open_trading(settings, part) as session:
+    async with AsyncExitStack() as stack:
+        with waited(f"connecting to {part.endpoint.host}:{part.endpoint.port}"):
+            session = await stack.enter_async_context(open_trading(settings, part))
         if message.client_msg_id is not None:
             remark("what trades is sent by the session, under an id of its own")
         async with aftermath_of(session, getattr(message.payload, "ctidTraderAccountId", 0)) as aftermath:
-            reply = await session.request(message.payload, timeout_s=wait_s)
+            with waited("waiting for the answer"):
+                reply = await session.request(message.payload, timeout_s=wait_s)
             await tell_deals(aftermath, reply, within_s=part.timings.fill_s)
     _show(Frame(Message(reply)), None, redaction, output)
     return ExitCode.DONE

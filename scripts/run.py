@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import anyio
 import typer
 
-from anyctrader.scripts.failures import carry_out, told
+from anyctrader.scripts.failures import carry_out, code_of, told
 from anyctrader.scripts.options import (
     DebugOption,
     EnvFileOption,
@@ -133,11 +133,13 @@ class _Watch:
                 or desk.session(environment).state in (SessionState.REFUSED, SessionState.CLOSED)
             ]
             if len(gone) == len(desk.environments):
+                codes = set()
                 for environment in gone:
                     failure = desk.failure(environment) or desk.session(environment).failure
                     why = told(failure) if failure is not None else escaped(desk.session(environment).reason)
                     remark(f"{environment.value}: {why}")
-                self.code = ExitCode.NO_CONNECTION
+                    codes.add(code_of(failure) if failure is not None else ExitCode.NO_CONNECTION)
+                self.code = min(codes)  # the one that a person can do something about before another try
                 return
             await anyio.sleep(_LOOK_EACH_S)
 

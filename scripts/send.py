@@ -167,10 +167,10 @@ async def _send(plan: _Plan, payload: Any) -> ExitCode:
         with waited(f"connecting to {part.endpoint.host}:{part.endpoint.port}"):
             session = await _opened(stack, settings, part, Message(payload))
         aftermath = await stack.enter_async_context(aftermath_of(session, getattr(payload, "ctidTraderAccountId", 0)))
-        stack.enter_context(waited("waiting for the answer"))
         began_s = time.monotonic()
         try:
-            reply = await session.request(payload, timeout_s=plan.timeout_s)
+            with waited("waiting for the answer"):
+                reply = await session.request(payload, timeout_s=plan.timeout_s)
         except ServerError as error:
             took_ms = (time.monotonic() - began_s) * 1000
             if plan.output is Format.JSON:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from anyctrader.scripts.progress import waited
 from anyctrader.scripts.terminal import remark
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ async def tell_deals(aftermath: Aftermath, answer: Any, *, within_s: float) -> N
         answer: its answer's payload.
         within_s: how long to wait, seconds.
     """
-    fills = await aftermath.fills(answer, within_s=within_s)
+    with waited("waiting for the deals"):
+        fills = await aftermath.fills(answer, within_s=within_s)
     for fill in fills or ():
         money = "" if fill.realised is None else f", net {fill.realised.net:f} of deposit currency"
         price = "a price not told" if fill.price is None else f"{fill.price:f}"

@@ -27,7 +27,7 @@ from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import ConnectFailed, Environment, Refused, SessionState, SlowConsumer
 from anyctrader.session.chain import iso_ms
 from anyctrader.wire import messages as oa
-from anyctrader.wire.drafting import DraftError, class_named
+from anyctrader.wire.drafting import DraftError, class_named, require_path
 from anyctrader.wire.redaction import Redaction
 from anyctrader.wire.rendering import Frame, Rendering
 
@@ -137,13 +137,14 @@ def tail(
         )
     except DraftError as error:
         raise typer.BadParameter(escaped(str(error)), param_hint="--name") from None
+    heard = classes or tuple(cls for cls in oa.PAYLOAD_CLASSES.values() if cls.__name__.endswith("Event"))
     plan = _Plan(
         environment=Environment(env.value),
         accounts=account or [],
         symbols=symbols,
         depth=depth,
         bars=[_period(each) for each in bars or []],
-        wanted=Wanted(classes, tuple(_pair(each) for each in where or [])),
+        wanted=Wanted(classes, tuple(_pair(each, heard) for each in where or [])),
         seconds=seconds,
         brief=brief,
         output=output,
@@ -169,10 +170,14 @@ def _period(name: str) -> int:
         raise typer.BadParameter(f"{escaped(name)} is no period: {known}", param_hint="--bars") from None
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _pair(text: str, heard: tuple[Any, ...]) -> tuple[str, str]:
     name, is_pair, value = text.partition("=")
     if not (is_pair and name):
         raise typer.BadParameter(f"write it as FIELD=VALUE, not {escaped(text)}", param_hint="--where")
+    try:
+        require_path(name, heard)
+    except DraftError as error:
+        raise typer.BadParameter(escaped(str(error)), param_hint="--where") from None
     return name, value
 
 

@@ -6,10 +6,12 @@ import errno
 import io
 import json
 import os
+import signal
 import sys
 import textwrap
+import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import orjson
 
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 _NARROWEST = 20
+_AT_ONCE: Final = 65_536  # characters of whole lines: what a pipe takes, and what an interrupt may have to wait for
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
@@ -91,7 +94,8 @@ def print_line(text: str = "", *, indent: str = "", hanging: str = "", colour: s
         text: what it says; the caller has escaped what came from a server.
         indent: put before it.
         hanging: put before the lines that it is wrapped to.
-        colour: of the indent, as a number that terminals know (32 is green); left out where there is no terminal.
+        colour: of the indent, as a number that terminals know (32 is green); left out where there is no terminal, or
+            `NO_COLOR` is set.
 
     Raises:
         BrokenPipeError: nobody reads any more.
@@ -115,10 +119,7 @@ def print_json_lines(rows: Iterable[Mapping[str, Any]]) -> None:
     Raises:
         BrokenPipeError: nobody reads any more.
     """
-    text = "".join(f"{_json_text(members)}\n" for members in rows)
-    with _results():
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    _write_whole(map(_json_text, rows))
 
 
 def _json_text(members: Mapping[str, Any]) -> str:
@@ -134,16 +135,14 @@ def print_lines(lines: Iterable[str], *, colour: str = "") -> None:
 
     Args:
         lines: what they say; the caller has escaped what came from a server.
-        colour: of the first line, as a number that terminals know; left out where there is no terminal.
+        colour: of the first line, as a number that terminals know; left out where there is no terminal, or `NO_COLOR`
+            is set.
 
     Raises:
         BrokenPipeError: nobody reads any more.
     """
     if width_of(sys.stdout) is None:
-        text = "".join(f"{line}\n" for line in lines)
-        with _results():
-            sys.stdout.write(_showable(text, sys.stdout))
-            sys.stdout.flush()
+        _write_whole(lines)
         return
     with _results():
         for line in lines:
@@ -153,16 +152,67 @@ def print_lines(lines: Iterable[str], *, colour: str = "") -> None:
             colour = ""
 
 
+def _write_whole(lines: Iterable[str]) -> None:
+    """Lines as they are, some at once; what is written ends with a whole one, also where it is interrupted."""
+    waiting: list[str] = []
+    size = 0
+    for line in lines:
+        waiting.append(line)
+        size += len(line)
+        if size >= _AT_ONCE:
+            _write_some(waiting)
+            waiting, size = [], 0
+    _write_some(waiting)
+
+
+def _write_some(lines: list[str]) -> None:
+    if lines:
+        lines.append("")
+        with _results():
+            sys.stdout.write(_showable("\n".join(lines), sys.stdout))
+            sys.stdout.flush()
+
+
 @contextmanager
 def _results() -> Iterator[None]:
     try:
-        yield
+        with _Unbroken():
+            yield
     except BrokenPipeError:
         raise
     except OSError as error:
         remark(f"the results cannot be written: {escaped(error.strerror or str(error))}")
         drop_stdout()
         raise ResultsLost(error.errno, error.strerror) from error
+
+
+class _Unbroken:
+    """Within it Ctrl-C waits for the end of it, so that no line is torn. A second one does not wait."""
+
+    def __init__(self) -> None:
+        self._interrupted = False
+        self._replaced = False
+
+    def __enter__(self) -> None:
+        # Elsewhere it interrupts nothing; and who handles it otherwise has no line torn by it.
+        if (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ):
+            signal.signal(signal.SIGINT, self._note)
+            self._replaced = True
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self._replaced:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self._interrupted and kind is None:
+            raise KeyboardInterrupt
+
+    def _note(self, number: int, frame: object) -> None:
+        if self._interrupted:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt
+        self._interrupted = True
 
 
 def remark(text: str) -> None:
@@ -195,6 +245,8 @@ def _showable(text: str, stream: TextIO) -> str:
 def _write(stream: TextIO, text: str, *, indent: str, hanging: str, colour: str = "", whole: bool = False) -> None:
     """A line, wrapped. The colour is of its indent, or of the whole line."""
     width = width_of(stream)
+    if os.environ.get("NO_COLOR"):  # a wish of the person at the terminal, and no setting of ours
+        colour = ""
     if width is None:
         lines = [indent + text]
     else:

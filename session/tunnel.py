@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from ..wire.quoting import escaped
 from .errors import ConnectFailed
 
 if TYPE_CHECKING:
@@ -54,6 +55,6 @@ def authority(host: str, port: int) -> str:
 
 
 def shown(text: str) -> str:
-    """Somebody else's words as they go into an error: one line, not long, with nothing that a terminal would obey."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    """Somebody else's words as they go into an error: one line, not long, what a terminal would obey made visible."""
+    line = escaped(" ".join(text.split()))
     return line if len(line) <= _LONGEST_TEXT else f"{line[:_LONGEST_TEXT]}…"

@@ -5,6 +5,7 @@ One table, by payload type. What is not in it is unknown to us, and whoever guar
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ __all__ = [
     "account_of",
     "entry_of",
     "is_secret",
+    "may_be_secret",
     "permission_of",
 ]
 
@@ -100,7 +102,25 @@ _SECRET = frozenset(name.lower() for name in (*SECRET_FIELDS, "password"))
 
 def is_secret(name: str) -> bool:
     """Whether a field of this name holds what may never be shown or written down, however the name is spelt."""
-    return name.replace("_", "").replace("-", "").lower() in _SECRET
+    return _spelt_plainly(name) in _SECRET
+
+
+_SECRET_PARTS = re.compile(
+    "secret|passw|passphrase|token|apikey|accesskey|privatekey|credential|authoriz|bearer|jwt|cookie|signature"
+)
+_SECRET_ENDS = re.compile("(?:^|[^A-Za-z]|(?<=[a-z0-9])(?=[A-Z]))(?i:pass|pwd|pin|otp|auth|sid)$")  # no bypass, no spin
+
+
+def may_be_secret(name: str) -> bool:
+    """Whether a member that no schema describes holds, by its name, what may never be shown: `authToken`, `pass`.
+
+    For what a peer may call anything: rather too much than too little.
+    """
+    return _SECRET_PARTS.search(_spelt_plainly(name)) is not None or _SECRET_ENDS.search(name) is not None
+
+
+def _spelt_plainly(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
 
 
 _SESSION = (

@@ -14,11 +14,20 @@ from .json_fields import FieldError, JsonFields
 from .shape import missing_fields, shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from .shape import Field, Shape
 
-__all__ = ["DraftError", "class_named", "drafted", "merged", "parsed_pairs", "payload_type_named", "require_complete"]
+__all__ = [
+    "DraftError",
+    "class_named",
+    "drafted",
+    "merged",
+    "parsed_pairs",
+    "payload_type_named",
+    "require_complete",
+    "require_path",
+]
 
 _TRUE: Final = frozenset({"true", "yes", "1"})
 _FALSE: Final = frozenset({"false", "no", "0"})
@@ -140,6 +149,35 @@ def require_complete(message: Any) -> None:
     missing = missing_fields(message, most=_MOST_MISSING)
     if missing:
         raise DraftError(f"{type(message).__name__} lacks {', '.join(missing)}")
+
+
+def require_path(name: str, classes: Iterable[Any]) -> None:
+    """Returns if one of these messages has a field of this path, or of a path that ends so.
+
+    Args:
+        name: such as `order.tradeData.symbolId`, `symbolId`; without places in lists.
+        classes: of messages.
+
+    Raises:
+        DraftError: none has; the nearest names are given.
+    """
+    known: dict[str, str] = {}
+    for cls in classes:
+        for path in _paths(shape_of(cls.__name__)):
+            steps = path.split(".")
+            known |= {end: end for end in (".".join(steps[start:]) for start in range(len(steps)))}
+    if name not in known:
+        raise DraftError(f"no field is called {name[:60]!r}{_near(name, known)}")
+
+
+def _paths(shape: Shape) -> Iterator[str]:
+    """The paths of all fields that hold a value, as `Rendering.facts` names them."""
+    for field in shape.fields:
+        if field.part is not None:
+            for path in _paths(shape_of(field.part.__name__)):
+                yield f"{field.name}.{path}"
+        elif field.name != "payloadType":
+            yield field.name
 
 
 def _field(shape: Shape, name: str, owner: str) -> Field:

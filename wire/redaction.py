@@ -1,8 +1,12 @@
 """Messages with their secrets taken out, as everything that shows or records them needs them.
 
-Hidden are: fields that hold a secret by their name; in messages that have such a field, unknown ones that can hold a
-text, for a newer server may put another token there; and, wherever else it stands, a text that was met as a secret
-before or that the owner of the redaction named (a server may quote a token in what it says of an error).
+Hidden are: fields that hold a secret by their name, also where no schema describes them (`authToken`, `pass`); in
+messages that have such a field, unknown ones that can hold a text, for a newer server may put another token there; and,
+wherever else it stands, a text that was met as a secret before or that the owner of the redaction named (a server may
+quote a token in what it says of an error).
+
+What this cannot know: a secret in an ordinary text ahead of the field that tells it is one, or one that is written in
+another way than it was met (base64, hex, percent signs, cut in two).
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from . import messages as oa
-from .catalog import SECRET_FIELDS, is_secret
+from .catalog import SECRET_FIELDS, may_be_secret
 from .codecs import Message, UnknownPayload
 from .drift import listed_fields
 from .raw_fields import raw_fields
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .drift import UnknownField
+    from .json_fields import Path
     from .shape import Shape
 
 __all__ = ["MASK", "Redaction"]
@@ -39,11 +44,12 @@ _BEARERS: Final[Mapping[type, tuple[str, ...]]] = MappingProxyType(
         if (names := tuple(sorted(SECRET_FIELDS & set(cls.DESCRIPTOR.fields_by_name))))
     }
 )
-_SHORTEST: Final = 6  # characters: what is shorter would be found in the middle of innocent words
-# What a peer put into a secret field may be anything; real tokens and secrets have 40 characters and more.
+_SHORTEST: Final = 6  # characters: what is shorter, and found in the middle of innocent words, is hidden as a word only
+# What stands beside a secret, and nobody knows what it is: remembered where it looks like those that servers make.
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
 _FEWEST_LETTERS: Final = 8
-_MOST_REMEMBERED: Final = 256  # an application has a handful, and each is looked for in every message
+_MOST_MET: Final = 256  # an application has a handful, and each is looked for in every message
+_ASSIGNED: Final = re.compile(r"([\w.-]+)=([^\s&;,\"']+)")  # in the address of an HTTP request, in a text
 _LENGTH_DELIMITED, _GROUP = 2, 3  # wire types
 _FIXED: Final[Mapping[int, int]] = MappingProxyType({1: 8, 5: 4})  # wire types of so many bytes
 _MASKED: Final = bytes((len(MASK),)) + MASK.encode()
@@ -53,14 +59,15 @@ class Redaction:
     """Takes the secrets out of messages. It remembers what it has hidden, for one stream of messages.
 
     Args:
-        known: texts that are secret wherever they stand; of less than six characters they are not looked for.
+        known: texts that are secret wherever they stand; of less than six characters only as words of their own. They
+            are never forgotten; of those that are met, the 256 that were met last are remembered.
     """
 
     def __init__(self, known: Iterable[str] = ()) -> None:
-        self._known: dict[str, bytes] = {}
+        self._known: dict[str, bytes] = {}  # the longest first: one of them may be a part of another
+        self._met: dict[str, None] = {}
         for text in known:
-            if len(text) >= _SHORTEST:
-                self._look_for(text)
+            self._look_for(text, text.encode("utf-8", "surrogatepass"))
 
     def __repr__(self) -> str:
         return f"<Redaction of {len(self._known)} secrets>"
@@ -76,7 +83,7 @@ class Redaction:
         if message.unknown_keys:
             bearer = type(payload) in _BEARERS
             changed["unknown_keys"] = {
-                path: MASK if bearer or any(map(_names_secret, path)) else self._json(value)
+                tuple(map(self._step, path)): self._unknown_key(path, value, bearer=bearer)
                 for path, value in message.unknown_keys.items()
             }
         if isinstance(message.unknown_envelope, bytes):
@@ -89,8 +96,18 @@ class Redaction:
         """A text with every known secret in it hidden."""
         for secret in self._known:
             if secret in text:
-                text = text.replace(secret, MASK)
-        return text
+                if len(secret) < _SHORTEST:
+                    text = re.sub(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", MASK, text)
+                else:
+                    text = text.replace(secret, MASK)
+        return _ASSIGNED.sub(self._assigned, text) if "=" in text else text
+
+    def _assigned(self, found: re.Match[str]) -> str:
+        name, value = found.groups()
+        if not may_be_secret(name):
+            return found[0]
+        self._remember(value)
+        return f"{name}={MASK}"
 
     def _payload(self, payload: Any) -> Any:
         if isinstance(payload, UnknownPayload):
@@ -135,6 +152,8 @@ class Redaction:
                 parts.append(self._written(value, bearer=bearer))
                 parts.append(_varint(number << 3 | _GROUP + 1))
             elif wire_type == _LENGTH_DELIMITED:
+                if bearer:
+                    self._suspect(value)
                 parts.append(_MASKED if bearer or self._knows(value) else _varint(len(value)) + value)
             else:
                 size = _FIXED.get(wire_type)
@@ -153,32 +172,63 @@ class Redaction:
     def _json(self, value: Any) -> Any:
         """A value of JSON that no schema describes, likewise: a member is hidden for its name too."""
         if isinstance(value, dict):
-            shown = {}
-            for name, part in value.items():
-                if is_secret(name) and part is not None:
-                    self._remember(part)
-                    part = MASK
-                shown[name] = self._json(part)
-            return shown
+            return {
+                self.text(name): self._hidden(part) if may_be_secret(name) else self._json(part)
+                for name, part in value.items()
+            }
         if isinstance(value, list):
             return [self._json(part) for part in value]
         return self.text(value) if isinstance(value, str) else value
 
+    def _hidden(self, value: Any) -> Any:
+        """What stands for a value that is secret by its name; the texts in it are remembered."""
+        if isinstance(value, str):
+            self._remember(value)
+        elif isinstance(value, list | dict):
+            for part in value.values() if isinstance(value, dict) else value:
+                self._hidden(part)
+        return None if value is None else MASK
+
+    def _unknown_key(self, path: Path, value: Any, *, bearer: bool) -> Any:
+        if any(isinstance(step, str) and may_be_secret(step) for step in path):
+            return self._hidden(value)
+        if bearer:
+            self._suspect(value)
+            return MASK
+        return self._json(value)
+
+    def _step(self, step: str | int) -> str | int:
+        return self.text(step) if isinstance(step, str) else step
+
     def _knows(self, data: bytes) -> bool:
-        return any(secret in data for secret in self._known.values())
+        for secret in self._known.values():  # noqa: SIM110 - asked of every message, and a generator takes twice as long
+            if secret in data:
+                return True
+        return False
 
-    def _remember(self, secret: Any) -> None:
-        text = secret.decode("latin-1") if isinstance(secret, bytes) else secret
+    def _suspect(self, value: Any) -> None:
+        """A text beside a secret, which may be another one, or an ordinary word."""
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
         if isinstance(text, str) and _TOKEN.fullmatch(text) and len(set(text)) >= _FEWEST_LETTERS:
-            self._look_for(text)
+            self._remember(text)
 
-    def _look_for(self, text: str) -> None:
-        if text not in self._known and len(self._known) < _MOST_REMEMBERED:
-            self._known[text] = text.encode("utf-8", "surrogatepass")
+    def _remember(self, secret: str | bytes) -> None:
+        # What protobuf could not read as text comes as bytes.
+        data = secret if isinstance(secret, bytes) else secret.encode("utf-8", "surrogatepass")
+        text = secret.decode("utf-8", "surrogateescape") if isinstance(secret, bytes) else secret
+        if not text.strip("*") or (text in self._known and text not in self._met):
+            return  # nothing, a mask, or its owner's
+        self._met.pop(text, None)
+        if len(self._met) >= _MOST_MET:
+            oldest = next(iter(self._met))
+            del self._met[oldest], self._known[oldest]
+        self._met[text] = None
+        self._look_for(text, data)
 
-
-def _names_secret(step: str | int) -> bool:
-    return isinstance(step, str) and is_secret(step)
+    def _look_for(self, text: str, data: bytes) -> None:
+        if text and text not in self._known:
+            self._known[text] = data
+            self._known = dict(sorted(self._known.items(), key=lambda item: len(item[0]), reverse=True))
 
 
 def _varint(value: int) -> bytes:

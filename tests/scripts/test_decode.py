@@ -5,6 +5,7 @@ import fcntl
 import io
 import os
 import pty
+import select
 import struct
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from anyctrader.wire import messages as oa
 from anyctrader.wire.websocket import Opcode, control_frame, data_frame
 
 from .conftest import Call
-from .programs import PROGRAM, START_S, clean_environment, json_lines
+from .programs import PROGRAM, START_S, clean_environment, interrupt, json_lines, started
 
 SECRET = "CANARY-0123456789-abcdef"
 MESSAGES: list[tuple[Any, str | None]] = [
@@ -144,16 +145,19 @@ def test_what_is_no_capture_is_said_to_be_none(call: Call, tmp_path: Path) -> No
     done = call("decode", str(path))
     assert (done.returncode, done.stdout) == (1, "")
     assert "notes.txt: no frame, envelope or JSON message is in it" in done.stderr
-    assert "is a directory" in call("decode", str(tmp_path)).stderr.lower()
-    done = call("decode", str(tmp_path / "none"))
-    assert done.returncode == 1
-    assert "No such file" in done.stderr
+
+
+def test_a_file_that_cannot_be_opened_is_a_usage_error(call: Call, tmp_path: Path) -> None:
+    for path, said in ((tmp_path, "Is a directory"), (tmp_path / "none", "No such file")):
+        done = call("decode", str(path))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in " ".join(done.stderr.split())
 
 
 def test_a_closed_stdin_is_no_traceback(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     done = call("decode")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "stdin is closed" in done.stderr
 
 
@@ -199,6 +203,21 @@ def test_frames_are_shown_as_they_come_and_a_reader_that_leaves_ends_it(tmp_path
         assert process.stderr.read() == b""
 
 
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_an_interrupt_leaves_whole_lines_for_a_slow_reader(tmp_path: Path, output: str) -> None:
+    (tmp_path / "many.bin").write_bytes(FRAMES[1] * 20_000)
+    with started("decode", "many.bin", "--format", output, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        select.select([process.stdout], [], [], START_S)  # it writes, and nobody reads: the pipe is full, or will be
+        out, err = interrupt(process)
+    lines = out.splitlines(keepends=True)
+    assert (process.returncode, err) == (1, "interrupted\n")
+    assert len(lines) < 20_000
+    assert all(line.endswith("\n") for line in lines)
+    if output == "json":
+        assert all(orjson.loads(line)["name"] == "ProtoOASpotEvent" for line in lines)
+
+
 def test_a_narrow_terminal_gets_colours_and_short_lines_and_a_pipe_none(capture: Path) -> None:
     leader, follower = pty.openpty()
     os.set_blocking(leader, True)
@@ -229,7 +248,8 @@ def test_a_narrow_terminal_gets_colours_and_short_lines_and_a_pipe_none(capture:
     assert "  bid = 1.14811 (114811)" in lines
 
 
-def test_no_output_shows_a_secret_wherever_one_can_stand(call: Call, tmp_path: Path) -> None:
+@pytest.mark.parametrize("secret", [SECRET, "hunter2", "aaaa"])
+def test_no_output_shows_a_secret_wherever_one_can_stand(call: Call, tmp_path: Path, secret: str) -> None:
     secret_fields = ("clientSecret", "accessToken", "refreshToken")
     frames, texts = [], []
     for cls in oa.PAYLOAD_CLASSES.values():
@@ -238,7 +258,7 @@ def test_no_output_shows_a_secret_wherever_one_can_stand(call: Call, tmp_path: P
             continue
         payload: Any = cls()
         for name in names:
-            setattr(payload, name, SECRET)
+            setattr(payload, name, secret)
         for field in ("clientId", "tokenType"):
             if field in cls.DESCRIPTOR.fields_by_name:
                 setattr(payload, field, "x")
@@ -246,15 +266,20 @@ def test_no_output_shows_a_secret_wherever_one_can_stand(call: Call, tmp_path: P
             if field in cls.DESCRIPTOR.fields_by_name:
                 setattr(payload, field, 1)
         if cls is oa.ProtoOAGetCtidProfileByTokenReq:
-            payload.accessToken = SECRET
-        payload.MergeFromString(b"\xba\x3e" + bytes((len(SECRET),)) + SECRET.encode())
-        frames.append(encode_frame(ProtobufCodec().encode(Message(payload, SECRET))))
-        members = {**dict.fromkeys(names, SECRET), "password": SECRET, "newer": {"client_secret": SECRET}}
+            payload.accessToken = secret
+        payload.MergeFromString(b"\xba\x3e" + bytes((len(secret),)) + secret.encode())
+        frames.append(encode_frame(ProtobufCodec().encode(Message(payload, secret))))
+        members = {
+            **dict.fromkeys(names, secret),
+            "password": secret,
+            "authToken": secret,
+            "newer": {"client_secret": secret},
+        }
         members |= {"clientId": "x", "tokenType": "x", "ctidTraderAccountId": 1, "expiresIn": 1}
-        envelope = {"payloadType": oa.payload_type_of(cls), "payload": members, "refreshToken": SECRET}
+        envelope = {"payloadType": oa.payload_type_of(cls), "payload": members, "refreshToken": secret}
         texts.append(orjson.dumps(envelope))
     assert len(frames) == 7
-    said = oa.ProtoOAErrorRes(errorCode=SECRET, description=f"<{SECRET}>")
+    said = oa.ProtoOAErrorRes(errorCode=secret, description=f"<{secret}>")
     frames.append(encode_frame(ProtobufCodec().encode(Message(said))))
     for name, data in (("a.bin", b"".join(frames)), ("b.json", b"\n".join(texts))):
         (tmp_path / name).write_bytes(data)
@@ -262,8 +287,8 @@ def test_no_output_shows_a_secret_wherever_one_can_stand(call: Call, tmp_path: P
             done = call("decode", name, *options)
             assert done.returncode == 0, done.stderr
             assert done.stdout.count("***") >= 7
-            assert SECRET not in done.stdout + done.stderr
-        assert SECRET in call("decode", name, "--show-secrets").stdout
+            assert secret not in done.stdout + done.stderr
+        assert secret in call("decode", name, "--show-secrets").stdout
 
 
 KEY = b"\x01\x02\x03\x04"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,26 @@ def test_the_shell_completes_commands_options_and_choices(tmp_path: Path, words:
         COMP_CWORD=str(len(line.split()) - 1),
     )
     assert offered in done.stdout.split(), done.stderr
+
+
+@pytest.mark.parametrize("command", ["ping demo --transport websocket", "proxy demo --transport websocket"])
+def test_a_websocket_without_its_library_is_refused_before_anything_begins(
+    call: Call, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "wsproto", None)
+    done = call(*command.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'anyctrader[cli,ws]'" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize("command", ["record demo -o r.jsonl", "replay r.jsonl", "proxy demo"])
+def test_a_key_log_that_cannot_be_written_is_refused_before_anything_is_said_of_it(call: Call, command: str) -> None:
+    done = call(*command.split(), SSLKEYLOGFILE="none/such")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No such file" in done.stderr
+    assert "TLS keys are written" not in done.stderr
+
+
+def test_a_key_log_is_for_its_owner_only(call: Call, tmp_path: Path) -> None:
+    assert call("record", "demo", "-o", "r.jsonl", "--key-log", "keys").returncode == 2  # there are no settings
+    assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600

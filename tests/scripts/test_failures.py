@@ -20,6 +20,7 @@ from anyctrader.session import (
     SettingsError,
     WrongEnvironment,
 )
+from anyctrader.session.recorder import RecordingUnavailable
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,11 @@ from anyctrader.session import (
     [
         (SettingsError(["X is missing"]), 2),
         (ConnectFailed("no link"), 3),
-        (AuthenticationFailed("refused", code="CH_CLIENT_AUTH_FAILURE"), 3),
+        (AuthenticationFailed("refused", code="CH_CLIENT_AUTH_FAILURE"), 1),
+        (AuthenticationFailed("not covered", code="CH_CTID_TRADER_ACCOUNT_NOT_FOUND"), 2),
+        (AuthenticationFailed("other", code="WRONG_ENVIRONMENT"), 5),
+        (ModuleNotFoundError("no", name="trustme"), 2),
+        (RecordingUnavailable("r.jsonl cannot be written"), 2),
         (SessionClosed("left"), 3),
         (NotSent("not ready"), 3),
         (OutcomeUnknown("left"), 4),
@@ -61,7 +66,8 @@ def test_an_os_error_names_its_file() -> None:
 
 
 def test_a_module_that_is_missing_is_told_with_the_remedy() -> None:
-    assert "pip install 'anyctrader[cli,fake]'" in told(ModuleNotFoundError("no", name="trustme"))
+    for library, extras in (("trustme", "cli,fake"), ("wsproto", "cli,ws"), ("httpx", "cli")):
+        assert f"pip install 'anyctrader[{extras}]'" in told(ModuleNotFoundError("no", name=library))
 
 
 def raised(error: BaseException) -> BaseException:

@@ -20,6 +20,7 @@ from anyctrader.wire import Delimiting
 from .conftest import Call
 from .programs import json_lines
 from .served import served, variables_of
+from .test_progress import screen_of
 
 
 @contextmanager
@@ -120,18 +121,28 @@ def test_a_codec_other_than_that_of_the_settings_needs_its_port(call: Call, serv
     assert "--port" in done.stderr
 
 
+def test_a_step_that_takes_its_time_shows_a_sign_of_life(
+    call: Call, server: BlockingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = screen_of(monkeypatch, after_s=0.0)
+    done = call("ping", "demo", "--wait", "0.5", **variables_of(server))
+    assert done.returncode == 0
+    assert "\rclock, 0 s\x1b[K" in screen.getvalue()
+    assert screen.getvalue().endswith("\r\x1b[K")
+
+
 def test_a_step_that_fails_is_named_and_ends_it(call: Call, server: BlockingServer) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         closed = str(probe.getsockname()[1])
-    for changes, step, said in (
-        ({"PORT": closed}, "TCP", "refused"),
-        ({"CA_FILE": ""}, "TLS", "its certificate is not trusted"),
-        ({"HOST": "no.such.host.invalid"}, "DNS", ""),
-        ({"APPLICATION_SECRET": "wrong-secret"}, "application", "CH_CLIENT_AUTH_FAILURE"),
+    for changes, step, said, code in (
+        ({"PORT": closed}, "TCP", "refused", 3),
+        ({"CA_FILE": ""}, "TLS", "its certificate is not trusted", 3),
+        ({"HOST": "no.such.host.invalid"}, "DNS", "", 3),
+        ({"APPLICATION_SECRET": "wrong-secret"}, "application", "CH_CLIENT_AUTH_FAILURE", 1),
     ):
         done = call("ping", "demo", "--format", "json", **variables_of(server, **changes))
-        assert done.returncode == 3, step
+        assert done.returncode == code, step
         last = json_lines(done.stdout)[-1]
         assert (last["step"], last["ok"]) == (step, False)
         assert said in last["detail"]
@@ -233,12 +244,12 @@ def test_the_settings_say_what_carries_the_messages_and_the_command_line_otherwi
 
 def test_a_websocket_that_is_refused_fails_at_the_upgrade_with_no_secret(call: Call) -> None:
     with served() as server:
-        server.call(lambda fake: fake.faults.inject(faults.NoUpgrade(403, f"not you, {fake.client_secret}")))
+        server.call(lambda fake: fake.faults.inject(faults.NoUpgrade(403, f"not\nyou \x1b[2J{fake.client_secret}")))
         done = call("ping", "demo", "--transport", "websocket", "--format", "json", **variables_of(server))
         assert done.returncode == 3
         last = json_lines(done.stdout)[-1]
         assert (last["step"], last["ok"]) == ("upgrade", False)
-        assert last["detail"] == "HTTP 403 Forbidden in place of a WebSocket: not you, ***"
+        assert last["detail"] == "HTTP 403 Forbidden in place of a WebSocket: not you \\x1b[2J***"
 
 
 def test_a_server_that_closes_the_websocket_is_told_with_its_code(call: Call) -> None:

@@ -21,8 +21,11 @@ class Screen(io.StringIO):
         return 2
 
 
-def screen_of(monkeypatch: pytest.MonkeyPatch) -> Screen:
+def screen_of(monkeypatch: pytest.MonkeyPatch, *, after_s: float = 1.0) -> Screen:
     screen = Screen()
+    monkeypatch.setattr(progress, "_AFTER_S", after_s)
+    if not after_s:
+        monkeypatch.setattr(progress, "_EACH_S", 0.001)
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setattr(terminal.os, "get_terminal_size", lambda _: os.terminal_size((40, 24)))
     return screen
@@ -68,9 +71,7 @@ def test_a_pipe_gets_none(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_wait_is_shown_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = screen_of(monkeypatch)
-    monkeypatch.setattr(progress, "_AFTER_S", 0.0)
-    monkeypatch.setattr(progress, "_EACH_S", 0.001)
+    screen = screen_of(monkeypatch, after_s=0.0)
     with waited("connecting"):
         until = time.monotonic() + 5
         while "connecting, 0 s" not in screen.getvalue() and time.monotonic() < until:

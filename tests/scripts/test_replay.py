@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -328,10 +329,27 @@ def test_a_port_that_is_taken_is_said(call: Any, tmp_path: Path) -> None:
         '"environment":"demo","codec":"protobuf","transport":"tcp","delimiting":"length","server":"x:1","via":"proxy"}\n'
     )
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = call("replay", "r.jsonl", "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = call("replay", "r.jsonl", "--listen", address)
     assert done.returncode == 1
+    assert f"listen on {address}: " in done.stderr
     assert "in use" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_where_no_websocket_can_be_served_that_is_said_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from anyctrader.scripts.door import Address, Visitor, open_door
+
+    async def serve(visitor: Visitor) -> None:
+        pass
+
+    async with open_door(Address("127.0.0.1", 0), serve):
+        assert capsys.readouterr().err == ""
+    monkeypatch.setitem(sys.modules, "wsproto", None)
+    async with open_door(Address("127.0.0.1", 0), serve):
+        assert "none over WebSocket: wsproto is not installed: pip install" in capsys.readouterr().err
 
 
 async def test_a_pipe_that_nobody_reads_holds_up_neither_the_clients_nor_the_end(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_a_server_that_refuses_the_credentials_ends_it_with_its_word(call: Call,
             CTRADER_DEMO_CA_FILE=ready["ca_file"],
         )
         interrupt(fake)
-    assert done.returncode == 3
+    assert done.returncode == 1
     assert "CH_CLIENT_AUTH_FAILURE" in done.stderr
     assert "wrong-secret" not in done.stdout + done.stderr
     assert ready["access_token"] not in done.stdout + done.stderr

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from anyctrader.fake import BlockingServer, Host
+from anyctrader.fake.faults import Deafness
 from anyctrader.scripts.raw_bytes import given
 from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
@@ -19,6 +20,7 @@ from anyctrader.wire.drafting import DraftError
 from .conftest import Call
 from .programs import interrupt, json_lines, started
 from .served import served, variables_of
+from .test_progress import screen_of
 
 ORDER = ("symbolId=1", "tradeSide=BUY", "volume=100000", "orderType=MARKET")
 AUDIT = Path("logs/ctrader/order_audit.jsonl")
@@ -224,6 +226,24 @@ def test_raw_bytes_that_nobody_can_read_go_to_demo_with_a_line_in_the_audit(call
     assert (fact["size"], len(fact["sha256"])) == (7, 64)
     done = call("send", "demo", "--raw", "0000000308ffff", **variables_of(server, TRADING="off", MODE="off"))
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("trades", [False, True])
+def test_whoever_waits_for_the_answer_to_raw_bytes_sees_that_something_goes_on(
+    call: Call, server: BlockingServer, monkeypatch: pytest.MonkeyPatch, trades: bool
+) -> None:
+    screen = screen_of(monkeypatch, after_s=0.0)
+    payload: Any = oa.ProtoOATraderReq(ctidTraderAccountId=server.account_id)
+    if trades:
+        order = {"symbolId": 1, "orderType": 1, "tradeSide": 1, "volume": 100_000}
+        payload = oa.ProtoOANewOrderReq(ctidTraderAccountId=server.account_id, **order)
+    deaf = server.call(lambda fake: fake.faults.inject(Deafness(type(payload).__name__)))
+    done = call("send", "demo", "--raw", body_of(payload).hex(), "--timeout", "0.5", **variables_of(server))
+    server.call(lambda _: deaf.remove())
+    assert done.returncode == 4
+    drawn = screen.getvalue()
+    assert "\rconnecting to 127.0.0.1:" in drawn
+    assert "\rwaiting for the answer, 0 s\x1b[K" in drawn
 
 
 def test_raw_bytes_that_nobody_can_read_do_not_go_to_live(call: Call, live: BlockingServer) -> None:

@@ -47,6 +47,19 @@ def test_filters_leave_the_rest_out(call: Call, server: BlockingServer) -> None:
     assert done.stdout == ""
 
 
+def test_an_account_that_is_not_the_tokens_is_a_usage_error_and_one_of_live_is_refused(
+    call: Call, server: BlockingServer
+) -> None:
+    live = next(account.account_id for account in server.accounts if account.is_live)
+    for account, code, said in ((77, 2, "does not cover account 77"), (live, 5, "belongs to live")):
+        done = call("tail", "demo", "--account", str(account), "--seconds", "1", **variables_of(server))
+        assert (done.returncode, done.stdout) == (code, "")
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+    done = call("tail", "demo", "--seconds", "1", **variables_of(server, ACCOUNT_ID="77"))
+    assert done.returncode == 2
+
+
 def test_a_value_is_found_by_its_path_or_the_end_of_it_as_sent_or_as_shown() -> None:
     event = oa.ProtoOAExecutionEvent(ctidTraderAccountId=7, executionType=3)
     event.order.tradeData.symbolId = 1
@@ -69,6 +82,8 @@ def test_what_is_typed_wrong_is_told_before_anything_is_connected(call: Call) ->
         (("--symbol", "EURUSD", "--bars", "M7"), "M7 is no period: M1"),
         (("--name", "ExecutonEvent"), "near it: ProtoOAExecutionEvent"),
         (("--where", "x"), "FIELD=VALUE"),
+        (("--where", "order.tradeData.simbolId=1"), "near it: order.tradeData.symbolId"),
+        (("--name", "SpotEvent", "--where", "executionType=ORDER_FILLED"), "no field is called 'executionType'"),
     ):
         done = call("tail", "demo", *arguments)
         assert done.returncode == 2, arguments
@@ -114,10 +129,3 @@ def test_a_reader_that_has_seen_enough_ends_it(server: BlockingServer, tmp_path:
         assert process.returncode == 0
         assert "Traceback" not in process.stderr.read()
         process.stdout = None
-
-
-def test_an_account_of_somebody_else_is_refused(call: Call, server: BlockingServer) -> None:
-    done = call("tail", "demo", "--account", "42", "--seconds", "1", **variables_of(server))
-    assert done.returncode in (3, 5)
-    assert "42" in done.stderr
-    assert "Traceback" not in done.stderr

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from anyctrader.scripts import terminal
-from anyctrader.scripts.terminal import can_show, escaped, print_json, print_line, remark
+from anyctrader.scripts.terminal import can_show, escaped, print_json, print_line, print_lines, remark
 from anyctrader.session import Environment
 from anyctrader.session import halt as halts
 
@@ -74,6 +75,58 @@ def test_in_a_pipe_a_line_is_one_line_without_colours(capsys: pytest.CaptureFixt
     text = "word " * 100
     print_line(text.strip(), indent="  ok ", colour="32")
     assert capsys.readouterr().out == f"  ok {text.strip()}\n"
+
+
+@pytest.mark.parametrize(("wish", "coloured"), [(None, True), ("", True), ("1", False)])
+def test_colours_are_for_a_terminal_whose_person_wants_them_and_never_in_json(
+    monkeypatch: pytest.MonkeyPatch, wish: str | None, coloured: bool
+) -> None:
+    screen = screen_of(40, monkeypatch)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if wish is not None:
+        monkeypatch.setenv("NO_COLOR", wish)
+    print_line("a", indent="! ", colour="31")
+    print_lines(["head", "  rest"], colour="36")
+    assert ("\x1b[31m! \x1b[0ma" in screen.getvalue()) is coloured
+    assert ("\x1b[36mhead\x1b[0m" in screen.getvalue()) is coloured
+    assert ("\x1b" in screen.getvalue()) is coloured
+    screen.truncate(0)
+    print_json({"a": "\x1b[31mred"})
+    assert "\x1b" not in screen.getvalue()
+
+
+class Interrupted(io.StringIO):
+    """A pipe whose reader is slow: Ctrl-C comes in the middle of a write, once or twice."""
+
+    encoding = "utf-8"  # type: ignore[assignment]
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def write(self, text: str) -> int:
+        super().write(text[:10])
+        for _ in range(self.times):
+            signal.raise_signal(signal.SIGINT)
+        super().write(text[10:])
+        return len(text)
+
+
+@pytest.mark.parametrize(("times", "ends"), [(1, "the second line\n"), (2, "the first ")])
+def test_an_interrupt_waits_for_the_end_of_the_line_and_a_second_one_does_not(
+    monkeypatch: pytest.MonkeyPatch, times: int, ends: str
+) -> None:
+    stream = Interrupted(times)
+    monkeypatch.setattr(sys, "stdout", stream)
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            print_lines(["the first line", "the second line"])
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert stream.getvalue().endswith(ends)
 
 
 def test_a_stream_that_lacks_a_character_gets_its_number(monkeypatch: pytest.MonkeyPatch) -> None:

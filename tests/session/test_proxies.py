@@ -98,7 +98,10 @@ async def test_a_name_that_the_certificate_does_not_have_is_refused_through_a_pr
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (b"HTTP/1.1 407 Who \x1b[31mis me:%s\r\n\r\n" % PASSWORD.encode(), "407 Who .*it wants a user"),
+        (
+            b"HTTP/1.1 407 Who \x1b[31mis me:%s\r\n\r\n" % PASSWORD.encode(),
+            r"407 Who \\x1b\[31mis .*it wants a user",
+        ),
         (b"HTTP/1.1 503 Not now\r\n\r\n", "refused to connect: 503 Not now"),
         (b"HTTP/1.1 407 %s%s\r\n\r\n" % (b"x" * 195, PASSWORD.encode()), "407 xxx"),
         (b"SSH-2.0\r\n\r\n", "is no HTTP proxy"),

@@ -13,6 +13,7 @@ from anyctrader.wire.drafting import (
     parsed_pairs,
     payload_type_named,
     require_complete,
+    require_path,
 )
 
 ORDER = oa.ProtoOANewOrderReq
@@ -118,3 +119,16 @@ def test_fields_of_both_kinds_are_put_together_and_the_later_wins() -> None:
         "e": [2],
         "f": 4,
     }
+
+
+def test_a_path_may_be_named_by_its_end_and_one_that_is_nowhere_is_told_with_the_nearest() -> None:
+    classes = (oa.ProtoOAExecutionEvent, oa.ProtoOASpotEvent)
+    for name in ("order.tradeData.symbolId", "tradeData.symbolId", "symbolId", "trendbar.low", "bid"):
+        require_path(name, classes)
+    for name in ("simbolId", "order.tradeData", "payloadType", "rder.orderId", "deal.bid", ""):
+        with pytest.raises(DraftError, match="no field is called"):
+            require_path(name, classes)
+    with pytest.raises(DraftError, match=r"near it: .*order\.tradeData\.symbolId"):
+        require_path("order.tradeData.simbolId", classes)
+    with pytest.raises(DraftError, match=r"'executionType'$"):
+        require_path("executionType", [oa.ProtoOASpotEvent])

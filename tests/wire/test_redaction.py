@@ -103,24 +103,91 @@ def test_a_secret_that_is_no_text_is_hidden_too() -> None:
     assert SECRET.encode() not in known.message(Message(other)).payload.SerializeToString()
 
 
-@pytest.mark.parametrize("text", ["bearer", "aaaaaaaaaaaaaaaaaaaaaaaaaaaa", "12345"])
-def test_an_ordinary_word_in_a_secret_field_does_not_hide_the_same_word_elsewhere(text: str) -> None:
+@pytest.mark.parametrize("text", ["bearer", "aaaaaaaaaaaaaaaaaaaaaaaaaaaa", "12345", "s3cret!", "x", "two words", "ü"])
+def test_whatever_stood_in_a_secret_field_is_hidden_elsewhere_however_short_and_plain(text: str) -> None:
     redaction = Redaction()
     redaction.message(Message(oa.ProtoOARefreshTokenReq(refreshToken=text)))
-    assert redaction.message(error(text)).payload.description == text
+    assert redaction.message(error(f"it is {text}, no?")).payload.description == f"it is {MASK}, no?"
+    empty = Message(oa.ProtoOARefreshTokenReq(refreshToken=""))
+    assert redaction.message(empty).payload.refreshToken == MASK
+    assert redaction.text("") == ""
 
 
-def test_what_its_owner_names_is_hidden_unless_it_would_be_found_in_every_word() -> None:
-    redaction = Redaction(["secret", "abc"])
-    assert redaction.message(error("a secret of abc")).payload.description == f"a {MASK} of abc"
+def test_a_short_one_is_hidden_where_it_is_a_word_and_left_in_the_middle_of_others() -> None:
+    redaction = Redaction(["secret", "abc", "***"])
+    said = redaction.message(error("a secret of abc, abcd and x_abc: ***")).payload.description
+    assert said == f"a {MASK} of {MASK}, abcd and x_{MASK}: {MASK}"
 
 
-def test_no_more_secrets_are_remembered_than_a_capture_can_have() -> None:
-    redaction = Redaction()
+def test_a_secret_that_begins_as_another_does_leaves_no_rest() -> None:
+    redaction = Redaction(["abcdef"])
+    redaction.message(Message(oa.ProtoOARefreshTokenReq(refreshToken="abcdef-ghi")))
+    assert redaction.text("abcdef-ghi abcdef") == f"{MASK} {MASK}"
+
+
+def test_the_secrets_that_were_met_last_are_remembered_and_those_that_were_named_always() -> None:
+    redaction = Redaction(["000-abcdefghijklmnop"])
     for number in range(300):
         redaction.message(Message(oa.ProtoOARefreshTokenReq(refreshToken=f"{number:03d}-abcdefghijklmnop")))
-    assert redaction.text("000-abcdefghijklmnop") == MASK
-    assert redaction.text("299-abcdefghijklmnop") != MASK
+        redaction.message(Message(oa.ProtoOARefreshTokenReq(refreshToken="001-abcdefghijklmnop")))
+    for number, hidden in (("000", True), ("001", True), ("002", False), ("299", True)):
+        assert (redaction.text(f"{number}-abcdefghijklmnop") == MASK) is hidden, number
+
+
+def test_a_secret_beside_another_is_remembered_where_it_looks_like_one() -> None:
+    redaction = Redaction()
+    payload = oa.ProtoOARefreshTokenReq(refreshToken="first")
+    payload.MergeFromString(b"\xba\x3e\x18" + SECRET.encode() + b"\xba\x3e\x03EUR")
+    redaction.message(Message(payload))
+    keys = {("newer",): f"{SECRET}2", ("kind",): "USD"}
+    redaction.message(Message(oa.ProtoOARefreshTokenReq(refreshToken="first"), unknown_keys=keys))
+    assert redaction.text(f"{SECRET}, {SECRET}2, EUR, USD") == f"{MASK}, {MASK}, EUR, USD"
+
+
+NAMES = (
+    "authToken",
+    "pass",
+    "password",
+    "token",
+    "apiKey",
+    "api_key",
+    "secret",
+    "X-Auth-Token",
+    "userPass",
+    "PIN",
+    "pwd",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_member_that_nobody_describes_is_hidden_by_its_name_and_its_value_from_then_on(name: str) -> None:
+    redaction = Redaction()
+    body = {"a": [{name: "hunter2"}], "n": {name: 5, "none": None}, "symbol": "EURUSD"}
+    shown = redaction.message(Message(UnknownPayload(9999, body)))
+    assert shown.payload.body == {"a": [{name: MASK}], "n": {name: MASK, "none": None}, "symbol": "EURUSD"}
+    spot = oa.ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=1)
+    shown = redaction.message(Message(spot, unknown_keys={("part", 0, name): {"in": ["deeper"]}}))
+    assert shown.unknown_keys == {("part", 0, name): MASK}
+    assert redaction.text("hunter2 went deeper") == f"{MASK} went {MASK}"
+
+
+@pytest.mark.parametrize("name", ["bypass", "spin", "symbolId", "passed", "author", "comment", "inside", "key"])
+def test_a_member_whose_name_only_resembles_a_secrets_is_shown(name: str) -> None:
+    shown = Redaction().message(Message(UnknownPayload(9999, {name: "hunter2"})))
+    assert shown.payload.body == {name: "hunter2"}
+
+
+def test_a_known_secret_that_is_a_name_is_hidden_too() -> None:
+    redaction = Redaction([SECRET])
+    assert redaction.message(Message(UnknownPayload(9999, {SECRET: 1}))).payload.body == {MASK: 1}
+    spot = oa.ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=1)
+    assert redaction.message(Message(spot, unknown_keys={(SECRET, 0): 5})).unknown_keys == {(MASK, 0): 5}
+
+
+def test_a_value_that_a_text_assigns_to_the_name_of_a_secret_is_hidden() -> None:
+    redaction = Redaction()
+    assert redaction.text("GET /?a=1&token=hunter2&b=2 HTTP/1.1") == f"GET /?a=1&token={MASK}&b=2 HTTP/1.1"
+    assert redaction.text("hunter2") == MASK
 
 
 @pytest.mark.parametrize("extra", [b"\x12\x18" + SECRET.encode() + b"\x08\x05", GROUP, b"\xff" + SECRET.encode()])
