@@ -44,7 +44,8 @@ _COMPARED: Final = (
     "guaranteed_stop_loss",
     "trailing_stop",
 )
-_KNOWN_AFTER_EVENTS: Final = ("volume_cents",)
+_NO_LEVELS: Final = ("symbol_id", "side", "volume_cents", "price")
+"""Those that nothing but a deal changes."""
 
 
 class Past:
@@ -52,7 +53,7 @@ class Past:
 
     Attributes:
         positions: what was open when the audit ends, by position id: the fields of its line in the last snapshot, or
-            only its volume where events have changed it since; None where there is no snapshot.
+            only what is known where events have changed it since; None where there is no snapshot.
         orders: what was waiting for its price then; None where no snapshot tells.
     """
 
@@ -140,8 +141,9 @@ class Past:
             if ours is None:
                 found.append(Difference("position", position.id, "existence", None, _shown(theirs)))
                 continue
-            compared = _COMPARED if "side" in ours else _KNOWN_AFTER_EVENTS
-            if "side" in ours and not position.trailing_stop:  # it moved, as it should, while nobody listened
+            whole = "id" in ours
+            compared = _COMPARED if whole else tuple(ours)
+            if whole and not position.trailing_stop:  # it moved, as it should, while nobody listened
                 compared = (*compared, "stop_loss")
             found += [
                 Difference("position", position.id, name, _text(ours.get(name)), _text(theirs.get(name)))
@@ -166,7 +168,7 @@ class Past:
             return
         if "deal_id" not in line:  # its levels may have changed, which the line does not tell
             if (held := positions.get(position_id)) is not None:
-                positions[position_id] = {"volume_cents": held["volume_cents"]}
+                positions[position_id] = {name: held[name] for name in _NO_LEVELS if name in held}
         elif open_cents > 0:
             positions[position_id] = {"volume_cents": open_cents}
         else:

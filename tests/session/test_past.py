@@ -28,6 +28,7 @@ from anyctrader.session import (
     open_desk,
 )
 from anyctrader.session.past import Past
+from anyctrader.session.positions import PositionBook
 from anyctrader.session.stories import lines_of
 from anyctrader.session.trades import totals_of, trades_of
 from anyctrader.wire import messages as oa
@@ -263,3 +264,12 @@ def test_the_memory_of_deals_is_bounded_and_keeps_the_newest() -> None:
     past.follow({"fact": "record_begins", "executed_at_ms": 999_999})
     assert next(iter(past.deals)) == 2_000
     assert (past.deals_until_ms, past.begins_ms) == (12_999, 5)
+
+
+def test_what_an_event_without_a_deal_leaves_of_a_position_is_told_where_the_position_is_gone() -> None:
+    past, at = Past(), "2026-11-27T12:00:00.000Z"
+    held = {"id": 7, "symbol_id": 1, "side": "BUY", "volume_cents": LOT_CENTS, "price": "1.2", "stop_loss": "1.19"}
+    past.take({7: held}, at=at)
+    past.follow({"fact": "execution", "at": at, "position_id": 7, "open_volume_cents": LOT_CENTS})  # its levels, maybe
+    (difference,) = past.differences(PositionBook())
+    assert difference.believed == f"BUY {LOT_CENTS} of symbol 1"
