@@ -11,18 +11,17 @@ from . import clock
 from .arguments import check_kind, check_payload, check_word
 from .errors import (
     CTraderError,
-    ServerError,
     SessionClosed,
     WrongEnvironment,
 )
 from .raw_subscriptions import RawSubscriptions
-from .refusals import is_already_subscribed
 from .subscriber import Subscriber
 from .subscriptions import LATEST, Delivery, EventStream, SpotBoard, SpotStream, spot_stream
 from .symbol_book import SymbolBook
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
 
     from .link import Link
     from .settings import Environment
@@ -123,12 +122,7 @@ class Account:
             raise WrongEnvironment(
                 f"{type(payload).__name__} names account {payload.ctidTraderAccountId}; this is account {self.id}"
             )
-        try:
-            return await self._session.request(payload, timeout_s=timeout_s, ahead=ahead)
-        except ServerError as error:
-            if is_already_subscribed(error):  # by somebody else here: whoever leaves first must not end it for both
-                self.raw.answered(payload)
-            raise
+        return await self._session.request(payload, timeout_s=timeout_s, ahead=ahead)
 
     async def ask(self, payload: Any) -> Any:
         """A read of the session's own: callers' queries wait for it. See `request`."""
@@ -248,12 +242,22 @@ class Account:
     def lost(self) -> None:
         """This account's session is gone."""
         self.board.forget()
+        self._subscriber.lost()
         if self._keeper is not None:
             self._keeper.lost()
 
     async def restore(self) -> str | None:
         """It is authorised again: the books are set right. See `Keeper.restore`."""
         return await self._keeper.restore() if self._keeper is not None else None
+
+    def subscribing(self, request: Any, ended: Callable[[], None]) -> AbstractContextManager[None]:
+        """A read of a caller's is under way. See `Subscriber.noting`."""
+        return self._subscriber.noting(request, ended)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether subscriptions are to be asked for again."""
+        return self._subscriber.is_silent
 
     async def resubscribe(self) -> tuple[list[str], CTraderError | None]:
         """Asks again for what is subscribed to. See `Subscriber.resubscribe`."""

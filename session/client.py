@@ -28,7 +28,6 @@ from .errors import (
     WrongEnvironment,
 )
 from .gate import READING, Gate
-from .raw_subscriptions import SUBSCRIPTIONS
 from .raw_trading import RawTrading
 from .settings import Credentials, Limits, NoLimit, Rates, Timings
 from .states import SessionState, StateChange
@@ -193,9 +192,8 @@ class Session:
         while True:
             link = await self._supervisor.usable_link(message.name, account_id, by_s=by_s)
             try:
-                answer = await link.request(payload, timeout_s=max(0.0, by_s - clock.now_s()), ahead=ahead)
-                if message.payload_type in SUBSCRIPTIONS and account_id in self._supervisor.accounts:
-                    self._supervisor.accounts[account_id].raw.answered(payload)
+                with self._supervisor.subscribing(payload):
+                    answer = await link.request(payload, timeout_s=max(0.0, by_s - clock.now_s()), ahead=ahead)
                 return answer.payload
             except RateLimited as error:
                 if permission is not Permission.READ or clock.now_s() >= by_s:

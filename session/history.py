@@ -7,6 +7,7 @@ request names less than a millisecond: those are found by other ways, or the lis
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..wire import messages as oa
@@ -24,7 +25,11 @@ _MOST_ROWS: Final = 10_000  # asked for where a page is too short: ten of the la
 
 
 class ListIncomplete(RequestFailed):
-    """The server shows a part of a list, and no way to the rest of it: what is not in it may be there all the same."""
+    """The server shows a part of a list, and no way to the rest of it: what is not in it may be there all the same.
+
+    A page that is just full of the rows of one millisecond is no such part, as a rule. It counts as one where rows of
+    the millisecond before and of the one behind it are there as well: `hasMore` may then mean either.
+    """
 
 
 async def orders_between(account: Account, since_ms: int, until_ms: int) -> list[Any]:
@@ -46,7 +51,7 @@ async def orders_between(account: Account, since_ms: int, until_ms: int) -> list
         return [_changed_ms(order) for order in answer.order], answer.hasMore
 
     async def rest(at_ms: int) -> None:
-        if _hides_more(*await page(at_ms - 1, at_ms), at_ms):
+        if not await _shows_all(page, at_ms):
             raise ListIncomplete(f"the server lists more orders of the millisecond {at_ms} than it gives in one answer")
 
     for start_ms, end_ms in _weeks(since_ms, until_ms):
@@ -74,7 +79,7 @@ async def deals_between(account: Account, since_ms: int, until_ms: int) -> list[
         return [deal.executionTimestamp for deal in answer.deal], answer.hasMore
 
     async def rest(at_ms: int) -> None:
-        if not _hides_more(*await page(at_ms - 1, at_ms, _MOST_ROWS), at_ms):
+        if await _shows_all(partial(page, most=_MOST_ROWS), at_ms):
             return
         # The last change of an order is no earlier than its fills, and its details have all of them.
         for order in await orders_between(account, at_ms - 1, until_ms):
@@ -148,6 +153,18 @@ async def _pages(
             end_ms -= 1
         else:
             end_ms = min(times)
+
+
+async def _shows_all(page: Callable[[int, int], Awaitable[tuple[list[int], bool]]], at_ms: int) -> bool:
+    """Whether all rows of a millisecond are shown, one of which there is. Equal bounds are refused.
+
+    So it is asked for with the one before it, and where that has rows too, with the one behind it. A server that leaves
+    the first millisecond of a span out shows none of them then, which proves nothing.
+    """
+    if not _hides_more(*await page(at_ms - 1, at_ms), at_ms):
+        return True
+    times, has_more = await page(at_ms, at_ms + 1)
+    return at_ms in times and not has_more
 
 
 def _hides_more(times: list[int], has_more: bool, at_ms: int) -> bool:

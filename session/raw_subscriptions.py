@@ -11,7 +11,7 @@ from ..wire import messages as oa
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["SUBSCRIPTIONS", "RawSubscriptions"]
+__all__ = ["RawSubscriptions"]
 
 _ENDS = MappingProxyType(
     {
@@ -21,9 +21,6 @@ _ENDS = MappingProxyType(
     }
 )
 """What ends a subscription, and what began it. Spots come first: docs/protocol.md section 11, the others need them."""
-
-SUBSCRIPTIONS = frozenset(oa.payload_type_of(cls) for pair in _ENDS.items() for cls in pair)
-"""Payload types of the requests that begin or end one."""
 
 _Key = tuple[type, int, int]  # the class that began it, the symbol's id, the period of its bars or 0
 

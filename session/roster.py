@@ -87,7 +87,6 @@ class Roster:
         self._note = note
         self._restoring: dict[int, anyio.CancelScope] = {}
         self._doubted: set[int] = set()  # whose books are to be held against the server's word again
-        self._silent: set[int] = set()  # whose subscriptions the server does not take just now
         self._looking = anyio.CancelScope()  # of what may wait while an account is brought back
         self._mending = anyio.Event()
         self._again_s = math.inf  # when to look after them without being told
@@ -202,7 +201,7 @@ class Roster:
             if account.id in self._doubted and account.id in self.restored:
                 await self._review(account)
         for account in list(self.accounts.values()):
-            if account.id in self._silent and account.id in self.restored:
+            if account.is_silent and account.id in self.restored:
                 await self._resubscribe(account)
 
     def mend_soon(self) -> None:
@@ -235,12 +234,10 @@ class Roster:
 
     async def _resubscribe(self, account: Account) -> None:
         """Quotes that the server does not give now keep no account away, whatever its reason."""
-        self._silent.add(account.id)  # until all of it is asked for: it may be cut short
         lost, waiting = await account.resubscribe()
         for refused in lost:
             self._note("subscription_lost", account=account.id, reason=refused)
         if waiting is None:
-            self._silent.discard(account.id)
             return
         self._note("subscriptions_wait", account=account.id, reason=str(waiting))
         self._look_again(max(_AGAIN_S, getattr(waiting, "retry_after_s", None) or 0.0))

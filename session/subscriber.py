@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -11,7 +12,7 @@ from .errors import CTraderError, NotSent, OutcomeUnknown, RateLimited, ServerEr
 from .refusals import is_already_subscribed, is_final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from .link import Link
     from .raw_subscriptions import RawSubscriptions
@@ -62,6 +63,8 @@ class Subscriber:
         self._board = account.board
         self._raw = account.raw
         self._asking = anyio.Lock()
+        self._all_gone = False  # all of them went with the account's session
+        self._gone: set[int] = set()  # the symbols whose quotes a caller's own request ended
 
     async def join(self, symbols: Sequence[Symbol], stream: SpotStream) -> None:
         """A stream wants the quotes of these.
@@ -105,15 +108,65 @@ class Subscriber:
             except CTraderError:
                 pass  # the link is gone, and the subscription with it; or the server talks on and nobody listens
 
+    @contextmanager
+    def noting(self, request: Any, ended: Callable[[], None]) -> Iterator[None]:
+        """Within it, a read of whoever it may be is under way: what it begins or ends counts when it is answered.
+
+        Args:
+            request: what is asked for.
+            ended: called where it may have ended quotes that a stream hears: they are to be asked for again.
+        """
+        try:
+            yield
+        except ServerError as error:
+            if is_already_subscribed(error):  # by somebody else here: whoever leaves first must not end it for both
+                self._raw.answered(request)
+            raise
+        except (OutcomeUnknown, anyio.get_cancelled_exc_class()):  # it may have been done
+            self._look_at(request, ended)
+            raise
+        self._raw.answered(request)
+        self._look_at(request, ended)
+
+    def _look_at(self, request: Any, ended: Callable[[], None]) -> None:
+        if isinstance(request, oa.ProtoOAUnsubscribeSpotsReq):
+            heard = set(self._board.wanted).intersection(request.symbolId)
+            self._gone |= heard
+            if heard:
+                ended()
+
+    def lost(self) -> None:
+        """The account's session is gone, and all of them with it."""
+        self._all_gone = True
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether some are to be asked for again."""
+        return self._all_gone or bool(self._gone)
+
     async def resubscribe(self) -> tuple[list[str], CTraderError | None]:
         """Asks again for the quotes that somebody hears, then for what callers have subscribed to themselves.
+
+        Where the account's session is still there, only for quotes that a caller's own request has ended.
 
         Returns:
             what the server says that it cannot give, a sentence each: it is not asked for again, and streams of such
             quotes end with the server's error. And why some of the rest could not be had now, where it could not:
             to be called again.
         """
-        lost, waiting = await self._quotes()
+        all_gone, gone = self._all_gone, self._gone
+        self._all_gone, self._gone, done = False, set(), False
+        try:
+            lost, waiting = await (self._everything() if all_gone else self._quotes(gone))
+            done = waiting is None
+        finally:
+            if not done:  # or cut short
+                self._all_gone |= all_gone
+                self._gone |= gone
+        return lost, waiting
+
+    async def _everything(self) -> tuple[list[str], CTraderError | None]:
+        lost, waiting = await self._quotes(self._board.wanted)
         held: set[type] = set()  # of what no more is to be asked just now
         for request in self._raw.requests():
             kind = type(request)
@@ -135,19 +188,20 @@ class Subscriber:
                     held.add(kind)
         return lost, waiting
 
-    async def _quotes(self) -> tuple[list[str], CTraderError | None]:
+    async def _quotes(self, symbol_ids: Collection[int]) -> tuple[list[str], CTraderError | None]:
         lost: list[str] = []
         waiting: CTraderError | None = None
         async with self._asking:
+            wanted = [id_ for id_ in self._board.wanted if id_ in symbol_ids]
             try:
-                await self._subscribe(list(self._board.wanted))
+                await self._subscribe(wanted)
             except (RateLimited, NotSent, OutcomeUnknown) as error:
                 return lost, error
             except ServerError:
                 pass  # which of them it is about is not said
             else:
                 return lost, waiting
-            for symbol_id in self._board.wanted:
+            for symbol_id in wanted:
                 try:
                     await self._subscribe([symbol_id])
                 except (RateLimited, NotSent, OutcomeUnknown) as error:

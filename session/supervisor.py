@@ -5,7 +5,7 @@ One link after the other, each of them new; nothing that was queued on one survi
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ import anyio
 import anyio.lowlevel
 
 from ..wire import JsonCodec, ProtobufCodec
+from ..wire.catalog import account_of
 from . import auth, clock
 from .access import Access
 from .course import Course
@@ -41,6 +42,7 @@ from .waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from .account import Account
     from .connection_log import ConnectionLog
@@ -234,6 +236,11 @@ class Supervisor:
                     if account_id not in self._roster.restored:
                         self._roster.mend_soon()  # whoever asked for it is gone, or it was lost again
         return self.accounts[account_id]
+
+    def subscribing(self, payload: Any) -> AbstractContextManager[None]:
+        """Within it, a read is under way: what it begins or ends of subscriptions counts when it is answered."""
+        account = self.accounts.get(account_of(payload) or 0)
+        return account.subscribing(payload, self._roster.mend_soon) if account is not None else nullcontext()
 
     def review(self, account_id: int | None) -> None:
         """The books of an account are in doubt: the server is asked again, soon."""

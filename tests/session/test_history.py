@@ -119,6 +119,34 @@ async def test_a_page_that_is_just_full_hides_nothing() -> None:
     assert len(await deals_between(lists, 5_000, 6_000)) == 3
 
 
+async def test_a_page_that_is_just_full_hides_nothing_where_the_millisecond_before_has_rows() -> None:
+    lists: Any = Lists(page=3)
+    for number in range(1, 4):
+        lists.trade(number, 5_000)
+    lists.trade(4, 4_999)
+    assert len(await orders_between(lists, 1_000, 6_000)) == 4
+    assert len(await deals_between(lists, 1_000, 6_000)) == 4
+    assert not any(isinstance(request, oa.ProtoOAOrderDetailsReq) for request in lists.asked)
+
+
+@pytest.mark.parametrize("more", [[5_001], []], ids=["rows on both sides", "the first millisecond left out"])
+async def test_what_may_be_hidden_is_not_taken_for_whole(more: list[int]) -> None:
+    class Exclusive(Lists):
+        async def ask(self, request: Any) -> Any:
+            request.fromTimestamp += request.toTimestamp - request.fromTimestamp == 1
+            return await super().ask(request) if request.fromTimestamp < request.toTimestamp else self.none(request)
+
+        def none(self, request: Any) -> Any:
+            rows = [row for row in self.orders if row.utcLastUpdateTimestamp == request.toTimestamp]
+            return oa.ProtoOAOrderListRes(ctidTraderAccountId=1, order=rows[: self.page], hasMore=len(rows) > self.page)
+
+    lists: Any = Lists(page=3) if more else Exclusive(page=3)
+    for number, at_ms in enumerate([5_000] * (3 if more else 4) + [4_999, *more]):
+        lists.trade(number + 1, at_ms)
+    with pytest.raises(ListIncomplete, match="the millisecond 5000"):
+        await orders_between(lists, 1_000, 6_000)
+
+
 async def test_more_is_said_to_come_and_does_not() -> None:
     class Empty(Lists):
         async def ask(self, request: Any) -> Any:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
-from anyctrader.fake import FakeServer
-from anyctrader.session import Environment, ServerError, open_connection_log
+from anyctrader.fake import FakeServer, faults
+from anyctrader.session import (
+    Account,
+    Environment,
+    OutcomeUnknown,
+    ServerError,
+    Session,
+    open_connection_log,
+    roster,
+)
 from anyctrader.session.raw_subscriptions import RawSubscriptions
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, a_server, connected, heard, ready_again
+from .rig import EURUSD, Denying, a_server, connected, heard, ready_again
 
 pytestmark = pytest.mark.anyio
 
@@ -102,21 +112,36 @@ SPOTS, DEPTH = oa.ProtoOASubscribeSpotsReq(symbolId=[EURUSD]), oa.ProtoOASubscri
 BARS = oa.ProtoOASubscribeLiveTrendbarReq(symbolId=EURUSD, period=1)
 
 
+def ask_of(way: str, session: Session, account: Account) -> Callable[..., Any]:
+    """Asks for an account, by its own way or by the session's."""
+
+    async def ask(request: Any, **given: Any) -> Any:
+        whole = type(request)()
+        whole.CopyFrom(request)
+        whole.ctidTraderAccountId = account.id
+        return await (account.request(request, **given) if way == "account" else session.request(whole, **given))
+
+    return ask
+
+
+@pytest.mark.parametrize("way", ["account", "session"])
 @pytest.mark.parametrize("first", ["raw", "stream"])
-async def test_what_was_asked_for_raw_stays_when_somebody_elses_quotes_are_left(first: str) -> None:
+async def test_what_was_asked_for_raw_stays_when_somebody_elses_quotes_are_left(first: str, way: str) -> None:
     async with a_server() as server, connected(server) as session:
         account = await session.authorize(server.account_id)
+        ask = ask_of(way, session, account)
         if first == "raw":
             for request in (SPOTS, DEPTH, BARS):
-                await account.request(request)
+                await ask(request)
             async with account.spots("EURUSD"):
                 pass
         else:
             async with account.spots("EURUSD"):
                 with pytest.raises(ServerError, match=r"(?i)already.?subscribed"):
-                    await account.request(SPOTS)
-                await account.request(DEPTH)
-                await account.request(BARS)
+                    await ask(SPOTS)
+                assert account.raw.requests() == [SPOTS]
+                await ask(DEPTH)
+                await ask(BARS)
         assert served(server) == ([EURUSD],) * 3
         await ready_again(session, links=server.drop_clients)
         await server.wait_for("ProtoOASubscribeLiveTrendbarReq", client=2)
@@ -125,6 +150,77 @@ async def test_what_was_asked_for_raw_stays_when_somebody_elses_quotes_are_left(
         assert heard(server, oa.ProtoOAUnsubscribeSpotsReq) == []
         await account.request(oa.ProtoOAUnsubscribeSpotsReq(symbolId=[EURUSD]))
         assert SPOTS not in account.raw.requests()
+
+
+END = oa.ProtoOAUnsubscribeSpotsReq(symbolId=[EURUSD])
+
+
+async def quoted(server: FakeServer, stream: Any, bid: int) -> None:
+    """Returns when a quote of now has come."""
+    server.set_price(EURUSD, bid=bid, ask=bid + 10)
+    async for spot in stream:
+        if spot.bid_wire == bid:
+            return
+
+
+@pytest.mark.parametrize("way", ["account", "session"])
+@pytest.mark.parametrize("answer", ["comes", "is lost"])
+async def test_quotes_that_a_raw_request_ended_are_asked_for_again_where_a_stream_hears_them(
+    way: str, answer: str
+) -> None:
+    async with a_server() as server, connected(server) as session:
+        account = await session.authorize(server.account_id)
+        async with account.spots("EURUSD", "GBPUSD") as stream:
+            if answer == "comes":
+                await ask_of(way, session, account)(END)
+            else:
+                with (
+                    server.faults.inject(faults.Lose(which="ProtoOAUnsubscribeSpotsRes")),
+                    pytest.raises(OutcomeUnknown),
+                ):
+                    await ask_of(way, session, account)(END, timeout_s=0.2)
+            await server.wait_for("ProtoOASubscribeSpotsReq", count=2)
+            with anyio.fail_after(5):
+                await quoted(server, stream, 120_000)
+        asked = [list(request.symbolId) for request in heard(server, oa.ProtoOASubscribeSpotsReq)]
+        assert asked == [[EURUSD, GBPUSD], [EURUSD]]
+        assert served(server) == ([], [], [])
+
+
+async def test_quotes_that_a_raw_request_ended_and_that_are_refused_then_end_their_stream() -> None:
+    async with a_server() as server, connected(server) as session:
+        account = await session.authorize(server.account_id)
+        async with account.spots("EURUSD") as stream:
+            with server.faults.inject(Denying(oa.ProtoOASubscribeSpotsReq, code="SYMBOL_NOT_FOUND")):
+                await account.request(END)
+                with pytest.raises(ServerError, match="SYMBOL_NOT_FOUND"), anyio.fail_after(5):
+                    async for _ in stream:
+                        pass
+
+
+async def test_quotes_that_a_raw_request_ended_are_asked_for_until_they_can_be_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(roster, "_AGAIN_S", 0.05)
+    async with a_server() as server, connected(server) as session:
+        account = await session.authorize(server.account_id)
+        async with account.spots("EURUSD") as stream:
+            with server.faults.inject(Denying(oa.ProtoOASubscribeSpotsReq, code="TIMEOUT_ERROR")):
+                await account.request(END)
+                await server.wait_for("ProtoOASubscribeSpotsReq", count=3)
+            with anyio.fail_after(5):
+                await quoted(server, stream, 120_000)
+
+
+async def test_an_end_of_ones_own_quotes_is_no_others_business() -> None:
+    async with a_server() as server, connected(server) as session:
+        account = await session.authorize(server.account_id)
+        async with account.spots("GBPUSD"):
+            await account.request(SPOTS)
+            await account.request(END)
+            await account.request(oa.ProtoOATraderReq())
+            assert served(server) == ([GBPUSD], [], [])
+            assert not account.is_silent
 
 
 async def test_quotes_that_depth_needs_stay_with_it() -> None:
