@@ -46,10 +46,13 @@ class Audit:
 
     Attributes:
         folder: where the files are.
+        sandbox: whether its lines are marked as a sandbox's.
+        owners: whose sessions write it just now, of those that go on with what earlier ones left.
     """
 
     def __init__(self, files: AuditFiles, *, clock: Callable[[], int], timeout_s: float, bound: int) -> None:
-        self.folder = files.folder
+        self.folder, self.sandbox = files.folder, files.sandbox
+        self.owners: set[tuple[Environment, int | None]] = set()
         self._files = files
         self._clock = clock
         self._timeout_s = timeout_s

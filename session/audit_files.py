@@ -38,6 +38,7 @@ class AuditFiles:
     Attributes:
         folder: where they are.
         name: name of the order audit's file.
+        sandbox: whether its lines are marked as a sandbox's.
         remarks: what was found when they were opened, and belongs on record.
     """
 
@@ -48,6 +49,7 @@ class AuditFiles:
             OSError: they cannot be opened. Nothing is left open.
         """
         self.folder = folder
+        self.sandbox = sandbox
         self._busy = False
         self._abandoned = False
         folder.mkdir(parents=True, exist_ok=True)

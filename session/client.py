@@ -19,16 +19,16 @@ from .books import Books
 from .connection_log import ConnectionLog
 from .environments import Endpoint, Environment, Mode
 from .errors import (
-    ConnectFailed,
     NotSent,
     OutcomeUnknown,
     RateLimited,
     Refused,
-    RequestFailed,
     WrongEnvironment,
 )
+from .estate import inherited
 from .gate import READING, Gate
 from .raw_trading import RawTrading
+from .served import served
 from .settings import Credentials, Limits, NoLimit, Rates, Timings
 from .states import SessionState, StateChange
 from .supervisor import Supervisor
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from .recorder import Recorder
     from .subscriptions import EventStream
 
-__all__ = ["Session", "StateChange", "connect", "served"]
+__all__ = ["Session", "StateChange", "connect"]
 
 
 class Session:
@@ -365,7 +365,8 @@ async def connect(
         timings: intervals and deadlines.
         rates: what may leave a second.
         trading: what the guard lets pass. Without both a mode and an audit, no trading request does.
-        audit: where orders are recorded. A halt in its folder counts here too.
+        audit: where orders are recorded. A halt in its folder counts here too. What earlier processes left in it is
+            gone on with, as a desk does (docs/orders.md).
         limits: what an order may not exceed; None for `Limits.standard` of the environment.
         log: where the connection's own life is written.
         token_folder: where token pairs are kept, one file for each environment: a pair that is stored there wins over
@@ -377,6 +378,7 @@ async def connect(
         WrongEnvironment: the credentials are the other environment's. Nothing was connected.
         ConnectFailed: no link, or no authorisation within its time. Nothing is left open.
         AuthenticationFailed: the server refused the application or the token. Nothing is left open.
+        AuditUnavailable: what is on record cannot be read. Nothing was connected.
     """
     check_word("environment", environment, Environment)
     check_kind("credentials", credentials, Credentials, shown=False)
@@ -403,31 +405,18 @@ async def connect(
         transport=transport,
         proxy=proxy,
     )
-    session = Session(
-        credentials,
-        codec=codec,
-        endpoint=endpoint,
-        timings=timings if timings is not None else Timings(),
-        rates=rates if rates is not None else Rates(),
-        limits=limits if limits is not None else Limits.standard(environment),
-        gate=Gate(environment, mode=trading, audit=audit, halts=audit.folder if audit is not None else None),
-        log=log,
-        tokens=TokenStore(Path(token_folder), environment) if token_folder is not None else None,
-    )
-    async with served(session):
-        yield session
-
-
-@asynccontextmanager
-async def served(session: Session) -> AsyncIterator[None]:
-    """The session's own task around the body; the first try decides, and its failure is raised plainly."""
-    async with background() as tasks:
-        tasks.start_soon(session.serve)
-        state = await session.wait_for(SessionState.READY, SessionState.WAITING, SessionState.REFUSED)
-        if state is SessionState.READY:
-            yield
-            return
-        failure = session.failure or ConnectFailed(session.reason)
-        if isinstance(failure, RequestFailed):
-            raise ConnectFailed(f"{session.endpoint.host}:{session.endpoint.port}: {failure}") from failure
-        raise failure
+    async with inherited(audit, environment, credentials.account_id, log=log) as left:
+        session = Session(
+            credentials,
+            codec=codec,
+            endpoint=endpoint,
+            timings=timings if timings is not None else Timings(),
+            rates=rates if rates is not None else Rates(),
+            limits=limits if limits is not None else Limits.standard(environment),
+            gate=Gate(environment, mode=trading, audit=audit, halts=audit.folder if audit is not None else None),
+            log=log,
+            left=left,
+            tokens=TokenStore(Path(token_folder), environment) if token_folder is not None else None,
+        )
+        async with served(session):
+            yield session

@@ -17,9 +17,9 @@ from .books import Books
 from .client import Session
 from .connection_log import open_connection_log
 from .environments import Environment, Mode
-from .errors import AuditUnavailable, LiveTradingDisabled, NotSent, Refused, SessionClosed
+from .errors import LiveTradingDisabled, NotSent, Refused, SessionClosed
+from .estate import left_behind
 from .gate import Gate
-from .leftovers import Leftovers, leftovers_of
 from .settings import Settings
 from .states import SessionState
 from .tasks import background, unwrapped
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .audit import Audit
     from .connection_log import ConnectionLog
     from .holdings import PendingOrder, Position
+    from .leftovers import Leftovers
     from .order import Order
     from .settings import EnvironmentSettings
 
@@ -370,7 +371,8 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
             for warning in settings.warnings:
                 log.write("settings", warning=warning)
             # A sandbox's servers are gone with their process, and the next ones use the same ids again.
-            left = None if sandbox else await _left_behind(settings.log_folder, part, log)
+            account_id = part.credentials.account_id
+            left = None if sandbox else await left_behind(settings.log_folder, environment, account_id, log=log)
             sides[environment] = _Side(
                 part,
                 audit=audit,
@@ -391,21 +393,6 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
             finally:
                 for side in sides.values():
                     side.snapshot("shutdown")
-
-
-async def _left_behind(folder: Path, part: EnvironmentSettings, log: ConnectionLog) -> Leftovers:
-    """What earlier processes asked for that has no end on record, and what else the record tells the books."""
-    account_id = part.credentials.account_id
-    try:
-        left = await anyio.to_thread.run_sync(leftovers_of, folder, part.environment, account_id)
-    except OSError as error:
-        raise AuditUnavailable(
-            f"the audit in {folder} cannot be read ({error.strerror or error}), and orders of an earlier process may "
-            "be under way"
-        ) from error
-    for problem in left.problems:
-        log.write("not_followed", reason=problem)
-    return left
 
 
 def _why(settings: EnvironmentSettings) -> str:

@@ -207,8 +207,12 @@ class Gate:
 
     def snapshot(self, fields: Mapping[str, Any], *, fact: str = "position") -> None:
         """Puts a line into the position snapshots, without waiting."""
-        if self.audit is not None:
+        if self.audit is None:
+            return
+        try:
             self.audit.snapshot(self.environment, self._covered(fields), fact=fact)
+        except AuditUnavailable:
+            pass  # closed
 
     def _covered(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """The same with every secret in its texts covered: a server may say back whatever it was told."""

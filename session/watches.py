@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .client import Session
 
-__all__ = ["next_daily_ms", "watch_loss", "watch_outcomes", "write_snapshots"]
+__all__ = ["next_daily_ms", "watch_loss", "watch_outcomes", "write_snapshot", "write_snapshots"]
 
 _LOOK_S: Final = 60.0  # a machine that slept, or whose clock was set, is late by no more than that
 
@@ -59,10 +59,15 @@ async def write_snapshots(session: Session) -> None:
     while True:
         while (left_ms := due_ms - clock.utc_ms()) > 0:  # noqa: ASYNC110 - what is waited for is the clock
             await anyio.sleep(min(_LOOK_S, left_ms / 1000))
-        for books in tuple(session.books.values()):
-            if books.positions.reconciled:
-                books.snapshot("daily")
+        write_snapshot(session, "daily")
         due_ms = next_daily_ms(clock.utc_ms(), session.timings.snapshot_at)
+
+
+def write_snapshot(session: Session, why: str) -> None:
+    """Writes what is open and pending into the snapshots, of each account of which it was ever known."""
+    for books in tuple(session.books.values()):
+        if books.positions.reconciled:
+            books.snapshot(why)
 
 
 def next_daily_ms(after_ms: int, at: time) -> int:
