@@ -21,6 +21,7 @@ from .audit_queue import Entry, Queue
 from .chain import Fact, encode_fields
 from .disk import Disk
 from .errors import AuditUnavailable
+from .letterbox import Letterbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -44,10 +45,12 @@ class Audit:
 
     Attributes:
         folder: where the files are.
+        letterbox: what other processes leave to be put on record here.
     """
 
     def __init__(self, files: AuditFiles, *, clock: Callable[[], int], timeout_s: float, bound: int) -> None:
         self.folder = files.folder
+        self.letterbox = Letterbox(files.folder)
         self._files = files
         self._clock = clock
         self._timeout_s = timeout_s
@@ -348,9 +351,13 @@ async def open_audit(
     writing = anyio.create_task_group()
     await writing.__aenter__()
     writing.start_soon(audit._run, name="audit writer")
+    writing.start_soon(audit.letterbox.watch, audit, name="audit letterbox")
     try:
         yield audit
     finally:
+        audit.letterbox.end()
+        with anyio.move_on_after(timeout_s, shield=True):
+            await audit.letterbox.empty_into(audit)
         await audit._close()
         # The writer has ended, so this waits for nothing; and it is not told of an error, so it wraps none.
         await writing.__aexit__(None, None, None)
