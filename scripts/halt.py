@@ -76,7 +76,7 @@ async def _halt(
     placed = await anyio.to_thread.run_sync(
         lambda: halts.halt(folder, environment, why=why, who=user_name(), at_ms=clock.utc_ms(), mode=mode)
     )
-    facts = {"mode": placed.mode.value, "reason": placed.why, "who": placed.who}
+    facts = {"mode": placed.mode.value, "reason": placed.why, "who": placed.who, "halted_at": placed.at}
     recorded = await on_record(folder, environment, "halt", facts, sandbox=sandbox)
     left = "nothing that trades leaves" if placed.mode is Mode.OFF else "only what closes, cancels or tightens leaves"
     show(

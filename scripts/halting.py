@@ -7,9 +7,10 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import anyio.to_thread
 import typer
 
-from anyctrader.session import AuditUnavailable, SettingsError, load_settings, open_audit
+from anyctrader.session import AuditUnavailable, SettingsError, clock, letterbox, load_settings, open_audit
 
 from .options import SANDBOX_FOLDER, Format
 from .terminal import escaped, print_json, print_line, remark
@@ -95,7 +96,7 @@ def user_name() -> str:
 async def on_record(
     folder: Path, environment: Environment, fact: str, fields: Mapping[str, Any], *, sandbox: bool
 ) -> bool:
-    """Puts it into the order audit, unless a desk is at work there: the files have one writer only.
+    """Puts it into the order audit; where another process writes that, it is left for that one, or the next.
 
     Returns:
         whether the line is on the disk.
@@ -103,10 +104,16 @@ async def on_record(
     try:
         async with open_audit(folder, sandbox=sandbox) as audit:
             await audit.record(environment, fact, fields, essential=True)
+        return True
     except AuditUnavailable as error:
-        remark(f"not on record, for the audit is another's: {escaped(str(error))}")
-        return False
-    return True
+        why = escaped(str(error))
+    try:
+        await anyio.to_thread.run_sync(lambda: letterbox.leave(folder, environment, fact, fields, at_ms=clock.utc_ms()))
+    except OSError as error:
+        remark(f"not on record ({why}), and nothing could be left in {folder} ({error.strerror or error})")
+    else:
+        remark(f"whoever writes the audit puts this on record, or the next one who does ({why})")
+    return False
 
 
 def show(output: Format, members: Mapping[str, Any], text: str) -> None:

@@ -42,8 +42,8 @@ _MOST: Final = 1 << 20  # bytes that are read of stdin: a request has some hundr
 _PLAIN: Final = re.compile(rb"[\x20-\x7e\s]*")
 
 
-def given(text: str) -> bytes:
-    """The bytes that were typed, as hex or base64; of stdin, where `-` was, also as they are.
+def given(text: str) -> tuple[bytes, str]:
+    """The bytes that were typed, as hex or base64; of stdin, where `-` was, also as they are. And which it was.
 
     Raises:
         DraftError: they are neither.
@@ -54,14 +54,14 @@ def given(text: str) -> bytes:
     if not data.strip():
         raise DraftError("there are no bytes")
     if not _PLAIN.fullmatch(data):
-        return data
+        return data, "binary"
     if data.lstrip()[:1] == b"{":
-        return data.strip()
+        return data.strip(), "JSON"
     for encoding in encodings_of(data):
         reader = TextBytes(encoding, by_line=False)
         parts = [*reader.feed(data), *reader.close()]
         if not any(isinstance(part, Break) and part.reason for part in parts):
-            return b"".join(part for part in parts if isinstance(part, bytes))
+            return b"".join(part for part in parts if isinstance(part, bytes)), encoding.value
     raise DraftError("the bytes are written as hex or base64")
 
 

@@ -63,9 +63,8 @@ async def _resume(where: partial[Path], environment: Environment, output: Format
         show(output, {"environment": environment.value, "lifted": False}, f"{environment.value} was not halted.")
         return ExitCode.DONE
     # First on record, then lifted: the other way round, a full disk would leave trading on and no word of it.
-    recorded = await on_record(
-        folder, environment, "resume", {"reason": found.why, "who": user_name()}, sandbox=sandbox
-    )
+    facts = {"reason": found.why, "who": user_name(), "halted_at": found.at}
+    recorded = await on_record(folder, environment, "resume", facts, sandbox=sandbox)
     lifted = await anyio.to_thread.run_sync(lambda: halts.resume(folder, environment)) or found
     since = f" since {lifted.at}" if lifted.at else ""
     show(

@@ -28,7 +28,7 @@ from anyctrader.scripts.raw_bytes import given, refuse_if_used_up, send_raw
 from anyctrader.scripts.sent_deals import tell_deals
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
-from anyctrader.session import Environment, ServerError
+from anyctrader.session import Environment, Refused, ServerError
 from anyctrader.session.aftermath import aftermath_of
 from anyctrader.session.gate import READING
 from anyctrader.wire import Message
@@ -106,32 +106,44 @@ def send(
         if name is not None:
             raise typer.BadParameter("either a name or --raw", param_hint="NAME")
         try:
-            data = given(raw)
+            data, how = given(raw)
         except DraftError as error:
             raise typer.BadParameter(escaped(str(error)), param_hint="--raw") from None
+        remark(f"{len(data)} byte{'s' * (len(data) != 1)}, read as {how}")
         carry_out(
             partial(
-                _interruptible, partial(send_raw, plan.environment, data, env_file, timeout_s, output), may_trade=True
+                _interruptible,
+                partial(send_raw, plan.environment, data, env_file, timeout_s, output),
+                may_trade=True,
+                output=output,
             ),
             debug=debug,
         )
     if name is None:
         raise typer.BadParameter("which request? Such as TraderReq, or --raw", param_hint="NAME")
+    hint = "NAME"
     try:
-        payload = _drafted(name, fields or [])
+        cls = _request_named(name)
+        hint = "FIELD"
+        payload = _drafted(cls, fields or [])
     except DraftError as error:
-        raise typer.BadParameter(escaped(str(error)), param_hint="NAME") from None
+        raise typer.BadParameter(escaped(str(error)), param_hint=hint) from None
     may_trade = permission_of(Message(payload).payload_type) not in READING
-    carry_out(partial(_interruptible, partial(_send, plan, payload), may_trade=may_trade), debug=debug)
+    action = partial(_send, plan, payload)
+    carry_out(partial(_interruptible, action, may_trade=may_trade, output=output), debug=debug)
 
 
-def _drafted(name: str, fields: list[str]) -> Any:
+def _request_named(name: str) -> Any:
     cls = class_named(name)
     entry = CATALOG[Message(cls()).payload_type]
     if entry.kind is Kind.HEARTBEAT:
         raise DraftError("a heartbeat is not answered; `anyctrader ping` times one")
     if entry.kind is not Kind.REQUEST:
         raise DraftError(f"{cls.__name__} is nothing that a client says")
+    return cls
+
+
+def _drafted(cls: Any, fields: list[str]) -> Any:
     members: dict[str, Any] = {}
     for text in (each for each in fields if each == "-" or each.lstrip().startswith("{")):
         try:
@@ -145,10 +157,15 @@ def _drafted(name: str, fields: list[str]) -> Any:
     return drafted(cls, merged(members, parsed_pairs(cls, pairs)))
 
 
-async def _interruptible(action: Callable[[], Awaitable[ExitCode]], *, may_trade: bool) -> ExitCode:
+async def _interruptible(action: Callable[[], Awaitable[ExitCode]], *, may_trade: bool, output: Format) -> ExitCode:
     """Does it until it is done, or until somebody interrupts it."""
     async with until_signalled() as interruption:
-        return await action()
+        try:
+            return await action()
+        except Refused as error:
+            if output is Format.JSON:
+                print_json({"error": type(error).__name__, "description": escaped(str(error)), "refused": True})
+            raise
     if interruption.signal is not None and may_trade:
         remark("interrupted: whether it left, and what became of it, is not known here. Look before it is repeated")
         return ExitCode.OUTCOME_UNKNOWN

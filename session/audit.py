@@ -21,6 +21,7 @@ from .audit_queue import Entry, Queue
 from .chain import Fact, encode_fields
 from .disk import Disk
 from .errors import AuditUnavailable
+from .letterbox import Letterbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -48,11 +49,13 @@ class Audit:
         folder: where the files are.
         sandbox: whether its lines are marked as a sandbox's.
         owners: whose sessions write it just now, of those that go on with what earlier ones left.
+        letterbox: what other processes leave to be put on record here.
     """
 
     def __init__(self, files: AuditFiles, *, clock: Callable[[], int], timeout_s: float, bound: int) -> None:
         self.folder, self.sandbox = files.folder, files.sandbox
         self.owners: set[tuple[Environment, int | None]] = set()
+        self.letterbox = Letterbox(files.folder)
         self._files = files
         self._clock = clock
         self._timeout_s = timeout_s
@@ -354,9 +357,13 @@ async def open_audit(
     writing = anyio.create_task_group()
     await writing.__aenter__()
     writing.start_soon(audit._run, name="audit writer")
+    writing.start_soon(audit.letterbox.watch, audit, name="audit letterbox")
     try:
         yield audit
     finally:
+        audit.letterbox.end()
+        with anyio.move_on_after(timeout_s, shield=True):
+            await audit.letterbox.empty_into(audit)
         await audit._close()
         # The writer has ended, so this waits for nothing; and it is not told of an error, so it wraps none.
         await writing.__aexit__(None, None, None)

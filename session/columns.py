@@ -32,7 +32,7 @@ ORDER_COLUMNS: Final = _blank(
         mode net net_profit order_type outcome price quoted_price reason request request_id requested_price set_aside
         side slippage_pips slippage_points slippage_price slippage_quote_money state stop_loss
         stop_loss_distance stop_loss_pips stop_price stop_trigger_method swap symbol take_profit take_profit_distance
-        take_profit_pips time_in_force type units who
+        take_profit_pips time_in_force told_at type units who
     """,
     numbers="""
         accepted_after_ms account_id bytes closed_volume_cents deal_id executed_at_ms executed_volume_cents

@@ -89,7 +89,8 @@ class Gate:
             standings.append(self._tripped)
         if self._halts is not None:
             halted = halt.read(self._halts, self.environment)
-            if halted != self._halted:
+            # What the command itself has left to be put on record says more: it comes first.
+            if halted != self._halted and not (self.audit is not None and self.audit.letterbox.waiting):
                 self._tell(halted)
             if halted is not None:
                 standings.append(halted.standing)
@@ -98,12 +99,11 @@ class Gate:
     def _tell(self, halted: halt.Halt | None) -> None:
         """A halt was placed or lifted, by us or by another process, which may not write to our audit."""
         before, self._halted = self._halted, halted
-        if halted is not None:
-            self.note(
-                "halt", {"mode": halted.mode.value, "reason": halted.why, "who": halted.who, "halted_at": halted.at}
-            )
-        elif before is not None:
-            self.note("resume", {"reason": before.why, "who": before.who, "halted_at": before.at})
+        one, fact = (before, "resume") if halted is None else (halted, "halt")
+        if one is None or (self.audit is not None and not self.audit.letterbox.is_news(self.environment, fact, one.at)):
+            return
+        mode = {} if halted is None else {"mode": one.mode.value}
+        self.note(fact, {**mode, "reason": one.why, "who": one.who, "halted_at": one.at})
 
     def trip(self, mode: Mode, why: str) -> None:
         """Allows no more than this until the session ends: something is not as it was believed."""

@@ -67,6 +67,7 @@ ONLY_IN = MappingProxyType(
                 "disk.py",
                 "halt.py",
                 "journal.py",
+                "letterbox.py",
                 "loading.py",
                 "recorder.py",
                 "token_store.py",

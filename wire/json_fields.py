@@ -27,6 +27,7 @@ __all__ = ["FieldError", "JsonFields", "Path"]
 Path: TypeAlias = tuple[str | int, ...]
 """Where something stands: keys, and indexes of lists. A tuple, since a key of a peer's may hold any character."""
 
+_BEYOND_64_BITS = 2.0**63  # of such a size no integer is left of what orjson has read
 _INTEGERS = MappingProxyType(
     {
         FieldDescriptor.TYPE_INT32: (-(2**31), 2**31 - 1),
@@ -212,9 +213,13 @@ def _finite(value: float) -> float:
 
 def _integer(value: Any, low: int, high: int) -> int:
     if type(value) is str:
-        if not (len(value) <= _LONGEST_INTEGER and value.isascii() and value.removeprefix("-").isdecimal()):
+        if not (value.isascii() and value.removeprefix("-").isdecimal()):
             raise _Misfit("an integer is due, not a string")
+        if len(value) > _LONGEST_INTEGER:
+            raise _Misfit(f"the number is out of range, {low} to {high}")
         value = int(value)
+    if type(value) is float and abs(value) >= _BEYOND_64_BITS:
+        raise _Misfit(f"the number is out of range, {low} to {high}")
     if type(value) is not int:
         # orjson reads an integer beyond 64 bits as a float: what it was is lost, so no float is taken.
         raise _Misfit(f"an integer is due, not {_kind(value)}")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import orjson
 import pytest
+from anyio.from_thread import start_blocking_portal
 
-from anyctrader.session import Environment, Mode
+from anyctrader.session import Environment, Mode, open_audit
 from anyctrader.session import halt as halts
 from anyctrader.session.verification import verify
 
@@ -107,3 +108,14 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(call: Call, tm
     assert done.returncode == 1
     assert "logs" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_while_another_process_writes_the_audit_both_are_left_to_it_and_on_record(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "desk").mkdir()
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(open_audit(tmp_path / "desk")):
+        for command in ("halt", "resume"):
+            done = call(command, "live", "--folder", "desk", "--format", "json")
+            assert (done.returncode, json_lines(done.stdout)[0]["recorded"]) == (0, False)
+            assert "whoever writes the audit puts this on record" in done.stderr
+    assert lines_of(tmp_path / "desk") == [("live", "halt", "stopped by hand"), ("live", "resume", "stopped by hand")]
+    assert verify(tmp_path / "desk") == []

@@ -97,8 +97,13 @@ def test_fields_may_come_from_stdin(call: Call, server: BlockingServer, monkeypa
 
 def test_what_is_typed_wrong_is_told_before_anything_is_connected(call: Call) -> None:
     for arguments, said in (
-        (("TradrReq",), "near it: ProtoOATraderReq"),
-        (("SymbolByIdReq", "symbol=1"), "near it: symbolId"),
+        (("TradrReq",), "value for NAME: no message is called 'TradrReq'; near it: ProtoOATraderReq"),
+        (
+            ("SymbolByIdReq", "symbol=1"),
+            "value for FIELD: ProtoOASymbolByIdReq has no field 'symbol'; near it: symbolId",
+        ),
+        (("SymbolByIdReq", f"symbolId={'9' * 30}"), "symbolId.0: the number is out of range, -9223372036854775808 to"),
+        (("SymbolByIdReq", '{"symbolId": %s}' % ("9" * 30)), "symbolId.0: the number is out of range"),
         (("SymbolByIdReq", '{"symbolId": "x"}'), "an integer is due"),
         (("SymbolByIdReq", '{"symbolId": '), "this is no JSON"),
         (("SymbolByIdReq", "{1}"), "this is no JSON"),
@@ -219,6 +224,20 @@ def test_raw_bytes_that_trade_go_on_record_like_any_order(call: Call, server: Bl
     assert {"intent", "sent"} <= {fact["fact"] for fact in facts()}
 
 
+def test_a_refusal_of_the_guard_is_a_json_line_too_and_how_raw_bytes_were_read_is_remarked(
+    call: Call, live: BlockingServer
+) -> None:
+    order = {"symbolId": 1, "orderType": 1, "tradeSide": 1, "volume": 100_000}
+    body = body_of(oa.ProtoOANewOrderReq(ctidTraderAccountId=live.account_id, **order))
+    for arguments in (("NewOrderReq", *ORDER), ("--raw", body.hex())):
+        done = call("send", "live", *arguments, "--format", "json", **variables_of(live, "LIVE"))
+        assert done.returncode == 5
+        (line,) = json_lines(done.stdout)
+        assert (line["error"], line["refused"]) == ("LiveTradingDisabled", True)
+        assert line["description"] in done.stderr.replace("\n", " ")
+    assert f"{len(body)} bytes, read as hex" in done.stderr
+
+
 def test_raw_bytes_that_nobody_can_read_go_to_demo_with_a_line_in_the_audit(call: Call, server: BlockingServer) -> None:
     done = call("send", "demo", "--raw", "0000000308ffff", "--timeout", "0.5", **variables_of(server))
     assert done.returncode in (1, 4)  # the server answers with an error or ends the connection
@@ -297,10 +316,11 @@ def test_a_message_cannot_hide_behind_another(call: Call, server: BlockingServer
 
 def test_bytes_may_be_given_in_several_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     body = body_of(oa.ProtoOAVersionReq())
-    assert given(body.hex(" ")) == given(base64.b64encode(body).decode()) == body
-    assert given('{"payloadType":2104}') == b'{"payloadType":2104}'
+    assert given(body.hex(" ")) == (body, "hex")
+    assert given(base64.b64encode(body).decode()) == (body, "base64")
+    assert given('{"payloadType":2104}') == (b'{"payloadType":2104}', "JSON")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(body)))
-    assert given("-") == body
+    assert given("-") == (body, "binary")
     with pytest.raises(DraftError):
         given("what?")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(bytes(1 << 20) + b"x")))

@@ -299,7 +299,7 @@ def test_a_protobuf_string_that_is_not_utf8_is_named() -> None:
     [
         ([], "no ProtoOASpotEvent: an object is due, not a list"),
         ({"symbolId": 1.0}, "no ProtoOASpotEvent: symbolId: an integer is due, not a float"),
-        ({"bid": 2**64}, "no ProtoOASpotEvent: bid: an integer is due, not a float"),
+        ({"bid": 2**64}, "no ProtoOASpotEvent: bid: the number is out of range, 0 to 18446744073709551615"),
         ({"bid": -1}, "no ProtoOASpotEvent: bid: -1 is out of range, 0 to 18446744073709551615"),
         (
             {"ctidTraderAccountId": 1, "symbolId": 1, "payloadType": 2126},
