@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from .errors import CTraderError
     from .reconnect import Backoff
 
 __all__ = ["Probation"]
@@ -30,12 +31,17 @@ class Probation:
         self._losses: dict[int, int] = {}
         self._there_s: dict[int, float] = {}
         self._until_s: dict[int, float] = {}
-        self._refused: dict[int, str] = {}
+        self._refused: dict[int, CTraderError] = {}
 
     @property
     def refused(self) -> frozenset[int]:
-        """Those that the server refuses for themselves, while others are let in."""
+        """Those that the server refuses, or does not serve, for themselves, while others are let in."""
         return frozenset(self._refused)
+
+    @property
+    def failures(self) -> list[CTraderError]:
+        """Why those are."""
+        return list(self._refused.values())
 
     def why(self, account_id: int | None) -> str:
         """Why an account is away, to stand behind a sentence; empty where nothing is known."""
@@ -54,14 +60,15 @@ class Probation:
         self._until_s.pop(account_id, None)
         return False
 
-    def refuse(self, account_id: int, why: str, *, now_s: float, least_s: float = 0.0) -> float:
-        """The server refuses it.
+    def refuse(self, account_id: int, why: CTraderError, *, now_s: float, least_s: float = 0.0) -> float:
+        """The server refuses it, or does not give what its restoring asks.
 
         Returns:
             seconds until it is tried again.
         """
         self._refused[account_id] = why
-        delay_s = self._delay_s(account_id, ready_s=0.0) + least_s
+        ready_s = now_s - self._there_s.pop(account_id, now_s)
+        delay_s = self._delay_s(account_id, ready_s=ready_s) + least_s
         self._until_s[account_id] = now_s + delay_s
         return delay_s
 
@@ -75,13 +82,17 @@ class Probation:
 
     def admit(self, account_id: int, *, now_s: float) -> None:
         """The server has let it in."""
-        self._refused.pop(account_id, None)
-        self._until_s.pop(account_id, None)
         self._there_s[account_id] = now_s
 
-    def pardon(self) -> None:
-        """Somebody has acted: all of them may be tried at once."""
-        self._until_s.clear()
+    def restored(self, account_id: int) -> None:
+        """It is back, with all that it needs."""
+        self._refused.pop(account_id, None)
+        self._until_s.pop(account_id, None)
+
+    def pardon(self, account_ids: Iterable[int] | None = None) -> None:
+        """Somebody has acted, or there is another link: these, or all of them, may be tried at once."""
+        for account_id in tuple(self._until_s) if account_ids is None else account_ids:
+            self._until_s.pop(account_id, None)
 
     def _delay_s(self, account_id: int, *, ready_s: float) -> float:
         if account_id not in self._delays:

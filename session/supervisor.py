@@ -17,6 +17,7 @@ from ..wire import JsonCodec, ProtobufCodec
 from ..wire.catalog import account_of
 from . import auth, clock
 from .access import Access
+from .comeback import Comeback
 from .course import Course
 from .environments import unanswered_hint
 from .errors import (
@@ -129,10 +130,16 @@ class Supervisor:
         self._roster = Roster(
             gate=gate,
             probation=self._probation,
-            tell=self.course.tell,
             away=self._account_away,
-            back=self._accounts_back,
             unknown=self._application_lost,
+            note=self._note,
+        )
+        self._comeback = Comeback(
+            self._roster,
+            probation=self._probation,
+            gate=gate,
+            tell=self.course.tell,
+            back=self._accounts_back,
             note=self._note,
         )
         self._access = Access(
@@ -172,7 +179,7 @@ class Supervisor:
                     return link
                 await moved.wait()
         if self.course.state is SessionState.READY and (why := self._probation.why(account_id)):
-            raise NotSent(f"{name} did not leave: account {account_id} is refused just now{why}")
+            raise NotSent(f"{name} did not leave: account {account_id} is away just now{why}")
         raise self.not_ready(name)
 
     def _usable_now(self, account_id: int | None) -> Link | None:
@@ -203,8 +210,9 @@ class Supervisor:
         state = self.course.state
         return state is SessionState.READY or (state is SessionState.RESTORING and self._ready_s is not None)
 
-    def _account_away(self, why: str) -> None:
-        if self._serves:
+    def _account_away(self, account_id: int, why: str) -> None:
+        self._comeback.lost(account_id)
+        if self._serves and account_id not in self._probation.refused:  # one that is away already is no news
             self.course.move(SessionInput.ACCOUNT_LOST, why)
 
     def _accounts_back(self) -> None:
@@ -229,22 +237,17 @@ class Supervisor:
                 by_s = clock.now_s() + self.timings.request_s
                 link = await self.usable_link("ProtoOAAccountAuthReq", None, by_s=by_s)
                 account = self._known_account(account_id)
-                try:
-                    if await self._roster.admit(link, self._access, account):
-                        await self._roster.restore(account)
-                finally:
-                    if account_id not in self._roster.restored:
-                        self._roster.mend_soon()  # whoever asked for it is gone, or it was lost again
+                await self._comeback.join(link, self._access, account)
         return self.accounts[account_id]
 
     def subscribing(self, payload: Any) -> AbstractContextManager[None]:
         """Within it, a read is under way: what it begins or ends of subscriptions counts when it is answered."""
         account = self.accounts.get(account_of(payload) or 0)
-        return account.subscribing(payload, self._roster.mend_soon) if account is not None else nullcontext()
+        return account.subscribing(payload, self._comeback.mend_soon) if account is not None else nullcontext()
 
     def review(self, account_id: int | None) -> None:
         """The books of an account are in doubt: the server is asked again, soon."""
-        self._roster.doubt(account_id)
+        self._comeback.doubt(account_id)
 
     def renew_link(self, why: str) -> None:
         """Leaves the present link, if the session is ready on it, for a new one."""
@@ -262,7 +265,7 @@ class Supervisor:
         if credentials is not None and others:
             self._access.replace(credentials)
         self._probation.pardon()
-        self._roster.mend_soon()
+        self._comeback.mend_soon()
         # Otherwise there is nothing to resume, and the next refusal must not find that somebody has acted on it.
         if others or self.course.state in (SessionState.WAITING, SessionState.REFUSED):
             self._waiting.resume()
@@ -373,7 +376,12 @@ class Supervisor:
                 f"{self.timings.connect_s:g} s"
             ) from None
         wanted = [self._known_account(id_) for id_ in dict.fromkeys((*self._wanted, *self.accounts))]
-        await self._roster.bring_back(link, self._access, wanted)
+        # One that was kept away before holds up no other: it is tried as soon as these are back.
+        kept_away = self._probation.refused
+        first = [account for account in wanted if account.id not in kept_away] or wanted
+        await self._comeback.bring_back(link, self._access, first)
+        self._probation.pardon(kept_away.difference(account.id for account in first))
+        self._comeback.mend_soon()
         if link.over is not None:
             raise NotSent(link.over)
         self._ready_s = clock.now_s()
@@ -383,7 +391,7 @@ class Supervisor:
             tasks.start_soon(self._access.keep_fresh, link)
             with anyio.CancelScope() as self._serving:
                 tasks.start_soon(self._until_replaced)
-                await self._roster.mend(link, self._access)
+                await self._comeback.mend(link, self._access)
         raise ConnectFailed(self._why_left)
 
     async def _until_replaced(self) -> None:

@@ -249,7 +249,7 @@ def test_waits_grow_and_end_and_a_steady_account_begins_anew() -> None:
     probation.admit(1, now_s=2.0)
     probation.lost(1, now_s=100.0)
     assert not probation.waits(1, now_s=100.0)
-    assert probation.refuse(2, "no", now_s=0.0, least_s=50.0) >= 50.0
+    assert probation.refuse(2, ServerError("no"), now_s=0.0, least_s=50.0) >= 50.0
     assert (probation.refused, probation.why(2), probation.why(1)) == ({2}, ": no", "")
     assert probation.waits(2, now_s=49.0)
     probation.pardon()

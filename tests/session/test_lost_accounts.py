@@ -63,7 +63,8 @@ class Broker(Peer):
         return [oa.ProtoOAAccountAuthRes(ctidTraderAccountId=request.ctidTraderAccountId)]
 
     async def say(self, payload: Any, client_msg_id: str | None = None) -> None:
-        if isinstance(payload, oa.ProtoOAAccountAuthRes) and self.ends_with is not None:
+        of_one = isinstance(payload, oa.ProtoOAAccountAuthRes) and payload.ctidTraderAccountId == 1
+        if of_one and self.ends_with is not None:
             assert self._connection is not None
             end, self.ends_with = self.ends_with, None
             both = (Message(payload, client_msg_id), Message(end))
@@ -125,7 +126,7 @@ async def test_a_new_link_lets_nobody_trade_before_all_are_back(tmp_path: Path) 
         broker.hang_up()
         await session.wait_for(SessionState.WAITING)
         await session.wait_for(SessionState.RESTORING)
-        await broker.until(lambda: broker.asked("ProtoOAAccountAuthReq") == 3)
+        await broker.until(lambda: broker.asked("ProtoOAAccountAuthReq") == 4)
         for account_id in (1, 3):
             with pytest.raises(NotSent, match="restoring"):
                 session.check_ready("ProtoOANewOrderReq", account_id)
