@@ -111,6 +111,8 @@ class Comeback:
                     next_s = min(self._probation.next_s, self._aftercare.next_s)
                     with anyio.move_on_after(next_s - clock.now_s()):
                         await self._mending.wait()
+                    if ends:
+                        break
                     self._mending = anyio.Event()
                     if not self._roster.restored.issuperset(self._roster.accounts):
                         await access.look_again()

@@ -11,9 +11,14 @@ if TYPE_CHECKING:
     from .errors import CTraderError
     from .reconnect import Backoff
 
-__all__ = ["Probation"]
+__all__ = ["Probation", "again"]
 
 _FREE = 3  # losses in a row that cost no wait: a rotation and a server's own trouble may come together
+
+
+def again(wait_s: float) -> str:
+    """When something is tried again, for people."""
+    return f"tried again in {wait_s:.1f} s" if wait_s < 10 else f"tried again in {wait_s:.0f} s"
 
 
 class Probation:
@@ -32,6 +37,7 @@ class Probation:
         self._there_s: dict[int, float] = {}
         self._until_s: dict[int, float] = {}
         self._refused: dict[int, CTraderError] = {}
+        self._ended: dict[int, str] = {}  # why the session of one has ended that is not back yet
 
     @property
     def refused(self) -> frozenset[int]:
@@ -43,10 +49,13 @@ class Probation:
         """Why those are."""
         return list(self._refused.values())
 
-    def why(self, account_id: int | None) -> str:
-        """Why an account is away, to stand behind a sentence; empty where nothing is known."""
-        why = self._refused.get(account_id or 0)
-        return f": {why}" if why is not None else ""
+    def why(self, account_id: int | None, *, now_s: float) -> str:
+        """Why an account is away and for how long, to stand behind a sentence; empty where nothing is known."""
+        why = self._refused.get(account_id or 0, self._ended.get(account_id or 0))
+        if why is None:
+            return ""
+        left_s = self._until_s.get(account_id or 0, now_s) - now_s
+        return f": {why}; {again(left_s)}" if left_s > 0 else f": {why}"
 
     @property
     def next_s(self) -> float:
@@ -72,13 +81,21 @@ class Probation:
         self._until_s[account_id] = now_s + delay_s
         return delay_s
 
-    def lost(self, account_id: int, *, now_s: float) -> None:
-        """Its session has ended on a link that stays."""
+    def lost(self, account_id: int, why: str, *, now_s: float) -> float:
+        """Its session has ended on a link that stays.
+
+        Returns:
+            seconds until it is tried again; 0 where that is now.
+        """
         ready_s = now_s - self._there_s.pop(account_id, now_s)
         losses = 0 if ready_s >= self._steady_s else self._losses.get(account_id, 0)
         self._losses[account_id] = losses + 1
-        if losses >= _FREE:
-            self._until_s[account_id] = now_s + self._delay_s(account_id, ready_s=ready_s)
+        self._ended[account_id] = why
+        if losses < _FREE:
+            return 0.0
+        delay_s = self._delay_s(account_id, ready_s=ready_s)
+        self._until_s[account_id] = now_s + delay_s
+        return delay_s
 
     def admit(self, account_id: int, *, now_s: float) -> None:
         """The server has let it in."""
@@ -87,6 +104,7 @@ class Probation:
     def restored(self, account_id: int) -> None:
         """It is back, with all that it needs."""
         self._refused.pop(account_id, None)
+        self._ended.pop(account_id, None)
         self._until_s.pop(account_id, None)
 
     def pardon(self, account_ids: Iterable[int] | None = None) -> None:

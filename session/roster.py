@@ -10,6 +10,7 @@ from ..wire.catalog import account_of, permission_of
 from ..wire.events import AccountChanged, ErrorReceived, EventReceived, SpotsReceived, UndecodedReceived
 from ..wire.messages import name_of
 from . import clock
+from .probation import again
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,11 +97,20 @@ class Roster:
         for account in self.accounts.values():
             account.end(reason)
 
-    def lose(self, account_id: int, why: str) -> None:
-        """Its session on this link has ended: events are missed from here on."""
+    def lose(self, account_id: int, why: str, *, again_s: float = 0.0) -> None:
+        """Its session on this link has ended: events are missed from here on.
+
+        Args:
+            account_id: whose.
+            why: for people.
+            again_s: seconds that it is left alone.
+        """
         self.usable.discard(account_id)
         self.restored.discard(account_id)
-        self._note("account", account=account_id, state="lost", why=why)
+        self.accounts[account_id].lost()  # now, and not when it is tried again: nobody is to believe in it meanwhile
+        self._note("account", account=account_id, state="lost", why=why, again_s=round(again_s, 3) or None)
+        if again_s:
+            why = f"{why}; lost again and again, it is {again(again_s)}"
         self._away(account_id, f"account {account_id}: {why}")
 
     # From the writer
@@ -135,8 +145,9 @@ class Roster:
                 account.heard(event.message)
         elif isinstance(event, AccountChanged):
             if event.state is AccountState.LOGGED_OUT and event.account in self.usable:
-                self._probation.lost(event.account, now_s=clock.now_s())
-                self.lose(event.account, "its session on this link has ended")
+                why = f"its session on this link has ended: {event.why}"
+                again_s = self._probation.lost(event.account, why, now_s=clock.now_s())
+                self.lose(event.account, why, again_s=again_s)
         elif isinstance(event, ErrorReceived):
             self._note("server_error", code=event.code, description=event.description, account=event.account)
             if event.code == _APPLICATION_LOST:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,18 +12,29 @@ from typing import Any
 import anyio
 import pytest
 
-from anyctrader.session import Mode, NotSent, Session, SessionState
+from anyctrader.session import (
+    Environment,
+    LimitOrder,
+    MarketOrder,
+    Mode,
+    NotSent,
+    OrderState,
+    Session,
+    SessionState,
+    Side,
+)
 from anyctrader.session.audit import open_audit
 from anyctrader.wire import messages as oa
 
 from .peer import Peer
-from .rig import QUICK
+from .rig import EURUSD, QUICK, a_desk
 from .test_accounts_apart import TRADER, Broker, at_a_broker, until_refused
 
 pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
 
 SOON = replace(QUICK, request_s=0.3)
 ORDER = "ProtoOANewOrderReq"
+DEMO = Environment.DEMO
 
 
 class Unequal:
@@ -174,3 +186,40 @@ async def test_where_no_account_is_left_the_link_ends_and_is_tried_again_if_any_
             await session.wait_for(SessionState.READY)
         await until_it_may_trade(session, 1)
         assert broker.peer.links >= 2
+
+
+# One that is left alone
+
+
+async def test_an_account_that_is_left_alone_is_told_with_the_wait_and_is_not_believed_in_meanwhile(
+    tmp_path: Path,
+) -> None:
+    slow = replace(QUICK, reconnect_first_s=3600, reconnect_most_s=3600)
+    async with a_desk(tmp_path, timings=slow) as (server, desk):
+        session, account = desk.session(DEMO), desk.account(DEMO)
+        filled = await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, lots="0.01"))
+        await filled.filled()
+        limit = await desk.place(DEMO, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="0.5"))
+        await limit.accepted()
+        async with account.spots("EURUSD") as spots:
+            await anext(spots)
+            async with session.changes() as changes:
+                for _ in range(4):  # three of them cost no wait
+                    with anyio.fail_after(10):
+                        await session.wait_for(SessionState.READY)
+                        server.disconnect_account(account.id)
+                        await session.wait_for(SessionState.RESTORING)
+                reasons = [(await anext(changes)).reason for _ in range(8)]
+            wait = re.search(r"lost again and again, it is tried again in ([0-9]+) s$", reasons[-1])
+            assert wait is not None
+            assert 0 < int(wait[1]) <= 3600
+            assert not any("tried again" in reason for reason in reasons[:-1])
+            assert limit.state is OrderState.UNKNOWN
+            assert account.board.last(EURUSD) is None
+            with pytest.raises(NotSent, match=r"disconnected the account; tried again in [0-9]+ s"):
+                await desk.close(DEMO, filled.position_id or 0)
+            with pytest.raises(NotSent, match=r"is away just now.*disconnected the account; tried again in [0-9]+ s"):
+                await account.request(TRADER, timeout_s=0.05)
+    told = (tmp_path / "demo_connection.log").read_text().splitlines()
+    waits = ["again_s=" in line for line in told if "state=lost" in line]
+    assert waits == [False, False, False, True]
