@@ -133,6 +133,7 @@ class Comeback:
     async def _look(self, account: Account, link: Link, tasks: TaskGroup, ends: list[CTraderError]) -> None:
         try:
             await self._aftercare.look(account)
+            self._look_whether_all_are_back()  # and what is missing all the same
         except CTraderError as error:
             self._failed(account, error, link, tasks, ends)
 

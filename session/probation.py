@@ -37,6 +37,7 @@ class Probation:
         self._there_s: dict[int, float] = {}
         self._until_s: dict[int, float] = {}
         self._refused: dict[int, CTraderError] = {}
+        self._said: dict[int, str] = {}
         self._ended: dict[int, str] = {}  # why the session of one has ended that is not back yet
 
     @property
@@ -79,7 +80,12 @@ class Probation:
         ready_s = now_s - self._there_s.pop(account_id, now_s)
         delay_s = self._delay_s(account_id, ready_s=ready_s) + least_s
         self._until_s[account_id] = now_s + delay_s
+        self._said[account_id] = f"{why}; {again(delay_s)}"
         return delay_s
+
+    def said(self, account_id: int) -> str:
+        """What was to be said of one of the refused when it was: why, and for how long."""
+        return self._said.get(account_id, "")
 
     def lost(self, account_id: int, why: str, *, now_s: float) -> float:
         """Its session has ended on a link that stays.

@@ -78,6 +78,17 @@ class Roster:
         """Whether all are back, but for those that the server keeps away: these hold up no other."""
         return self.accounts.keys() <= self.restored | self._probation.refused
 
+    @property
+    def standing(self) -> str:
+        """What a session is that `is_complete`: ready, and what is missing all the same."""
+        said = ["ready"]
+        for account in self.accounts.values():
+            if account.id in self._probation.refused:
+                said.append(f"without account {account.id}: {self._probation.said(account.id)}")
+            elif account.missing:
+                said.append(f"account {account.id}: {account.missing} subscriptions are not back yet")
+        return "; ".join(said)
+
     # Going
 
     def renewed(self) -> None:

@@ -168,9 +168,14 @@ class Supervisor:
             self.course.move(SessionInput.ACCOUNT_LOST, why)
 
     def _accounts_back(self) -> None:
-        passage = self.passage
-        if passage.lives and passage.serves and self.course.state is SessionState.RESTORING:
-            self.course.move(SessionInput.RESTORED, "ready")
+        """All that can be are back, or what is missing all the same has changed."""
+        if not (self.passage.lives and self.passage.serves):
+            return
+        standing = self._roster.standing
+        if self.course.state is SessionState.RESTORING:
+            self.course.move(SessionInput.RESTORED, standing)
+        elif self.course.reason != standing:
+            self.course.move(SessionInput.RETOLD, standing)
 
     def keeps(self, account_id: int | None) -> bool:
         """Whether an account is kept authorised: where it is not just now, it will be."""
@@ -338,7 +343,7 @@ class Supervisor:
             raise NotSent(link.over)
         self.passage.ready_s = clock.now_s()
         self._access.was_ready, self.failure = True, None
-        self.course.move(SessionInput.RESTORED, "ready")
+        self.course.move(SessionInput.RESTORED, self._roster.standing)
         async with background() as tasks:
             tasks.start_soon(self._access.keep_fresh, link)
             with anyio.CancelScope() as self._serving:
