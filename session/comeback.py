@@ -230,6 +230,7 @@ class Comeback:
 
     async def admit(self, link: Link, access: Access, account: Account) -> bool:
         """Authorises it; requests of its own may pass, but for what trades. False where it is lost again already."""
+        self._roster.expected.add(account.id)
         try:
             await access.authorize(link, account.id)
         except RequestFailed as error:

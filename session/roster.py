@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..wire import AccountState, LocalProtocolError, Message, Permission
 from ..wire import messages as oa
 from ..wire.catalog import account_of, permission_of
-from ..wire.events import AccountChanged, ErrorReceived, EventReceived, SpotsReceived, UndecodedReceived
+from ..wire.events import (
+    AccountChanged,
+    AnswerDropped,
+    ErrorReceived,
+    EventReceived,
+    SpotsReceived,
+    UndecodedReceived,
+)
 from ..wire.messages import name_of
 from . import clock
+from .oddities import Oddities
 from .probation import again
 
 if TYPE_CHECKING:
@@ -37,6 +45,7 @@ class Roster:
 
     Attributes:
         accounts: the accounts that are kept authorised.
+        expected: those that authorisation was asked for, and that may be heard of ahead of its answer.
         usable: those that are authorised on the present link: reads may pass.
         restored: those whose books are right again: they may trade.
     """
@@ -51,6 +60,7 @@ class Roster:
         note: Callable[..., None],
     ) -> None:
         self.accounts: dict[int, Account] = {}
+        self.expected: set[int] = set()
         self.usable: set[int] = set()
         self.restored: set[int] = set()
         self._gate = gate
@@ -58,6 +68,7 @@ class Roster:
         self._away = away
         self._unknown = unknown
         self._note = note
+        self._oddities = Oddities(note)
 
     # Coming
 
@@ -98,6 +109,7 @@ class Roster:
 
     def link_over(self) -> None:
         """Nobody is authorised any more, and events are missed from here on."""
+        self._oddities.link_over()
         self.usable.clear()
         self.restored.clear()
         for account in self.accounts.values():
@@ -105,6 +117,7 @@ class Roster:
 
     def end(self, reason: str) -> None:
         """The session is left."""
+        self._oddities.link_over()
         for account in self.accounts.values():
             account.end(reason)
 
@@ -150,22 +163,47 @@ class Roster:
             for account_id, spots in event.by_account().items():
                 if account_id in self.accounts:
                     self.accounts[account_id].quoted(spots)
+                else:
+                    self._not_ours(spots[0], account_id)
         elif isinstance(event, EventReceived):
-            account = self.accounts.get(account_of(event.message.payload) or 0)
-            if account is not None:
-                account.heard(event.message)
+            self._heard_event(event.message)
         elif isinstance(event, AccountChanged):
             if event.state is AccountState.LOGGED_OUT and event.account in self.usable:
                 why = f"its session on this link has ended: {event.why}"
                 again_s = self._probation.lost(event.account, why, now_s=clock.now_s())
                 self.lose(event.account, why, again_s=again_s)
         elif isinstance(event, ErrorReceived):
-            self._note("server_error", code=event.code, description=event.description, account=event.account)
-            if event.code == _APPLICATION_LOST:
-                self._unknown(f"the server no longer knows the application ({event.code})")
-            late = event.client_msg_id is None and event.message.client_msg_id
-            if late and not isinstance(event.message.payload, oa.ProtoOAOrderErrorEvent):  # which is an event too
-                for account in self.accounts.values():
-                    account.heard_late(event.message)
+            self._heard_error(event)
+        elif isinstance(event, AnswerDropped):
+            payload = event.message.payload
+            self._odd("unasked", type=event.message.name, account=account_of(payload), reason="no request waits for it")
         elif isinstance(event, UndecodedReceived):
-            self._note("undecoded", type=name_of(event.payload_type), reason=event.reason)
+            self._odd("undecoded", type=name_of(event.payload_type), reason=event.reason)
+
+    def _heard_event(self, message: Message) -> None:
+        payload = message.payload
+        account_id = account_of(payload)
+        if isinstance(payload, oa.ProtoOAAccountsTokenInvalidatedEvent):
+            for each in payload.ctidTraderAccountIds:
+                self._not_ours(payload, each)
+        elif account_id is not None and account_id in self.accounts:
+            self.accounts[account_id].heard(message)
+        elif account_id is not None:
+            self._not_ours(payload, account_id)
+
+    def _heard_error(self, event: ErrorReceived) -> None:
+        write = self._note if event.client_msg_id is not None else self._odd  # we ask no flood of questions
+        write("server_error", code=event.code, description=event.description, account=event.account)
+        if event.code == _APPLICATION_LOST:
+            self._unknown(f"the server no longer knows the application ({event.code})")
+        late = event.client_msg_id is None and event.message.client_msg_id
+        if late and not isinstance(event.message.payload, oa.ProtoOAOrderErrorEvent):  # which is an event too
+            for account in self.accounts.values():
+                account.heard_late(event.message)
+
+    def _not_ours(self, payload: Any, account_id: int) -> None:
+        if account_id not in self.accounts and account_id not in self.expected:
+            self._odd("not_ours", type=type(payload).__name__, account=account_id)
+
+    def _odd(self, what: str, **fields: object) -> None:
+        self._oddities.note(what, now_s=clock.now_s(), **fields)

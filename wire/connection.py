@@ -15,6 +15,7 @@ from .dialogue import CLIENT_DISCONNECT, MOVING, ORDER_ERROR, Dialogue
 from .drift import Drift
 from .errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
 from .events import (
+    AnswerDropped,
     Event,
     EventReceived,
     HeartbeatReceived,
@@ -64,8 +65,8 @@ class Connection:
             read them so; an event for each costs more than the message itself.
 
     Attributes:
-        late_answers: how many answers came that nobody waited for any more. They were dropped, but for errors, which
-            are reported without an id.
+        late_answers: how many answers came that nobody waited for any more. They were dropped (`AnswerDropped`), but
+            for errors, which are reported without an id.
         drift: how much of what the peer said differs from our schema.
         idle: whether the last bytes were no sign of life of the peer's: they completed no message, and the one that is
             under way has not grown by `PROGRESS_SIZE` since the last sign. A WebSocket's control frames, blank lines,
@@ -297,8 +298,8 @@ class Connection:
             self.late_answers += 1
         if kind is Kind.ERROR:
             events.append(error_of(message, settled or None))
-        elif settled:
-            events.append(ResponseReceived(settled, message))
+        elif settled or kind is Kind.RESPONSE:
+            events.append(ResponseReceived(settled, message) if settled else AnswerDropped(message))
         if payload_type == CLIENT_DISCONNECT:
             # All of it: whoever cuts it must cover secrets first, for a mask does not know the half of one.
             reason = escaped(message.payload.reason) or "no reason given"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountChanged",
+    "AnswerDropped",
     "ErrorReceived",
     "Event",
     "EventReceived",
@@ -139,6 +140,13 @@ class UndecodedReceived:
 
 
 @_event
+class AnswerDropped:
+    """A response that answers no open request: nobody asked for it, or nobody waits any more. It was dropped."""
+
+    message: Message
+
+
+@_event
 class AccountChanged:
     """An account's table moved.
 
@@ -175,6 +183,7 @@ Event = (
     | RequestReceived
     | HeartbeatReceived
     | UndecodedReceived
+    | AnswerDropped
     | AccountChanged
     | LinkClosed
 )

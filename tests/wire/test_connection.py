@@ -27,6 +27,7 @@ from anyctrader.wire import (
 from anyctrader.wire import messages as oa
 from anyctrader.wire.events import (
     AccountChanged,
+    AnswerDropped,
     ErrorReceived,
     Event,
     EventReceived,
@@ -506,9 +507,8 @@ def test_an_answer_that_nobody_waits_for_is_counted_and_dropped() -> None:
     pair.asks(RECONCILE, "1")
     pair.client.abandon("1")
     assert pair.client.open_ids == frozenset()
-    assert pair.answers(RECONCILE_RES, "1") == []
-    assert pair.answers(VERSION_RES, "unheard of") == []
-    assert pair.answers(VERSION_RES) == []
+    for answer, client_msg_id in ((RECONCILE_RES, "1"), (VERSION_RES, "unheard of"), (VERSION_RES, None)):
+        assert pair.answers(answer, client_msg_id) == [AnswerDropped(Message(answer, client_msg_id))]
     assert pair.client.late_answers == 3
     pair.client.abandon("unheard of")
 
@@ -528,7 +528,7 @@ def test_the_answer_to_a_request_without_an_id_moves_states_and_reaches_nobody()
     pair = Pair()
     pair.asks(APP_AUTH)
     assert pair.client.open_ids == pair.server.open_ids == frozenset()
-    assert pair.answers(APP_AUTH_RES) == []
+    assert pair.answers(APP_AUTH_RES) == [AnswerDropped(Message(APP_AUTH_RES))]
     assert pair.client.state is pair.server.state is ConnectionState.READY
 
 
@@ -613,7 +613,7 @@ def test_an_abandoned_application_auth_may_be_asked_again() -> None:
     [event] = pair.asks(APP_AUTH, "2")
     assert isinstance(event, RequestReceived)
     assert event.misplaced == "ProtoOAApplicationAuthReq may not be said while the application is authenticating"
-    assert pair.answers(APP_AUTH_RES, "1") == []
+    assert pair.answers(APP_AUTH_RES, "1") == [AnswerDropped(Message(APP_AUTH_RES, "1"))]
     assert pair.client.state is ConnectionState.READY
     pair.answers(error("CH_CLIENT_ALREADY_AUTHENTICATED"), "2")
     assert pair.client.state is pair.server.state is ConnectionState.READY
