@@ -43,7 +43,7 @@ CODEC: Any = os.environ.get("ANYCTRADER_CODEC", "protobuf")
 TRANSPORT: Any = os.environ.get("ANYCTRADER_TRANSPORT", "tcp")
 """What sessions speak where a test does not say: `make test-matrix` runs all of them over each combination."""
 
-QUICK = Timings(reconnect_first_s=0.02, reconnect_most_s=0.05)
+QUICK = Timings(reconnect_first_s=0.02, reconnect_most_s=0.05, order_queue_s=20)  # a machine may stall for seconds
 EURUSD = 1  # its id at the fake server
 LOT_CENTS = 100_000  # 0.01 lots of EURUSD
 
