@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -32,7 +32,19 @@ from anyctrader.session.stories import lines_of
 from anyctrader.session.trades import totals_of, trades_of
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, LOT_CENTS, a_server, audit_of, by_name, desk_settings, facts_of, heard, side_of
+from .rig import (
+    EURUSD,
+    LOT_CENTS,
+    Denying,
+    a_server,
+    audit_of,
+    by_name,
+    desk_settings,
+    facts_of,
+    heard,
+    ready_again,
+    side_of,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -149,6 +161,36 @@ async def test_what_was_made_before_there_was_a_record_is_nobodys_loss(tmp_path:
         async with a_desk_at(server, tmp_path / "a"):
             pass
     assert facts_of(tmp_path / "a") == ["record_begins", "difference", "missed_deal"]
+
+
+async def test_what_is_missed_after_a_first_look_without_a_list_is_missed_and_what_was_made_before_is_not(
+    tmp_path: Path,
+) -> None:
+    async with a_server() as server:
+        market(server, 120_000)
+        async with a_desk_at(server, tmp_path / "b") as desk:
+            done = await desk.place(DEMO, BUY)
+            await done.filled()
+            assert done.position_id is not None
+            await (await desk.close(DEMO, done.position_id)).filled()
+            await (await desk.place(DEMO, GUARDED)).protected()
+        with ExitStack() as refusal:
+            refusal.enter_context(server.faults.inject(Denying(oa.ProtoOADealListReq, code="TIMEOUT_ERROR")))
+            async with a_desk_at(server, tmp_path / "a") as desk:
+                await desk.flush()
+                assert facts_of(tmp_path / "a") == ["record_begins"]
+
+                def fall() -> None:
+                    refusal.close()
+                    server.drop_clients()
+                    market(server, 119_000)  # the stop is hit while nobody listens
+
+                await ready_again(desk.session(DEMO), links=fall)
+        async with a_desk_at(server, tmp_path / "a"):
+            pass
+    (missed,) = by_name(audit_of(tmp_path / "a"), "fact", "missed_deal")
+    assert missed["closes"]
+    assert facts_of(tmp_path / "a").count("record_begins") == 1
 
 
 async def test_what_was_missed_too_long_ago_is_not_asked_for_and_that_is_told(tmp_path: Path) -> None:
