@@ -161,7 +161,7 @@ class Past:
 
 
 def positions_before(folder: Path, environment: Environment, account_id: int) -> Past:
-    """The past of an account as its last position snapshot tells it; empty where there is none.
+    """The past of an account as its last position snapshot that is whole tells it; empty where there is none.
 
     Args:
         folder: where the audit's files are.
@@ -180,8 +180,11 @@ def positions_before(folder: Path, environment: Environment, account_id: int) ->
                 if line is None or line.get("account_id") != account_id:
                     continue
                 if "open_positions" in line:  # the head of the snapshot, whose positions follow it
-                    past.take(positions, at=str(line.get("at", "")))
-                    return past
+                    if len(positions) == line["open_positions"]:
+                        past.take(positions, at=str(line.get("at", "")))
+                        return past
+                    positions.clear()  # a crash cut it short, or lines were lost: the one before, and what came since
+                    continue
                 if isinstance(line.get("id"), int) and isinstance(line.get("volume_cents"), int):
                     positions[line["id"]] = line
     return past

@@ -148,6 +148,20 @@ async def test_a_restart_after_which_all_is_as_it_was_tells_nothing(tmp_path: Pa
             assert not {"missed_deal", "difference"} & set(facts_of(folder))
 
 
+async def test_a_snapshot_that_was_cut_short_tells_of_no_difference(tmp_path: Path) -> None:
+    async with a_server() as server:
+        async with a_desk_at(server, tmp_path) as desk:
+            for _ in range(2):
+                await (await desk.place(DEMO, BUY)).filled()
+            desk.snapshot(DEMO)
+        path = tmp_path / "position_snapshot.jsonl"
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[:-1]))  # the last position of the last snapshot
+        async with a_desk_at(server, tmp_path):
+            pass
+    assert "difference" not in facts_of(tmp_path)
+
+
 async def test_what_was_made_before_there_was_a_record_is_nobodys_loss(tmp_path: Path) -> None:
     async with a_server() as server:
         async with a_desk_at(server, tmp_path / "b") as desk:
