@@ -61,8 +61,13 @@ class DealRecord:
         symbol = self._account.name_of(deal.symbolId)
         self._gate.note(fact, {"account_id": self._account.id, **deal_facts(deal, symbol=symbol, order=order)})
 
-    async def catch_up(self) -> str | None:
+    async def catch_up(self, open_: oa.ProtoOAReconcileRes) -> str | None:
         """Asks for the deals since the last known one, and puts on record those that no event told of.
+
+        The record begins with the first look, whether or not the list could be had: what is missed after it is missed.
+
+        Args:
+            open_: what is open, as the server has just told.
 
         Returns:
             why they are to be asked for again in a while, or None.
@@ -80,12 +85,29 @@ class DealRecord:
             listed = await deals_between(self._account, since_ms, ServerClock.latest_ms(now_ms))
         except (ServerError, ListIncomplete) as error:
             self._warn("not_looked_up", deals="since the last known one", reason=str(error))
+            if known_ms is None:
+                begins_ms = self._last_change_ms(open_, now_ms=now_ms)
+                self.known.go_on((), since_ms=begins_ms, begins_ms=begins_ms)
+                self._begun()
             # Asked again soon, a list that is too long for its pages would be no shorter.
             return f"deals cannot be listed: {error}" if isinstance(error, ServerError) else None
         if known_ms is None:
             self.known.begin(listed, since_ms=since_ms)
-            self._gate.note("record_begins", {"account_id": self._account.id, "executed_at_ms": self.known.since_ms})
+            self._begun()
             return None
         for deal in self.known.missed(listed, until_ms=now_ms - FAR_APART_MS):
             self.put("missed_deal", deal)
         return None
+
+    def _begun(self) -> None:
+        self._gate.note("record_begins", {"account_id": self._account.id, "executed_at_ms": self.known.since_ms})
+
+    def _last_change_ms(self, open_: oa.ProtoOAReconcileRes, *, now_ms: int) -> int:
+        """When the account was last dealt on, by the server's clock: no deal that is younger was made before.
+
+        What opened something that is still there is in the list of that, and what closed something in the account list.
+        Where the server does not say the latter, our clock has to do.
+        """
+        rows: tuple[oa.ProtoOAPosition | oa.ProtoOAOrder, ...] = (*open_.position, *open_.order)
+        told = [max(row.utcLastUpdateTimestamp, row.tradeData.openTimestamp) for row in rows]
+        return max(now_ms - FAR_APART_MS, self._account.closed_at_ms or now_ms, *told)

@@ -176,7 +176,7 @@ class Past:
 
 
 def positions_before(folder: Path, environment: Environment, account_id: int) -> Past:
-    """The past of an account as its last position snapshot tells it; empty where there is none.
+    """The past of an account as its last position snapshot that is whole tells it; empty where there is none.
 
     Args:
         folder: where the audit's files are.
