@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from ..wire import Message
+from ..wire import LocalProtocolError, Message
 from ..wire import messages as oa
 from . import clock, limits
 from .balance import Balance
@@ -65,6 +65,7 @@ class Allowance:
         self._claims = Claims(books)
         self._let_through = deque(books.past.orders_of_minute_s(utc_ms=clock.utc_ms(), now_s=clock.now_s()))
         self._tripped = False
+        self._is_blind = False  # the last look at the loss, or the balance, has failed
         self._balance = Balance(account, ledger=books.ledger, doubt=lambda: doubt(account.id))
         self._day = Day(
             account,
@@ -182,11 +183,14 @@ class Allowance:
                 self._judge(await self._day.result())
             else:
                 await self._balance.look()
-        except (RequestFailed, ValueError) as error:
-            # Orders meet the same error, and are refused for it; a person is told here.
-            if self._log is not None:
+        except (RequestFailed, LocalProtocolError, ValueError) as error:
+            # Orders meet the same error, and are refused for it; a person is told here, once until it is over.
+            if self._log is not None and not self._is_blind:
                 what = "loss_not_known" if self.watches_loss else "balance_not_known"
                 self._log.write(what, account=self._account.id, reason=str(error))
+            self._is_blind = True
+        else:
+            self._is_blind = False
 
     # How
 

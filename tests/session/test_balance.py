@@ -19,7 +19,7 @@ from anyctrader.session.balance import Balance
 from anyctrader.session.ledger import Ledger
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, a_desk, audit_of, by_name
+from .rig import EURUSD, Denying, a_desk, audit_of, by_name
 from .test_ledger import closing, paid
 
 pytestmark = pytest.mark.anyio
@@ -45,6 +45,19 @@ async def test_a_stop_whose_event_was_lost_is_looked_up_though_no_loss_is_limite
                     await desk.flush()
     (missed,) = by_name(audit_of(tmp_path), "fact", "missed_deal")
     assert missed["position_id"] == order.position_id
+
+
+async def test_a_balance_that_cannot_be_read_is_told_once_until_it_can(tmp_path: Path) -> None:
+    limits = replace(Limits.standard(DEMO), loss_check_s=0.02)
+    async with a_desk(tmp_path, limits=limits) as (server, _):
+        for times in (1, 2):
+            with server.faults.inject(Denying(oa.ProtoOATraderReq, code="CH_SERVER_NOT_REACHABLE")):
+                looks = server.seen.names().count("ProtoOATraderReq")
+                await server.wait_for("ProtoOATraderReq", count=looks + 4)
+            looks = server.seen.names().count("ProtoOATraderReq")
+            await server.wait_for("ProtoOATraderReq", count=looks + 2)
+            log = await anyio.Path(tmp_path / "demo_connection.log").read_text()
+            assert log.count(" balance_not_known ") == times
 
 
 class Server:
