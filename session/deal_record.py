@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["DealRecord"]
 
 _LOOK_BACK_MS = 60_000  # history lags (docs/protocol.md section 12)
+# An earlier process may have heard of a deal after a loss and ended before it could ask for those made during the loss:
+# then the newest on record is no sign that all before it are. Losses seldom last a day.
+_LOOK_BACK_AT_START_MS = 86_400_000
 _FURTHEST_BACK_MS = 30 * 86_400_000  # five pages of a week: as many as a second's budget for history has
 
 
@@ -44,7 +47,11 @@ class DealRecord:
         self._account = account
         self._gate = gate
         self._warn = warn
+        self._look_back_ms = _LOOK_BACK_MS
         if past.deals_until_ms is not None:
+            # No further than the record goes: files of days that are over may have been put elsewhere.
+            span_ms = past.deals_until_ms - min(past.deals_since_ms or past.deals_until_ms, past.deals_until_ms)
+            self._look_back_ms = max(_LOOK_BACK_MS, min(span_ms, _LOOK_BACK_AT_START_MS))
             self.known.go_on(past.deals, since_ms=past.deals_until_ms, begins_ms=past.begins_ms)
 
     def put(self, fact: str, deal: oa.ProtoOADeal, *, order: oa.ProtoOAOrder | None = None) -> None:
@@ -76,7 +83,7 @@ class DealRecord:
             NotSent, OutcomeUnknown: the server was not asked, or did not answer.
         """
         now_ms, known_ms = clock.utc_ms(), self.known.unbroken_until_ms
-        since_ms = now_ms - FAR_APART_MS if known_ms is None else known_ms - _LOOK_BACK_MS
+        since_ms = now_ms - FAR_APART_MS if known_ms is None else known_ms - self._look_back_ms
         if since_ms < (earliest_ms := now_ms - FAR_APART_MS - _FURTHEST_BACK_MS):
             span = f"from {iso_ms(since_ms)} to {iso_ms(earliest_ms)}"
             self._warn("not_looked_up", deals=span, reason="deals are asked for 30 days back: the broker has the rest")
@@ -92,9 +99,11 @@ class DealRecord:
             # Asked again soon, a list that is too long for its pages would be no shorter.
             return f"deals cannot be listed: {error}" if isinstance(error, ServerError) else None
         if known_ms is None:
+            self._look_back_ms = _LOOK_BACK_MS
             self.known.begin(listed, since_ms=since_ms)
             self._begun()
             return None
+        self._look_back_ms = _LOOK_BACK_MS
         for deal in self.known.missed(listed, until_ms=now_ms - FAR_APART_MS):
             self.put("missed_deal", deal)
         return None

@@ -77,6 +77,11 @@ class Past:
         return self._begins_ms if self._newest_ms is None else self._newest_ms
 
     @property
+    def deals_since_ms(self) -> int | None:
+        """When the first of those deals was made, likewise; None where there is none."""
+        return min(self._deals.values(), default=None)
+
+    @property
     def begins_ms(self) -> int | None:
         """What was made until then, by the server's clock, was made before there was a record; None: not known."""
         return self._begins_ms

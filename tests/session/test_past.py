@@ -25,6 +25,7 @@ from anyctrader.session import (
     OrderState,
     PositionAmendment,
     Side,
+    deal_record,
     open_desk,
 )
 from anyctrader.session.past import Past
@@ -227,6 +228,29 @@ async def test_what_was_missed_too_long_ago_is_not_asked_for_and_that_is_told(tm
     assert "from 2020-09-13" in line
 
 
+async def test_a_deal_that_a_process_had_no_time_to_ask_for_is_found_though_a_later_one_is_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deal_record, "_LOOK_BACK_MS", 0)
+    async with a_server() as server:
+        market(server, 120_000)
+        deals = []
+        async with a_desk_at(server, tmp_path) as desk:
+            for _ in range(3):
+                order = await desk.place(DEMO, BUY)
+                await order.filled()
+                deals.append(order.record.fills[0].deal_id)
+
+        def without(text: bytes, line: dict[str, Any]) -> bytes | None:
+            return None if line.get("deal_id") == deals[1] else text
+
+        rewritten(tmp_path, without)
+        for _ in range(2):
+            async with a_desk_at(server, tmp_path):
+                pass
+    assert [line["deal_id"] for line in by_name(audit_of(tmp_path), "fact", "missed_deal")] == [deals[1]]
+
+
 async def test_a_fill_that_is_on_record_is_not_recorded_again_by_the_next_process(tmp_path: Path) -> None:
     slow = ExchangeSettings(delays=replace(Delays.none(), part_ms=60_000), liquidity=Liquidity(part_cents=LOT_CENTS))
     async with a_server(exchange=slow) as server:
@@ -319,6 +343,7 @@ def test_the_memory_of_deals_is_bounded_and_keeps_the_newest() -> None:
         past.follow({"fact": "deal", "deal_id": number, "executed_at_ms": 1_000 + number})
     past.follow({"fact": "record_begins", "executed_at_ms": 999_999})
     assert next(iter(past.deals)) == 2_000
+    assert past.deals_since_ms == 3_000
     assert (past.deals_until_ms, past.begins_ms) == (12_999, 5)
 
 
