@@ -107,11 +107,10 @@ def _has_unknown(message: Any, shape: Shape) -> bool:
     if len(UnknownFieldSet(message)):
         return True
     for field, inner in shape.parts:
-        value = getattr(message, field.name)
         if field.repeated:
-            if any(_has_unknown(part, inner) for part in value):
+            if any(_has_unknown(part, inner) for part in getattr(message, field.name)):
                 return True
-        elif message.HasField(field.name) and _has_unknown(value, inner):
+        elif message.HasField(field.name) and _has_unknown(getattr(message, field.name), inner):
             return True
     return False
 
