@@ -20,7 +20,7 @@ from .states import (
     ConnectionState,
 )
 
-__all__ = ["CLIENT_DISCONNECT", "MOVING", "ORDER_ERROR", "Dialogue"]
+__all__ = ["CLIENT_DISCONNECT", "LONGEST_ID", "MOVING", "ORDER_ERROR", "Dialogue"]
 
 _APP_AUTH = oa.payload_type_of(oa.ProtoOAApplicationAuthReq)
 _APP_AUTH_RES = oa.payload_type_of(oa.ProtoOAApplicationAuthRes)
@@ -62,6 +62,12 @@ _NEEDING_ACCOUNT = _WITH_ACCOUNT - {_ACCOUNT_AUTH} - _EARLY
 _APP_ALREADY = ("CH_CLIENT_ALREADY_AUTHENTICATED", "ALREADY_LOGGED_IN")
 _ACCOUNT_ALREADY = ("ALREADY_LOGGED_IN",)
 _ACCOUNT_LOST = ("ACCOUNT_NOT_AUTHORIZED", "OA_AUTH_TOKEN_EXPIRED", "CH_ACCESS_TOKEN_INVALID")
+LONGEST_ID = 256
+"""Characters of the longest client message id that a request may have.
+
+Clients count, or take a UUID of 36. With the number of open ids it bounds what a peer makes us remember, to 10 MB at
+most: an id may be as long as a frame otherwise.
+"""
 # More requests than this without an answer, or more accounts, and the oldest is forgotten: a peer costs no memory
 # without end. Whoever authorises thousands of accounts uses several connections.
 _MOST_OPEN = 10_000

@@ -25,6 +25,7 @@ from anyctrader.wire import (
     framing_of,
 )
 from anyctrader.wire import messages as oa
+from anyctrader.wire.dialogue import LONGEST_ID
 from anyctrader.wire.events import (
     AccountChanged,
     ErrorReceived,
@@ -642,6 +643,32 @@ def test_an_id_that_is_open_may_not_be_used_again() -> None:
     pair.asks(HEARTBEAT, "1")
     pair.answers(RECONCILE_RES, "1")
     pair.asks(VERSION, "1")
+
+
+@pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
+def test_an_id_is_taken_up_to_a_length_so_that_a_client_cannot_make_a_server_remember_without_bound(
+    codec: Codec,
+) -> None:
+    pair = ready(codec=codec)
+    pair.asks(VERSION, "é" * LONGEST_ID)
+    long = "é" * (LONGEST_ID + 1)
+    reason = f"its clientMsgId has {LONGEST_ID + 1} characters; at most {LONGEST_ID} are taken"
+    with pytest.raises(LocalProtocolError, match=reason):
+        pair.asks(VERSION, long)
+    for payload in (VERSION, UnknownPayload(9999)):
+        [refused] = pair.server.receive_data(encode_frame(codec.encode(Message(payload, long))))
+        assert isinstance(refused, UndecodedReceived)
+        assert (refused.client_msg_id, refused.reason) == (None, reason)
+    assert pair.server.open_ids == pair.client.open_ids == {"é" * LONGEST_ID}
+
+
+@pytest.mark.parametrize("client_msg_id", [7, b"7", ["7"]])
+def test_an_id_that_is_no_string_may_not_be_said(client_msg_id: Any) -> None:
+    connection = authorised().client
+    before = snapshot(connection)
+    with pytest.raises(LocalProtocolError, match="a client message id is a string"):
+        connection.send(Message(VERSION, client_msg_id))
+    assert snapshot(connection) == before
 
 
 @pytest.mark.parametrize(
