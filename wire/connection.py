@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .catalog import CATALOG, Kind
 from .codecs import Message, ProtobufCodec, UnknownPayload
-from .dialogue import CLIENT_DISCONNECT, LONGEST_ID, MOVING, ORDER_ERROR, Dialogue
+from .dialogue import CLIENT_DISCONNECT, MOVING, ORDER_ERROR, Dialogue
 from .drift import Drift
 from .errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
 from .events import (
@@ -157,10 +157,7 @@ class Connection:
             return
         payload_type = message.payload_type
         entry = CATALOG.get(payload_type)
-        if entry is None:
-            self.drift.unknown_payload_types += 1
-        else:
-            self.drift.look(payload_type, message, len(body))
+        self.drift.look(payload_type, message, len(body))
         take = self._take_from_server if self._role is Role.CLIENT else self._take_from_client
         take(payload_type, entry, message, events)
 
@@ -248,13 +245,8 @@ class Connection:
             return f"{message.name} is nothing that a server says" if kind is Kind.REQUEST else None
         if kind not in (Kind.REQUEST, Kind.HEARTBEAT, None):
             return f"{message.name} is nothing that a client says"
-        client_msg_id = message.client_msg_id
-        if client_msg_id is not None and not isinstance(client_msg_id, str):
-            return f"{message.name}: a client message id is a string"
-        if client_msg_id and len(client_msg_id) > LONGEST_ID:
-            return f"{message.name}: {_too_long(client_msg_id)}"
-        if kind is not Kind.HEARTBEAT and client_msg_id in self._dialogue.open:
-            return f"client message id {client_msg_id!r} is still open"
+        if kind is not Kind.HEARTBEAT and (fault := self._dialogue.unusable(message.client_msg_id)) is not None:
+            return fault
         return self._dialogue.too_early(payload_type, message.payload)
 
     def _take_from_client(self, payload_type: int, entry: Entry | None, message: Message, events: list[Event]) -> None:
@@ -267,8 +259,8 @@ class Connection:
             )
             return
         dialogue, client_msg_id = self._dialogue, message.client_msg_id or None
-        if client_msg_id and len(client_msg_id) > LONGEST_ID:
-            self._unplaced(message, _too_long(client_msg_id), events, client_msg_id=None)
+        if (fault := dialogue.too_long(client_msg_id)) is not None:
+            self._unplaced(message, fault, events, client_msg_id=None)
             return
         misplaced = dialogue.too_early(payload_type, message.payload)
         if misplaced is None:
@@ -336,10 +328,6 @@ class Connection:
     def _end(self, events: list[Event], reason: str, error: RemoteProtocolError | None) -> None:
         events += self._dialogue.end()
         events.append(LinkClosed(reason, error))
-
-
-def _too_long(client_msg_id: str) -> str:
-    return f"its clientMsgId has {len(client_msg_id)} characters; at most {LONGEST_ID} are taken"
 
 
 def _no_spots(bodies: Sequence[bytes], start: int) -> list[Any]:

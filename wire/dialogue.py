@@ -103,6 +103,20 @@ class Dialogue:
             return f"{oa.name_of(payload_type)} needs account {account} authorised; it is {state.value}"
         return None
 
+    def unusable(self, client_msg_id: Any) -> str | None:
+        """Why we may not give a request this id, or None."""
+        if client_msg_id is not None and not isinstance(client_msg_id, str):
+            return "a client message id is a string"
+        if client_msg_id in self.open:
+            return f"client message id {client_msg_id!r} is still open"
+        return self.too_long(client_msg_id)
+
+    def too_long(self, client_msg_id: str | None) -> str | None:
+        """Why an id is not remembered, whoever says it, or None."""
+        if not client_msg_id or len(client_msg_id) <= LONGEST_ID:
+            return None
+        return f"its clientMsgId has {len(client_msg_id)} characters; at most {LONGEST_ID} are taken"
+
     def ask(self, payload_type: int, payload: Any, client_msg_id: str | None) -> list[AccountChanged]:
         """A request was said that may be said now. Without an id nobody can be told of its answer."""
         if client_msg_id:
@@ -132,6 +146,8 @@ class Dialogue:
 
         Both are empty where the message belongs to no request.
         """
+        if kind is Kind.HEARTBEAT:
+            return "", ""  # no answer, whatever id it carries: also of a request whose answers nobody knows
         if not client_msg_id:
             return (self._lone_auth if kind is Kind.ERROR else ""), ""
         asked_type, asked_account = self.open.get(client_msg_id, (0, None))

@@ -738,6 +738,21 @@ def test_a_payload_type_that_the_schema_does_not_know_fails_its_request_and_keep
     assert pair.answers(error("UNSUPPORTED_MESSAGE"), "2")[0].client_msg_id == "2"  # type: ignore[union-attr]
 
 
+def test_a_heartbeat_with_the_id_of_a_request_that_nobody_knows_is_no_answer_to_it_at_either_end() -> None:
+    pair = authorised()
+    pair.asks(UnknownPayload(7777), "1")
+    assert pair.answers(HEARTBEAT, "1") == [HeartbeatReceived()]
+    assert pair.client.open_ids == pair.server.open_ids == {"1"}
+
+
+@pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
+def test_unknown_keys_of_the_envelope_are_counted_where_its_payload_is_unknown_too(codec: Codec) -> None:
+    pair = authorised(codec=codec)
+    extras: Any = b"\xb8\x3e\x01" if codec.name == "protobuf" else {"new": 1}
+    pair.client.receive_data(pair.server.send(Message(UnknownPayload(9999), None, None, extras)))
+    assert pair.client.drift == Drift(unknown_fields=1, unknown_payload_types=1)
+
+
 def test_drift_is_counted_by_kind() -> None:
     pair = authorised()
     pair.client.drift = Drift()
