@@ -79,6 +79,8 @@ class Access:
         self._known: deque[Credentials] = deque([credentials], maxlen=_REMEMBERED)
         self._another = anyio.Event()  # set when other credentials count
         self._given: Credentials | None = None  # by somebody who has acted; the vault does not know of them yet
+        self._finding = anyio.Lock()
+        self._unrenewed: RequestFailed | None = None  # why a new pair could not be had last
         self._unsaid: Credentials | None = None  # whose these are was asked, and not said: not once a link
         self.renewal: Renewal | None = None
         if vault is not None:
@@ -207,6 +209,10 @@ class Access:
 
         await self._with_token(link, ask)
 
+    def tells_of_pair(self, error: Exception) -> bool:
+        """Whether it is why there is no new pair, and so nothing of the account that was asked for."""
+        return error is self._unrenewed
+
     async def look_again(self) -> None:
         """An account's session has ended: another process may have rotated the pair.
 
@@ -257,11 +263,11 @@ class Access:
             except AuthenticationFailed as error:
                 if error.code not in _TOKEN_CODES or self._vault is None:
                     raise
-                await self.look_again()
-                if self.credentials is not used:
-                    continue
-                if not await self._find_another(link):
-                    raise
+                async with self._finding:  # several accounts at a time may have it refused
+                    if self.credentials is used:
+                        await self.look_again()
+                    if self.credentials is used and not await self._find_another(link):
+                        raise
 
     async def _find_another(self, link: Link) -> bool:
         """The pair is refused: whether another counts now, a renewed one or at last that of the settings.
@@ -279,6 +285,9 @@ class Access:
             if not self._fall_back():
                 raise
             return True
+        except RequestFailed as error:
+            self._unrenewed = error
+            raise
         return self._fall_back()
 
     def _fall_back(self) -> bool:
