@@ -91,6 +91,7 @@ class Access:
                 heard=self._hear,
                 counts=self._take_pair,
                 stuck=stuck,
+                note=note,
             )
 
     def masked(self, text: str) -> str:
@@ -130,12 +131,12 @@ class Access:
     @property
     def unsaved(self) -> str | None:
         """Why a new pair is not stored, which until then is not used; None where there is none such."""
-        return self._vault.unsaved if self._vault is not None else None
+        return self._vault.rotation.unsaved if self._vault is not None else None
 
     async def saved(self) -> None:
         """Returns when no new pair waits for the disk."""
         if self._vault is not None:
-            await self._vault.saved()
+            await self._vault.rotation.saved()
 
     async def wait_for_login(self) -> None:
         """Returns when somebody has stored another pair. Without a store, never."""
@@ -248,7 +249,7 @@ class Access:
     async def _with_token(self, link: Link, ask: Callable[[Credentials], Awaitable[T]]) -> T:
         while True:
             if self._vault is not None:
-                await self._vault.settled()
+                await self._vault.rotation.settled()
             used = self.credentials
             try:
                 return await ask(used)
@@ -266,12 +267,11 @@ class Access:
 
         Raises:
             AuthenticationFailed: the renewal was refused too, and the settings have no other pair.
+            ConnectFailed, RequestFailed: whether there is another cannot be told on this link; it may be on the next.
         """
         assert self.renewal is not None
-        if not self.renewal.may(link):
-            return False
         try:
-            if await self.renewal.ask(link):
+            if await self.renewal.ask_once(link):
                 return True
         except AuthenticationFailed:
             if not self._fall_back():
