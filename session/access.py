@@ -13,6 +13,7 @@ import anyio
 
 from . import auth, clock
 from .errors import AuthenticationFailed, ConnectFailed, RequestFailed
+from .reconnect import TOKEN_CODES
 from .renewal import Renewal
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ T = TypeVar("T")
 # docs/protocol.md section 7: an application that was ready may be refused for a moment right after a reconnect.
 _AUTH_TRIES = 3
 _AUTH_PAUSE_S = 5.0
-_TOKEN_CODES = ("CH_ACCESS_TOKEN_INVALID", "OA_AUTH_TOKEN_EXPIRED")
 _REMEMBERED = 8  # pairs whose text is still covered: a server may quote an old one
 _LONGEST_SPELL_S = 600.0
 _AFTER_FAILURE_S = 60.0
@@ -254,7 +254,7 @@ class Access:
             try:
                 return await ask(used)
             except AuthenticationFailed as error:
-                if error.code not in _TOKEN_CODES or self._vault is None:
+                if error.code not in TOKEN_CODES or self._vault is None:
                     raise
                 await self.look_again()
                 if self.credentials is not used:
