@@ -13,6 +13,7 @@ import anyio
 
 from . import auth, clock
 from .errors import AuthenticationFailed, ConnectFailed, RequestFailed
+from .reconnect import TOKEN_CODES
 from .renewal import Renewal
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ T = TypeVar("T")
 # docs/protocol.md section 7: an application that was ready may be refused for a moment right after a reconnect.
 _AUTH_TRIES = 3
 _AUTH_PAUSE_S = 5.0
-_TOKEN_CODES = ("CH_ACCESS_TOKEN_INVALID", "OA_AUTH_TOKEN_EXPIRED")
 _REMEMBERED = 8  # pairs whose text is still covered: a server may quote an old one
 _LONGEST_SPELL_S = 600.0
 _AFTER_FAILURE_S = 60.0
@@ -93,6 +93,7 @@ class Access:
                 heard=self._hear,
                 counts=self._take_pair,
                 stuck=stuck,
+                note=note,
             )
 
     def masked(self, text: str) -> str:
@@ -134,12 +135,12 @@ class Access:
     @property
     def unsaved(self) -> str | None:
         """Why a new pair is not stored, which until then is not used; None where there is none such."""
-        return self._vault.unsaved if self._vault is not None else None
+        return self._vault.rotation.unsaved if self._vault is not None else None
 
     async def saved(self) -> None:
         """Returns when no new pair waits for the disk."""
         if self._vault is not None:
-            await self._vault.saved()
+            await self._vault.rotation.saved()
 
     async def wait_for_login(self) -> None:
         """Returns when somebody has stored another pair. Without a store, never."""
@@ -256,12 +257,12 @@ class Access:
     async def _with_token(self, link: Link, ask: Callable[[Credentials], Awaitable[T]]) -> T:
         while True:
             if self._vault is not None:
-                await self._vault.settled()
+                await self._vault.rotation.settled()
             used = self.credentials
             try:
                 return await ask(used)
             except AuthenticationFailed as error:
-                if error.code not in _TOKEN_CODES or self._vault is None:
+                if error.code not in TOKEN_CODES or self._vault is None:
                     raise
                 async with self._finding:  # several accounts at a time may have it refused
                     if self.credentials is used:
@@ -274,12 +275,11 @@ class Access:
 
         Raises:
             AuthenticationFailed: the renewal was refused too, and the settings have no other pair.
+            ConnectFailed, RequestFailed: whether there is another cannot be told on this link; it may be on the next.
         """
         assert self.renewal is not None
-        if not self.renewal.may(link):
-            return False
         try:
-            if await self.renewal.ask(link):
+            if await self.renewal.ask_once(link):
                 return True
         except AuthenticationFailed:
             if not self._fall_back():
