@@ -44,6 +44,7 @@ class DealRecord:
         self._account = account
         self._gate = gate
         self._warn = warn
+        self._provenance = past.provenance
         if past.deals_until_ms is not None:
             self.known.go_on(past.deals, since_ms=past.deals_until_ms, begins_ms=past.begins_ms)
 
@@ -82,6 +83,8 @@ class DealRecord:
             self._warn("not_looked_up", deals="since the last known one", reason=str(error))
             # Asked again soon, a list that is too long for its pages would be no shorter.
             return f"deals cannot be listed: {error}" if isinstance(error, ServerError) else None
+        for deal in listed:
+            self._provenance.saw_deal(deal)
         if known_ms is None:
             self.known.begin(listed, since_ms=since_ms)
             self._gate.note("record_begins", {"account_id": self._account.id, "executed_at_ms": self.known.since_ms})

@@ -13,6 +13,7 @@ from .fields import RECORDED
 from .order_record import OrderRecord
 from .order_states import FINAL_STATES
 from .past import FOLLOWED, Past, ms_of, positions_before
+from .provenance import Departure
 from .request_facts import request_of
 from .request_record import RequestRecord
 from .stories import lines_of
@@ -36,6 +37,7 @@ _TICKETS: Final = MappingProxyType(
 _ENUMS: Final = MappingProxyType({"time_in_force": TimeInForce, "stop_trigger_method": TriggerMethod})
 # The record has these by itself, and in one unit.
 _OWN: Final = frozenset({"symbol", "side", "lots", "units", "volume_cents"})
+_LEAVES: Final = frozenset({"intent", "sent"})
 _ENDS: Final = frozenset({"not_sent", "finished"})
 _FINAL: Final = frozenset(state.value for state in FINAL_STATES)
 _UNDER_WAY: Final = frozenset({"sent", "outcome_unknown"})
@@ -65,6 +67,7 @@ class Leftover:
         order_id: `orderId`, where the server had named one.
         quoted_price: what the market stood at, or None.
         deals: the `dealId` of its fills that are on record.
+        departure: what the record told of the server's orders before its bytes could leave.
     """
 
     intent: Ticket | Close
@@ -79,6 +82,7 @@ class Leftover:
     order_id: int | None
     quoted_price: Decimal | None
     deals: frozenset[int] = frozenset()
+    departure: Departure = field(default_factory=Departure, compare=False)
 
     def record(self, symbol: Symbol) -> OrderRecord:
         """Its record, its outcome unknown: only the server's word leads out of that."""
@@ -97,6 +101,7 @@ class Leftover:
         record.lost(at_ms=self.intent_at_ms)
         record.sent_at_ms = self.sent_at_ms  # where it is not on record, no latency is told either
         record.order_id = self.order_id
+        record.departure = self.departure
         return record
 
 
@@ -174,6 +179,9 @@ def leftovers_of(folder: Path, environment: Environment, account_id: int | None 
                 if past is None:
                     past = left.past[line["account_id"]] = Past()
                 past.follow(line)
+            if line.get("fact") in _LEAVES:
+                past = left.past.get(line.get("account_id", 0))
+                line["departure"] = past.provenance.departure() if past is not None else Departure()
             if isinstance(line.get("intent_id"), str):
                 _follow_request(open_, line)
             elif isinstance(line.get("client_order_id"), str):
@@ -232,7 +240,7 @@ def _follow_order(open_: _Open, line: dict[str, Any]) -> None:
         return
     if fact == "fill" and "deal_id" in line:
         facts.setdefault("deals_told", []).append(line["deal_id"])
-    for name in ("sent_after_ms", "order_id"):
+    for name in ("sent_after_ms", "order_id", "departure"):
         if name in line:
             facts[name] = line[name]
     if "position_id" in line:
@@ -257,7 +265,7 @@ def _follow_request(open_: _Open, line: dict[str, Any]) -> None:
         if fact in _ENDS_OF_REQUESTS:
             del requests[intent_id]
         elif "sent_at_ms" in line:
-            requests[intent_id]["sent_at_ms"] = line["sent_at_ms"]
+            requests[intent_id] |= {name: line[name] for name in ("sent_at_ms", "departure") if name in line}
     elif fact in _UNDER_WAY:
         open_.without_intent[f"request {intent_id}"] = None
     elif fact in _ENDS_OF_REQUESTS:
@@ -271,6 +279,7 @@ def _request(intent_id: str, facts: dict[str, Any]) -> RequestRecord:
         payload=request_of(facts["message"], facts),
         intent_at_ms=ms_of(facts["at"]),
         sent_at_ms=int(facts["sent_at_ms"]) if "sent_at_ms" in facts else None,
+        departure=facts["departure"],
     )
 
 
@@ -293,6 +302,7 @@ def _leftover(client_order_id: str, facts: dict[str, Any], environment: Environm
         order_id=facts.get("order_id"),
         quoted_price=Decimal(quoted) if quoted is not None else None,
         deals=frozenset(facts.get("deals_told", ())),
+        departure=facts["departure"],
     )
 
 
