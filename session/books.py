@@ -249,8 +249,7 @@ class Books:
 
     def touch(self, record: OrderRecord) -> None:
         """Whoever waits for this order looks at it again."""
-        handle = self.handles.get(record.client_order_id)
-        if handle is not None:
+        if (handle := self.handles.get(record.client_order_id)) is not None:
             handle.touched()
 
     # After a loss
@@ -280,8 +279,10 @@ class Books:
                 self._gate.note("outcome_unknown", {**request.ids, "reason": _ENDED_EARLIER})
 
     def _adopt(self, left: Leftover, record: OrderRecord) -> None:
-        self.add(Order(record))
         self._filled_before |= left.deals
+        if left.end is not None:  # nobody holds it, and nothing waits for it: only its deals are asked for
+            return self.orders.add(record)
+        self.add(Order(record))
         self._absences.sever([record])
         self.unknown(record, _ENDED_EARLIER)
 
@@ -293,8 +294,7 @@ class Books:
         answer: oa.ProtoOAReconcileRes = await self._account.ask(request)
         differences = self.positions.reconcile(answer, since=mark)
         self.remainders.listed(remainders)
-        for row in answer.order:
-            self.provenance.saw_row(row)
+        self.provenance.saw_rows(answer.order)
         for difference in (*differences, *self.past.differences(self.positions)):
             self.warn("difference", reason=str(difference))
             self._gate.note("difference", {"account_id": self._account.id, "reason": str(difference)})
@@ -310,8 +310,8 @@ class Books:
 
     def snapshot(self, why: str) -> None:
         """A line for each open position and each pending order, and one ahead of them that counts them."""
-        account = self._account
-        for fact, said in snapshot_of(self.positions, account_id=account.id, name_of=account.name_of, why=why):
+        name_of = self._account.name_of
+        for fact, said in snapshot_of(self.positions, account_id=self._account.id, name_of=name_of, why=why):
             self._gate.snapshot(said, fact=fact)
 
     # Inside

@@ -70,8 +70,7 @@ class Inquiry:
             return False
         told = self._settle(untold, orders, deals)
         self._judge(doubts, [*orders, *listed.order], details)
-        for order in orders:
-            self._books.provenance.saw_row(order)
+        self._books.provenance.saw_rows(orders)
         for deal in deals:
             self._books.provenance.saw_deal(deal)
         return told

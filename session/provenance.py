@@ -14,7 +14,7 @@ from ..wire import messages as oa
 from .order_inputs import is_protective
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .holdings import Position
     from .order_facts import OrderFacts
@@ -92,10 +92,11 @@ class Provenance:
         if order_id and position_id and position_id not in self._openers:
             _keep(self._openers, position_id, order_id)
 
-    def saw_row(self, order: oa.ProtoOAOrder) -> None:
-        """A list of the server's has this order."""
-        if not is_protective(order):
-            self.saw(order.orderId, order.positionId)
+    def saw_rows(self, orders: Iterable[oa.ProtoOAOrder]) -> None:
+        """A list of the server's has these orders."""
+        for order in orders:
+            if not is_protective(order):
+                self.saw(order.orderId, order.positionId)
 
     def saw_deal(self, deal: oa.ProtoOADeal) -> None:
         """A list of the server's has this deal."""
