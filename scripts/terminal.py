@@ -82,9 +82,15 @@ class _Closed(io.TextIOBase):
 
 
 def ensure_stdout() -> None:
-    """Puts something in the place of a stdout that is not there, so that only what is written to it fails."""
+    """Sees to a stdout that takes all that is written to it, or fails.
+
+    Something takes the place of one that is not there. One without a buffer (`PYTHONUNBUFFERED`) gets one: a pipe that
+    a signal interrupts takes a part of what is written, and the rest would be dropped without a word.
+    """
     if sys.stdout is None:
         sys.stdout = _Closed()
+    elif isinstance(raw := getattr(sys.stdout, "buffer", None), io.RawIOBase):
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), encoding=sys.stdout.encoding, errors=sys.stdout.errors)
 
 
 def print_line(text: str = "", *, indent: str = "", hanging: str = "", colour: str = "") -> None:

@@ -119,11 +119,13 @@ class Access:
         self.let_in = False
         if self.unsaved is not None:
             raise ConnectFailed(self.unsaved)
-        given, self._given = self._given, None
         if self._vault is None:
+            self._given = None
             return
-        if given is not None:
-            await self._vault.replace(given)
+        while (given := self._given) is not None:
+            await self._vault.replace(given)  # where it cannot now, they are still to be taken by the next link
+            if self._given is given:
+                self._given = None
         await self._vault.open()
         self._take_pair()
 

@@ -263,7 +263,7 @@ class Books:
         # A close shall not have to wait for them.
         if (unknown := await self._account.book.know(self.positions.symbol_ids)) is not None:
             self.warn("symbols_not_known", reason=unknown)
-        again = await self._record.catch_up()
+        again = await self._record.catch_up(listed)
         if await self._inquiry.ask(under_way, listed):
             # A fill that no event told of: its position may be younger than the first list, and its levels too.
             await self.reconcile()

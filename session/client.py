@@ -29,7 +29,7 @@ from .estate import inherited
 from .gate import READING, Gate
 from .raw_trading import RawTrading
 from .served import served
-from .settings import Credentials, Limits, NoLimit, Rates, Timings
+from .settings import Credentials, Limits, Rates, Timings
 from .states import SessionState, StateChange
 from .supervisor import Supervisor
 from .tasks import background
@@ -310,9 +310,8 @@ class Session:
     async def serve(self) -> None:
         """Holds the session up until it is cancelled."""
         async with background() as tasks:
-            if not isinstance(self._limits.loss_of_day, NoLimit):
-                tasks.start_soon(watch_loss, self, self._limits.loss_check_s)
             if self._gate.audit is not None:
+                tasks.start_soon(watch_loss, self, self._limits.loss_check_s)
                 tasks.start_soon(watch_outcomes, self)
                 tasks.start_soon(write_snapshots, self)
             await self._supervisor.serve()

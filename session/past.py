@@ -80,6 +80,11 @@ class Past:
         return self._begins_ms if self._newest_ms is None else self._newest_ms
 
     @property
+    def deals_since_ms(self) -> int | None:
+        """When the first of those deals was made, likewise; None where there is none."""
+        return min(self._deals.values(), default=None)
+
+    @property
     def begins_ms(self) -> int | None:
         """What was made until then, by the server's clock, was made before there was a record; None: not known."""
         return self._begins_ms
@@ -180,7 +185,7 @@ class Past:
 
 
 def positions_before(folder: Path, environment: Environment, account_id: int) -> Past:
-    """The past of an account as its last position snapshot tells it; empty where there is none.
+    """The past of an account as its last position snapshot that is whole tells it; empty where there is none.
 
     Args:
         folder: where the audit's files are.

@@ -133,12 +133,12 @@ class TokenVault:
             rows = await self._room.read()
             here = next((row for row in rows if row.pair.access_token == self.pair.access_token), None)
             known = set(here.account_ids) if here is not None else set()
-            self.user_id = user_id
-            self._account_ids = tuple(sorted(listed))
-            ours = self._stored()
+            ours = replace(self._stored(), user_id=user_id, account_ids=tuple(sorted(listed)))
             known -= {id_ for row in rows if row is not here and not row.is_of(ours) for id_ in row.account_ids}
-            self._account_ids = tuple(sorted(listed | known))
-            await self._save(self._stored())
+            ours = replace(ours, account_ids=tuple(sorted(listed | known)))
+            await self._save(ours)
+            # Not before: what was not stored is to be stored the next time that the server says it.
+            self.user_id, self._account_ids = ours.user_id, ours.account_ids
             self._kept, self._given, self._refused = True, False, None
 
     async def replace(self, credentials: Credentials) -> None:

@@ -11,13 +11,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import orjson
-from google.protobuf.message import DecodeError, EncodeError
+from google.protobuf.message import DecodeError
 
 from . import messages as oa
+from .completeness import is_complete, missing_fields
 from .envelope import read_envelope, write_envelope
 from .errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
 from .json_fields import FieldError, JsonFields
-from .shape import missing_fields
 from .text import broken_text
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class ProtobufCodec:
             # The last two: protobuf's Python runtime, see read_envelope.
             problem = f"no {cls.__name__}: {error}"
         else:
-            if not (payload.IsInitialized() if len(body) < _LARGE else _is_complete(payload)):
+            if not is_complete(payload, len(body)):
                 problem, missing = _missing(payload)
             elif payload.payloadType != payload_type:
                 problem = f"the {cls.__name__} in it says that its payload type is {payload.payloadType}"
@@ -319,23 +319,6 @@ def _are_unknown(extras: bytes) -> bool:
     except (DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return not any(envelope.HasField(name) for name in ("payloadType", "payload", "clientMsgId"))
-
-
-_LARGE = 4096  # bytes
-
-
-def _is_complete(payload: Any) -> bool:
-    """Whether no required field of a large message is missing, at any depth.
-
-    Of such a one protobuf tells that in half the time by writing it: that looks in C, and the question itself
-    through the descriptors.
-    """
-    try:
-        payload.SerializeToString()
-    except EncodeError:
-        complete: bool = payload.IsInitialized()
-        return complete
-    return True
 
 
 _LARGEST_TYPE = 2**32 - 1  # ProtoMessage.payloadType is a uint32
