@@ -47,6 +47,7 @@ class DealRecord:
         self._account = account
         self._gate = gate
         self._warn = warn
+        self._provenance = past.provenance
         self._look_back_ms = _LOOK_BACK_MS
         if past.deals_until_ms is not None:
             # No further than the record goes: files of days that are over may have been put elsewhere.
@@ -98,6 +99,8 @@ class DealRecord:
                 self._begun()
             # Asked again soon, a list that is too long for its pages would be no shorter.
             return f"deals cannot be listed: {error}" if isinstance(error, ServerError) else None
+        for deal in listed:
+            self._provenance.saw_deal(deal)
         if known_ms is None:
             self._look_back_ms = _LOOK_BACK_MS
             self.known.begin(listed, since_ms=since_ms)
