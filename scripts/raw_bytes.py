@@ -7,7 +7,13 @@ import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from anyctrader.scripts.opening import known_secrets, newest_credentials, open_trading, settings_of
+from anyctrader.scripts.opening import (
+    known_secrets,
+    newest_credentials,
+    open_trading,
+    refuse_anothers,
+    settings_of,
+)
 from anyctrader.scripts.options import ExitCode, Format
 from anyctrader.scripts.plain_link import PlainLink, codec_named
 from anyctrader.scripts.progress import waited
@@ -76,6 +82,7 @@ async def send_raw(
     body, message = _read(data, part)
     permission = permission_of(message.payload_type) if message is not None else None
     refuse_if_used_up(message)
+    refuse_anothers(data, settings, environment)
     if message is not None and permission not in (*READING, None):
         return await _traded(settings, part, message, wait_s, output, redaction)
     async with AsyncExitStack() as stack:

@@ -14,6 +14,7 @@ import anyio
 from . import auth, clock
 from .errors import AuthenticationFailed, ConnectFailed, RequestFailed
 from .renewal import Renewal
+from .secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -102,6 +103,11 @@ class Access:
         for credentials in self._known:
             text = credentials.masked(text)
         return text
+
+    def owns(self, text: str) -> bool:
+        """Whether a text is a secret of ours, one that counted lately included."""
+        secret = Secret(text)
+        return any(secret in (known.client_secret, known.access_token, known.refresh_token) for known in self._known)
 
     async def replaced(self) -> None:
         """Returns when somebody has given others than the present link was opened with."""

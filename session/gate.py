@@ -6,12 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..wire import Permission
+from ..wire import Permission, UnknownPayload
 from ..wire import messages as oa
-from ..wire.catalog import account_of, permission_of
+from ..wire.catalog import SECRET_FIELDS, account_of, permission_of
 from . import halt
 from .environments import Environment, Mode
-from .errors import AuditUnavailable, Refused
+from .errors import AuditUnavailable, Refused, WrongEnvironment
 from .guard import Guard, Standing, strictest
 from .request_facts import facts_of
 
@@ -52,6 +52,8 @@ class Gate:
         why: where that mode comes from, for people.
         audit: where what trades is recorded; without it nothing that trades passes.
         halts: the folder of the halts, or None where there are none.
+        bound: whether a caller's request may carry no secret but the session's own. Where two environments are held,
+            that keeps the tokens of each from the other's server, and neither has to know the other's.
 
     Attributes:
         accounts: those that the session has authorised.
@@ -59,6 +61,7 @@ class Gate:
         books: positions and orders by account, for what may only reduce.
         audit: where what trades is recorded, or None.
         mask: covers secrets in texts of the server's.
+        owns: whether a text is a secret of the session's own.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Gate:
         audit: Audit | None,
         why: str = "the mode that the connection was opened with",
         halts: Path | None = None,
+        bound: bool = False,
     ) -> None:
         self.environment = environment
         self.accounts: set[int] = set()
@@ -76,6 +80,8 @@ class Gate:
         self.books: dict[int, Book] = {}
         self.audit = audit
         self.mask: Callable[[str], str] = lambda text: text
+        self.owns: Callable[[str], bool] = lambda text: False
+        self._bound = bound
         self._halted: halt.Halt | None = None
         self._granted = Standing(mode, why)
         self._halts = halts
@@ -158,6 +164,22 @@ class Gate:
             if permission not in READING:
                 self.refused(message, refusal)
             raise
+
+    def judge_secrets(self, message: Message) -> None:
+        """Returns if a caller's message carries no secret that is another's.
+
+        Raises:
+            WrongEnvironment: it does, such as a token that was given to the application in the other environment.
+        """
+        if not self._bound or isinstance(message.payload, UnknownPayload):
+            return
+        for field, value in message.payload.ListFields():
+            if field.name in SECRET_FIELDS and not self.owns(value):
+                where = self.environment.value
+                raise WrongEnvironment(
+                    f"{message.name} is refused: its {field.name} is none that this session of {where} holds, and "
+                    "tokens do not leave for another environment (`session.resume` takes new credentials)"
+                )
 
     def judge_bytes(self, data: bytes) -> None:
         """Returns if bytes may leave that cannot be decoded, so that nobody knows what they do.

@@ -147,7 +147,7 @@ class Supervisor:
         )
         most_s = timings.reconnect_most_s
         self._waiting = Waiting(self._access, backoff=backoff(), most_s=most_s, note=self._note)
-        gate.mask = self._access.masked
+        gate.mask, gate.owns = self._access.masked, self._access.owns
 
     # For the session
 

@@ -261,6 +261,21 @@ def test_a_token_that_may_only_look_lets_neither_orders_nor_unreadable_bytes_out
     assert [fact["request"] for fact in facts() if fact["fact"] == "refused"] == ["ProtoOANewOrderReq", "raw bytes"]
 
 
+def test_a_token_of_the_other_environment_is_not_sent(call: Call, server: BlockingServer, live: BlockingServer) -> None:
+    request = oa.ProtoOAGetAccountListByAccessTokenReq(accessToken=live.access_token)
+    variables = variables_of(server) | variables_of(live, "LIVE")
+    for arguments in (
+        ("GetAccountListByAccessTokenReq", f"accessToken={live.access_token}"),
+        ("--raw", body_of(request).hex()),
+    ):
+        done = call("send", "demo", *arguments, **variables)
+        assert done.returncode == 5
+        assert "a secret of live is in it" in done.stderr
+        assert live.access_token not in done.stderr
+    received = server.call(lambda fake: str([seen.message for seen in fake.seen]))
+    assert live.access_token not in received
+
+
 @pytest.mark.parametrize("trades", [False, True])
 def test_whoever_waits_for_the_answer_to_raw_bytes_sees_that_something_goes_on(
     call: Call, server: BlockingServer, monkeypatch: pytest.MonkeyPatch, trades: bool
