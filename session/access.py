@@ -15,6 +15,7 @@ from . import auth, clock
 from .errors import AuthenticationFailed, ConnectFailed, RequestFailed
 from .reconnect import TOKEN_CODES
 from .renewal import Renewal
+from .secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,6 +50,7 @@ class Access:
         renewed: told when another pair counts from now on, or is asked for: what was authorised with the old one has
             ended, or will.
         stuck: told why nothing works on the present link until the disk takes a new pair.
+        listed: told the account list, of each pair before an account is authorised with it.
         note: writes a line for people.
 
     Attributes:
@@ -67,6 +69,7 @@ class Access:
         held: Callable[[], AbstractContextManager[None]],
         renewed: Callable[[], None],
         stuck: Callable[[str], None],
+        listed: Callable[[Any], None],
         note: Callable[..., None],
     ) -> None:
         self.credentials = credentials
@@ -75,12 +78,14 @@ class Access:
         self._vault = vault
         self._timings = timings
         self._renewed = renewed
+        self._listed = listed
         self._note = note
         self._known: deque[Credentials] = deque([credentials], maxlen=_REMEMBERED)
         self._another = anyio.Event()  # set when other credentials count
         self._given: Credentials | None = None  # by somebody who has acted; the vault does not know of them yet
         self._finding = anyio.Lock()
         self._unrenewed: RequestFailed | None = None  # why a new pair could not be had last
+        self._listed_with: Credentials | None = None
         self._unsaid: Credentials | None = None  # whose these are was asked, and not said: not once a link
         self.renewal: Renewal | None = None
         if vault is not None:
@@ -101,6 +106,11 @@ class Access:
         for credentials in self._known:
             text = credentials.masked(text)
         return text
+
+    def owns(self, text: str) -> bool:
+        """Whether a text is a secret of ours, one that counted lately included."""
+        secret = Secret(text)
+        return any(secret in (known.client_secret, known.access_token, known.refresh_token) for known in self._known)
 
     async def replaced(self) -> None:
         """Returns when somebody has given others than the present link was opened with."""
@@ -194,7 +204,7 @@ class Access:
         """
 
         async def ask(credentials: Credentials) -> list[Any]:
-            return await auth.list_accounts(link, credentials, timeout_s=self._timings.request_s)
+            return await self._list(link, credentials)
 
         return await self._with_token(link, ask)
 
@@ -206,6 +216,8 @@ class Access:
         """
 
         async def ask(credentials: Credentials) -> None:
+            if credentials is not self._listed_with:  # another token may cover less, and be allowed less
+                await self._list(link, credentials)
             await auth.authorize_account(link, credentials, account_id, timeout_s=self._timings.request_s)
 
         await self._with_token(link, ask)
@@ -253,6 +265,12 @@ class Access:
                 await anyio.sleep(max(_AFTER_FAILURE_S, (expires_ms - clock.utc_ms()) / 2000))
 
     # Inside
+
+    async def _list(self, link: Link, credentials: Credentials) -> list[Any]:
+        answer = await auth.list_accounts(link, credentials, timeout_s=self._timings.request_s)
+        self._listed(answer)
+        self._listed_with = credentials
+        return list(answer.ctidTraderAccount)
 
     async def _with_token(self, link: Link, ask: Callable[[Credentials], Awaitable[T]]) -> T:
         while True:

@@ -184,6 +184,7 @@ class Session:
                 f"{message.name} is refused: this session renews and stores its pair itself, which this kills"
             )
         self._gate.judge(message)
+        self._gate.judge_secrets(message)
         permission = permission_of(message.payload_type)
         if permission not in READING:
             return await self._raw.request(message, timeout_s=timeout_s)
