@@ -29,7 +29,7 @@ from .estate import inherited
 from .gate import READING, Gate
 from .raw_trading import RawTrading
 from .served import served
-from .settings import Credentials, Limits, NoLimit, Rates, Timings
+from .settings import Credentials, Limits, Rates, Timings
 from .states import SessionState, StateChange
 from .supervisor import Supervisor
 from .tasks import background
@@ -184,6 +184,7 @@ class Session:
                 f"{message.name} is refused: this session renews and stores its pair itself, which this kills"
             )
         self._gate.judge(message)
+        self._gate.judge_secrets(message)
         permission = permission_of(message.payload_type)
         if permission not in READING:
             return await self._raw.request(message, timeout_s=timeout_s)
@@ -310,9 +311,8 @@ class Session:
     async def serve(self) -> None:
         """Holds the session up until it is cancelled."""
         async with background() as tasks:
-            if not isinstance(self._limits.loss_of_day, NoLimit):
-                tasks.start_soon(watch_loss, self, self._limits.loss_check_s)
             if self._gate.audit is not None:
+                tasks.start_soon(watch_loss, self, self._limits.loss_check_s)
                 tasks.start_soon(watch_outcomes, self)
                 tasks.start_soon(write_snapshots, self)
             await self._supervisor.serve()

@@ -149,11 +149,12 @@ class Supervisor:
             held=self._held,
             renewed=self._roster.renewed,
             stuck=self.renew_link,
+            listed=self._take_list,
             note=self._note,
         )
         most_s = timings.reconnect_most_s
         self._waiting = Waiting(self._access, backoff=backoff(), most_s=most_s, note=self._note)
-        gate.mask = self._access.masked
+        gate.mask, gate.owns = self._access.masked, self._access.owns
 
     # For the session
 
@@ -357,18 +358,17 @@ class Supervisor:
         self.renew_link("other credentials were given: the link was left for one that is opened with them")
 
     async def _authenticate(self, link: Link) -> None:
-        self._take_list(await self._access.authenticate(link))
+        await self._access.authenticate(link)
         self.course.move(SessionInput.AUTHENTICATED, f"the token covers {len(self.listed)} accounts")
 
     async def list_accounts(self, link: Link) -> None:
         """Asks which accounts the token covers; those of the other environment are refused from here on."""
-        self._take_list(await self._access.accounts(link))
+        await self._access.accounts(link)
 
-    def _take_list(self, rows: list[Any]) -> None:
-        self.listed = rows
-        self._gate.foreign = {
-            row.ctidTraderAccountId for row in self.listed if row.isLive is not self.environment.is_live
-        }
+    def _take_list(self, answer: Any) -> None:
+        self.listed = list(answer.ctidTraderAccount)
+        if self._gate.take_list(answer):
+            self._note("token_scope", mode=self._gate.standing().mode.value, reason=self._gate.standing().why)
 
     def _known_account(self, account_id: int) -> Account:
         """The account, authorised before or not; nothing has left for one of the other environment."""

@@ -21,7 +21,7 @@ from .states import (
     ConnectionState,
 )
 
-__all__ = ["CLIENT_DISCONNECT", "MOVING", "ORDER_ERROR", "Dialogue"]
+__all__ = ["CLIENT_DISCONNECT", "LONGEST_ID", "MOVING", "ORDER_ERROR", "Dialogue"]
 
 _APP_AUTH = oa.payload_type_of(oa.ProtoOAApplicationAuthReq)
 _APP_AUTH_RES = oa.payload_type_of(oa.ProtoOAApplicationAuthRes)
@@ -63,6 +63,12 @@ _NEEDING_ACCOUNT = _WITH_ACCOUNT - {_ACCOUNT_AUTH} - _EARLY
 _APP_ALREADY = ("CH_CLIENT_ALREADY_AUTHENTICATED", "ALREADY_LOGGED_IN")
 _ACCOUNT_ALREADY = ("ALREADY_LOGGED_IN",)
 _ACCOUNT_LOST = ("ACCOUNT_NOT_AUTHORIZED", "OA_AUTH_TOKEN_EXPIRED", "CH_ACCESS_TOKEN_INVALID")
+LONGEST_ID = 256
+"""Characters of the longest client message id that a request may have.
+
+Clients count, or take a UUID of 36. With the number of open ids it bounds what a peer makes us remember, to 10 MB at
+most: an id may be as long as a frame otherwise.
+"""
 # More requests than this without an answer, or more accounts, and the oldest is forgotten: a peer costs no memory
 # without end. Whoever authorises thousands of accounts uses several connections.
 _MOST_OPEN = 10_000
@@ -98,6 +104,20 @@ class Dialogue:
             return f"{oa.name_of(payload_type)} needs account {account} authorised; it is {state.value}"
         return None
 
+    def unusable(self, client_msg_id: Any) -> str | None:
+        """Why we may not give a request this id, or None."""
+        if client_msg_id is not None and not isinstance(client_msg_id, str):
+            return "a client message id is a string"
+        if client_msg_id in self.open:
+            return f"client message id {client_msg_id!r} is still open"
+        return self.too_long(client_msg_id)
+
+    def too_long(self, client_msg_id: str | None) -> str | None:
+        """Why an id is not remembered, whoever says it, or None."""
+        if not client_msg_id or len(client_msg_id) <= LONGEST_ID:
+            return None
+        return f"its clientMsgId has {len(client_msg_id)} characters; at most {LONGEST_ID} are taken"
+
     def ask(self, payload_type: int, payload: Any, client_msg_id: str | None) -> list[AccountChanged]:
         """A request was said that may be said now. Without an id nobody can be told of its answer."""
         if client_msg_id:
@@ -127,6 +147,8 @@ class Dialogue:
 
         Both are empty where the message belongs to no request.
         """
+        if kind is Kind.HEARTBEAT:
+            return "", ""  # no answer, whatever id it carries: also of a request whose answers nobody knows
         if not client_msg_id:
             return (self._lone_auth if kind is Kind.ERROR else ""), ""
         asked_type, asked_account = self.open.get(client_msg_id, (0, None))
