@@ -6,6 +6,7 @@ rotated it; only then, and once a link, is a new pair asked for.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,7 +34,7 @@ T = TypeVar("T")
 _AUTH_TRIES = 3
 _AUTH_PAUSE_S = 5.0
 _REMEMBERED = 8  # pairs whose text is still covered: a server may quote an old one
-_LONGEST_SPELL_S = 600.0
+_LONGEST_SPELL_S = 60.0
 _AFTER_FAILURE_S = 60.0
 _LOOK_S = 1.0  # how often a refused session looks whether somebody has logged in: one small file
 
@@ -133,6 +134,14 @@ class Access:
         """Why a new pair is not stored, which until then is not used; None where there is none such."""
         return self._vault.rotation.unsaved if self._vault is not None else None
 
+    @property
+    def held_up(self) -> str:
+        """What is being waited for that is not the server's, or is late, as the end of a sentence; else nothing."""
+        if self._vault is None:
+            return ""
+        why = self._vault.rotation.held_up or self._vault.room.held_up
+        return f": {why}" if why is not None else ""
+
     async def saved(self) -> None:
         """Returns when no new pair waits for the disk."""
         if self._vault is not None:
@@ -207,12 +216,12 @@ class Access:
         await self._with_token(link, ask)
 
     async def look_again(self) -> None:
-        """An account's session has ended: another process may have rotated the pair.
+        """An account's session has ended, or some time has gone: another process may have rotated the pair.
 
         Raises:
-            ConnectFailed: the store cannot be read.
+            ConnectFailed: the store cannot be read, and the pair in hand was never stored.
         """
-        if self._vault is not None and await self._vault.reread():
+        if self._vault is not None and await self._vault.look():
             self._take_pair()
 
     async def keep_fresh(self, link: Link) -> None:
@@ -224,14 +233,14 @@ class Access:
             return
         while True:
             at_ms = self._vault.pair.renew_at_ms(self._timings.refresh_ahead_s)
-            if at_ms is None:
-                await self._another.wait()  # the end of this one is not known; that of the next one may be
-                continue
-            left_s = (at_ms - clock.utc_ms()) / 1000
+            # The end of this one may not be known; that of the next one may be.
+            left_s = math.inf if at_ms is None else (at_ms - clock.utc_ms()) / 1000
             try:
                 if left_s > 0:
-                    # In short spells: a clock may be set, a machine may sleep, and another process may renew it first.
-                    await anyio.sleep(min(left_s, _LONGEST_SPELL_S))
+                    # In short spells: a clock may be set, a machine may sleep, another process may renew it first, and
+                    # its file may be gone.
+                    with anyio.move_on_after(min(left_s, _LONGEST_SPELL_S)):
+                        await self._another.wait()
                     await self.look_again()
                     continue
                 await self.renewal.ask(link)

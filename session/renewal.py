@@ -200,8 +200,9 @@ class Renewal:
                 with anyio.move_on_after(request_s):
                     await attempt.answered.wait()
                 if not attempt.answered.is_set():
-                    self._vault.rotation.falls_behind()
-                    self._note("tokens", warning=f"a renewal is not answered within {request_s:g} s: it is waited for")
+                    why = f"a renewal of the tokens is not answered within {request_s:g} s"
+                    self._vault.rotation.falls_behind(why)
+                    self._note("tokens", warning=f"{why}: it is waited for")
                 with anyio.move_on_after(max(0.0, _GIVE_UP_S - request_s)):
                     await attempt.answered.wait()
         if attempt.pair is not None:
