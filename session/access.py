@@ -6,7 +6,6 @@ rotated it; only then, and once a link, is a new pair asked for.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +15,7 @@ from . import auth, clock
 from .errors import AuthenticationFailed, ConnectFailed, RequestFailed
 from .reconnect import TOKEN_CODES
 from .renewal import Renewal
+from .secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,8 +34,6 @@ T = TypeVar("T")
 _AUTH_TRIES = 3
 _AUTH_PAUSE_S = 5.0
 _REMEMBERED = 8  # pairs whose text is still covered: a server may quote an old one
-_LONGEST_SPELL_S = 60.0
-_AFTER_FAILURE_S = 60.0
 _LOOK_S = 1.0  # how often a refused session looks whether somebody has logged in: one small file
 
 
@@ -50,6 +48,7 @@ class Access:
         renewed: told when another pair counts from now on, or is asked for: what was authorised with the old one has
             ended, or will.
         stuck: told why nothing works on the present link until the disk takes a new pair.
+        listed: told the account list, of each pair before an account is authorised with it.
         note: writes a line for people.
 
     Attributes:
@@ -68,6 +67,7 @@ class Access:
         held: Callable[[], AbstractContextManager[None]],
         renewed: Callable[[], None],
         stuck: Callable[[str], None],
+        listed: Callable[[Any], None],
         note: Callable[..., None],
     ) -> None:
         self.credentials = credentials
@@ -76,10 +76,14 @@ class Access:
         self._vault = vault
         self._timings = timings
         self._renewed = renewed
+        self._listed = listed
         self._note = note
         self._known: deque[Credentials] = deque([credentials], maxlen=_REMEMBERED)
         self._another = anyio.Event()  # set when other credentials count
         self._given: Credentials | None = None  # by somebody who has acted; the vault does not know of them yet
+        self._finding = anyio.Lock()
+        self._unrenewed: RequestFailed | None = None  # why a new pair could not be had last
+        self._listed_with: Credentials | None = None
         self._unsaid: Credentials | None = None  # whose these are was asked, and not said: not once a link
         self.renewal: Renewal | None = None
         if vault is not None:
@@ -101,6 +105,11 @@ class Access:
             text = credentials.masked(text)
         return text
 
+    def owns(self, text: str) -> bool:
+        """Whether a text is a secret of ours, one that counted lately included."""
+        secret = Secret(text)
+        return any(secret in (known.client_secret, known.access_token, known.refresh_token) for known in self._known)
+
     async def replaced(self) -> None:
         """Returns when somebody has given others than the present link was opened with."""
         while self._given is None:
@@ -121,11 +130,13 @@ class Access:
         self.let_in = False
         if self.unsaved is not None:
             raise ConnectFailed(self.unsaved)
-        given, self._given = self._given, None
         if self._vault is None:
+            self._given = None
             return
-        if given is not None:
-            await self._vault.replace(given)
+        while (given := self._given) is not None:
+            await self._vault.replace(given)  # where it cannot now, they are still to be taken by the next link
+            if self._given is given:
+                self._given = None
         await self._vault.open()
         self._take_pair()
 
@@ -137,9 +148,8 @@ class Access:
     @property
     def held_up(self) -> str:
         """What is being waited for that is not the server's, or is late, as the end of a sentence; else nothing."""
-        if self._vault is None:
-            return ""
-        why = self._vault.rotation.held_up or self._vault.room.held_up
+        vault = self._vault
+        why = (vault.rotation.held_up or vault.room.held_up) if vault is not None else None
         return f": {why}" if why is not None else ""
 
     async def saved(self) -> None:
@@ -199,7 +209,7 @@ class Access:
         """
 
         async def ask(credentials: Credentials) -> list[Any]:
-            return await auth.list_accounts(link, credentials, timeout_s=self._timings.request_s)
+            return await self._list(link, credentials)
 
         return await self._with_token(link, ask)
 
@@ -211,9 +221,15 @@ class Access:
         """
 
         async def ask(credentials: Credentials) -> None:
+            if credentials is not self._listed_with:  # another token may cover less, and be allowed less
+                await self._list(link, credentials)
             await auth.authorize_account(link, credentials, account_id, timeout_s=self._timings.request_s)
 
         await self._with_token(link, ask)
+
+    def tells_of_pair(self, error: Exception) -> bool:
+        """Whether it is why there is no new pair, and so nothing of the account that was asked for."""
+        return error is self._unrenewed
 
     async def look_again(self) -> None:
         """An account's session has ended, or some time has gone: another process may have rotated the pair.
@@ -225,35 +241,20 @@ class Access:
             self._take_pair()
 
     async def keep_fresh(self, link: Link) -> None:
-        """Renews the pair ahead of its end, for as long as the link lives.
-
-        A renewal that fails is told, and the next one is tried when half of the time that is left has gone.
-        """
-        if self._vault is None or self.renewal is None:
-            return
-        while True:
-            at_ms = self._vault.pair.renew_at_ms(self._timings.refresh_ahead_s)
-            # The end of this one may not be known; that of the next one may be.
-            left_s = math.inf if at_ms is None else (at_ms - clock.utc_ms()) / 1000
-            try:
-                if left_s > 0:
-                    # In short spells: a clock may be set, a machine may sleep, another process may renew it first, and
-                    # its file may be gone.
-                    with anyio.move_on_after(min(left_s, _LONGEST_SPELL_S)):
-                        await self._another.wait()
-                    await self.look_again()
-                    continue
-                await self.renewal.ask(link)
-                await anyio.sleep(_LOOK_S)  # whatever life the server gives a token: not in a circle
-            except AuthenticationFailed as error:
-                self._note("tokens", error=str(error), why="it was to be renewed ahead of its end")
-                await self._another.wait()
-            except (RequestFailed, ConnectFailed) as error:
-                self._note("tokens", error=str(error), why="it was to be renewed ahead of its end, and will be later")
-                expires_ms = self._vault.pair.expires_at_ms or 0
-                await anyio.sleep(max(_AFTER_FAILURE_S, (expires_ms - clock.utc_ms()) / 2000))
+        """Renews the pair ahead of its end, and sees that it stays stored, for as long as the link lives."""
+        if self.renewal is not None:
+            await self.renewal.keep_fresh(link, look=self.look_again, another=self._changed)
 
     # Inside
+
+    async def _changed(self) -> None:
+        await self._another.wait()
+
+    async def _list(self, link: Link, credentials: Credentials) -> list[Any]:
+        answer = await auth.list_accounts(link, credentials, timeout_s=self._timings.request_s)
+        self._listed(answer)
+        self._listed_with = credentials
+        return list(answer.ctidTraderAccount)
 
     async def _with_token(self, link: Link, ask: Callable[[Credentials], Awaitable[T]]) -> T:
         while True:
@@ -265,18 +266,17 @@ class Access:
             except AuthenticationFailed as error:
                 if error.code not in TOKEN_CODES or self._vault is None:
                     raise
-                await self.look_again()
-                if self.credentials is not used:
-                    continue
-                if not await self._find_another(link):
-                    raise
+                async with self._finding:  # several accounts at a time may have it refused
+                    if self.credentials is used:
+                        await self.look_again()
+                    if self.credentials is used and not await self._find_another(link):
+                        raise
 
     async def _find_another(self, link: Link) -> bool:
         """The pair is refused: whether another counts now, a renewed one or at last that of the settings.
 
         Raises:
             AuthenticationFailed: the renewal was refused too, and the settings have no other pair.
-            ConnectFailed, RequestFailed: whether there is another cannot be told on this link; it may be on the next.
         """
         assert self.renewal is not None
         try:
@@ -286,6 +286,9 @@ class Access:
             if not self._fall_back():
                 raise
             return True
+        except RequestFailed as error:
+            self._unrenewed = error
+            raise
         return self._fall_back()
 
     def _fall_back(self) -> bool:

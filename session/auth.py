@@ -49,8 +49,8 @@ async def authenticate_application(link: Link, credentials: Credentials, *, time
             raise _refusal(error, f"the application of {credentials.environment.value} was refused") from error
 
 
-async def list_accounts(link: Link, credentials: Credentials, *, timeout_s: float) -> list[Any]:
-    """The accounts that the access token covers, demo and live alike: `ProtoOACtidTraderAccount` each.
+async def list_accounts(link: Link, credentials: Credentials, *, timeout_s: float) -> Any:
+    """What the access token covers and may do: a `ProtoOAGetAccountListByAccessTokenRes`, demo and live alike.
 
     Raises:
         AuthenticationFailed: the server refused the token.
@@ -61,7 +61,7 @@ async def list_accounts(link: Link, credentials: Credentials, *, timeout_s: floa
         answer = await _asked(link, request, timeout_s=timeout_s)
     except ServerError as error:
         raise _refusal(error, f"the access token of {credentials.environment.value} was refused") from error
-    return list(answer.payload.ctidTraderAccount)
+    return answer.payload
 
 
 async def authorize_account(link: Link, credentials: Credentials, account_id: int, *, timeout_s: float) -> None:

@@ -8,6 +8,7 @@ from .changes import Close
 from .fills import Fill, Fills, Realised, Slippage
 from .order_states import OrderInput, OrderState
 from .protection import Protection
+from .provenance import Departure
 from .tickets import ImmediateTicket, Ticket
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class OrderFacts:
         position_id: `positionId`, or None while it is not known.
         open_before: of a close: what was open of its position when it was asked for, hundredths of a unit, and when
             the newest deal that was known by then was made, by the server's clock; None where that is not known.
+        departure: what was known of the server's orders when its bytes left.
         executed_volume_cents: the most that the server ever said was filled of it.
         protection: the levels of its position, as last seen.
         error_code: `errorCode` of its refusal, or None.
@@ -82,6 +84,7 @@ class OrderFacts:
         self.order_id: int | None = None
         self.position_id = intent.position_id if isinstance(intent, (Close, ImmediateTicket)) else None
         self.open_before: tuple[int, int] | None = None
+        self.departure = Departure()
         self.executed_volume_cents = 0
         self.error_code: str | None = None
         self.error_description: str | None = None
@@ -135,6 +138,21 @@ class OrderFacts:
     def filled_volume_cents(self) -> int:
         """The volume of the fills that we know, hundredths of a unit."""
         return self._fills.volume_cents
+
+    @property
+    def opened_volume_cents(self) -> int:
+        """How much its fills opened, or added, hundredths of a unit: what they closed left nothing to protect."""
+        closed = self.realised.closed_volume_cents if self.realised is not None else 0
+        opened = max(0, self.filled_volume_cents - closed)
+        if closed and not opened and self._state is OrderState.FILLED:
+            # A netted position that is turned around: the server may open the rest by an order of its own.
+            return max(0, self._most_volume_cents - closed)
+        return opened
+
+    @property
+    def only_reduced(self) -> bool:
+        """Whether it is at its end, and all that was filled of it closed something."""
+        return self.is_told and len(self._fills) > 0 and not self.opened_volume_cents
 
     @property
     def average_price(self) -> Decimal | None:

@@ -25,6 +25,8 @@ __all__ = ["Strongroom"]
 T = TypeVar("T")
 
 _LOCK_S = 30.0  # another process holds it for one request and one write
+# Another process tells nobody when it lets go. It holds the lock for a request's way to the server and back, mostly:
+# looks so far apart prolong that by little, and each costs no more than a small file opened in a thread.
 _LOCK_LOOK_S = 0.05
 _LOCK_NOTE_S = 1.0  # a wait that is worth a line
 _DISK_S = 5.0  # the file is small: what takes longer hangs

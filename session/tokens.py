@@ -166,6 +166,7 @@ class TokenVault:
             rows = await self.room.read()
             ours = replace(self.stored, user_id=user_id, account_ids=tuple(sorted(listed))).with_known(rows)
             await self._save(ours)
+            # Not before: what was not stored is to be stored the next time that the server says it.
             self.user_id, self._account_ids = ours.user_id, ours.account_ids
             self._kept, self._given, self._refused = True, False, None
 

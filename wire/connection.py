@@ -157,10 +157,7 @@ class Connection:
             return
         payload_type = message.payload_type
         entry = CATALOG.get(payload_type)
-        if entry is None:
-            self.drift.unknown_payload_types += 1
-        else:
-            self.drift.look(payload_type, message, len(body))
+        self.drift.look(payload_type, message, len(body))
         take = self._take_from_server if self._role is Role.CLIENT else self._take_from_client
         take(payload_type, entry, message, events)
 
@@ -248,8 +245,8 @@ class Connection:
             return f"{message.name} is nothing that a server says" if kind is Kind.REQUEST else None
         if kind not in (Kind.REQUEST, Kind.HEARTBEAT, None):
             return f"{message.name} is nothing that a client says"
-        if kind is not Kind.HEARTBEAT and message.client_msg_id in self._dialogue.open:
-            return f"client message id {message.client_msg_id!r} is still open"
+        if kind is not Kind.HEARTBEAT and (fault := self._dialogue.unusable(message.client_msg_id)) is not None:
+            return fault
         return self._dialogue.too_early(payload_type, message.payload)
 
     def _take_from_client(self, payload_type: int, entry: Entry | None, message: Message, events: list[Event]) -> None:
@@ -262,6 +259,9 @@ class Connection:
             )
             return
         dialogue, client_msg_id = self._dialogue, message.client_msg_id or None
+        if (fault := dialogue.too_long(client_msg_id)) is not None:
+            self._unplaced(message, fault, events, client_msg_id=None)
+            return
         misplaced = dialogue.too_early(payload_type, message.payload)
         if misplaced is None:
             events += dialogue.ask(payload_type, message.payload, client_msg_id)

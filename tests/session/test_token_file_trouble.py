@@ -19,8 +19,8 @@ from anyctrader.session import (
     Secret,
     Session,
     SessionState,
-    access,
     open_connection_log,
+    renewal,
     strongroom,
 )
 from anyctrader.session.token_store import TokenStore
@@ -141,7 +141,7 @@ async def test_a_token_file_that_is_gone_is_written_again_with_the_only_living_p
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     if when == "nothing happens":
-        monkeypatch.setattr(access, "_LONGEST_SPELL_S", 0.05)
+        monkeypatch.setattr(renewal, "_LONGEST_SPELL_S", 0.05)
     async with a_session(tmp_path) as (server, session, path):
         server.directory.retire(server.directory.grants[-1])
         await server.wait_for("ProtoOAAccountAuthReq", count=3)  # the old token, refused, and the new one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from anyctrader.fake import FakeServer
+from anyctrader.fake import FakeServer, faults
+from anyctrader.fake.tokens import TokenScope
 from anyctrader.session import Environment, NotSent, Secret, Session, SessionState, clock, open_connection_log, rotation
 from anyctrader.session.disk import Disk
 from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore
@@ -31,9 +33,12 @@ class FullDisk:
     def __init__(self, server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
         self.room = False
         self.refused = 0
+        self.answers = threading.Event()
+        self.answers.set()
         rename = Disk.rename
 
         def rename_or_not(disk: Disk, path: Path, to: Path) -> None:
+            assert self.answers.wait(30)
             if not self.room and heard(server, oa.ProtoOARefreshTokenReq):
                 self.refused += 1
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -153,3 +158,38 @@ async def test_a_pair_that_is_given_meanwhile_counts_once_there_is_room(
             await session.wait_for(SessionState.READY)
         kept = {row.pair.access_token for row in TokenStore(tmp_path, DEMO).read()}
         assert Secret(consent.access_token) in kept
+
+
+async def test_credentials_that_are_given_while_the_disk_fails_are_the_ones_that_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_server() as server:
+        TokenStore(tmp_path, DEMO).save(stored(server))
+        disk = FullDisk(server, monkeypatch)
+        credentials = credentials_of(server, refresh_token=server.refresh_token)
+        with server.faults.inject(faults.Late(0.3, which="ProtoOARefreshTokenRes")):
+            async with connected(server, credentials=credentials, token_folder=tmp_path) as session:
+                await server.wait_for("ProtoOARefreshTokenReq")
+                consent = server.directory.consent(
+                    server.client_id,
+                    778,
+                    account_ids=(server.account_id,),
+                    scope=TokenScope.TRADE,
+                    now_ms=server.now_ms,
+                )
+                given = credentials_of(server, access_token=consent.access_token, refresh_token=consent.refresh_token)
+                disk.answers.clear()
+                async with session.changes() as changes:
+                    session.resume(given)
+                    async for change in changes:  # it waits for the renewal before it opens another link
+                        if change.state is SessionState.CONNECTING:
+                            break
+                    await anyio.wait_all_tasks_blocked()
+                    disk.answers.set()
+                    await disk.until_refused(3)
+                    disk.room = True
+                    async for change in changes:
+                        if change.state is SessionState.READY:
+                            break
+                await session.authorize(server.account_id)
+        assert heard(server, oa.ProtoOAAccountAuthReq)[-1].accessToken == consent.access_token
