@@ -34,8 +34,6 @@ T = TypeVar("T")
 _AUTH_TRIES = 3
 _AUTH_PAUSE_S = 5.0
 _REMEMBERED = 8  # pairs whose text is still covered: a server may quote an old one
-_LONGEST_SPELL_S = 600.0
-_AFTER_FAILURE_S = 60.0
 _LOOK_S = 1.0  # how often a refused session looks whether somebody has logged in: one small file
 
 
@@ -147,6 +145,13 @@ class Access:
         """Why a new pair is not stored, which until then is not used; None where there is none such."""
         return self._vault.rotation.unsaved if self._vault is not None else None
 
+    @property
+    def held_up(self) -> str:
+        """What is being waited for that is not the server's, or is late, as the end of a sentence; else nothing."""
+        vault = self._vault
+        why = (vault.rotation.held_up or vault.room.held_up) if vault is not None else None
+        return f": {why}" if why is not None else ""
+
     async def saved(self) -> None:
         """Returns when no new pair waits for the disk."""
         if self._vault is not None:
@@ -227,44 +232,23 @@ class Access:
         return error is self._unrenewed
 
     async def look_again(self) -> None:
-        """An account's session has ended: another process may have rotated the pair.
+        """An account's session has ended, or some time has gone: another process may have rotated the pair.
 
         Raises:
-            ConnectFailed: the store cannot be read.
+            ConnectFailed: the store cannot be read, and the pair in hand was never stored.
         """
-        if self._vault is not None and await self._vault.reread():
+        if self._vault is not None and await self._vault.look():
             self._take_pair()
 
     async def keep_fresh(self, link: Link) -> None:
-        """Renews the pair ahead of its end, for as long as the link lives.
-
-        A renewal that fails is told, and the next one is tried when half of the time that is left has gone.
-        """
-        if self._vault is None or self.renewal is None:
-            return
-        while True:
-            at_ms = self._vault.pair.renew_at_ms(self._timings.refresh_ahead_s)
-            if at_ms is None:
-                await self._another.wait()  # the end of this one is not known; that of the next one may be
-                continue
-            left_s = (at_ms - clock.utc_ms()) / 1000
-            try:
-                if left_s > 0:
-                    # In short spells: a clock may be set, a machine may sleep, and another process may renew it first.
-                    await anyio.sleep(min(left_s, _LONGEST_SPELL_S))
-                    await self.look_again()
-                    continue
-                await self.renewal.ask(link)
-                await anyio.sleep(_LOOK_S)  # whatever life the server gives a token: not in a circle
-            except AuthenticationFailed as error:
-                self._note("tokens", error=str(error), why="it was to be renewed ahead of its end")
-                await self._another.wait()
-            except (RequestFailed, ConnectFailed) as error:
-                self._note("tokens", error=str(error), why="it was to be renewed ahead of its end, and will be later")
-                expires_ms = self._vault.pair.expires_at_ms or 0
-                await anyio.sleep(max(_AFTER_FAILURE_S, (expires_ms - clock.utc_ms()) / 2000))
+        """Renews the pair ahead of its end, and sees that it stays stored, for as long as the link lives."""
+        if self.renewal is not None:
+            await self.renewal.keep_fresh(link, look=self.look_again, another=self._changed)
 
     # Inside
+
+    async def _changed(self) -> None:
+        await self._another.wait()
 
     async def _list(self, link: Link, credentials: Credentials) -> list[Any]:
         answer = await auth.list_accounts(link, credentials, timeout_s=self._timings.request_s)
@@ -293,7 +277,6 @@ class Access:
 
         Raises:
             AuthenticationFailed: the renewal was refused too, and the settings have no other pair.
-            ConnectFailed, RequestFailed: whether there is another cannot be told on this link; it may be on the next.
         """
         assert self.renewal is not None
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -9,18 +10,17 @@ from typing import TYPE_CHECKING
 import anyio
 
 from . import auth, clock
-from .errors import NotSent, OutcomeUnknown, RateLimited
+from .errors import AuthenticationFailed, ConnectFailed, NotSent, OutcomeUnknown, RateLimited, RequestFailed
 from .patience import Patience
 from .respite import Respite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from contextlib import AbstractContextManager
 
     from anyio.abc import TaskGroup
 
     from .environments import Environment
-    from .errors import ConnectFailed
     from .link import Link
     from .secret import Secret
     from .settings import Timings
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Renewal"]
 
-_GIVE_UP_S = (
-    60.0  # as long as a silent server is waited for (docs/protocol.md section 4): others want the lock, or leave
-)
+_GIVE_UP_S = 60.0  # as long as a silent server is waited for (docs/protocol.md section 4): others want the lock
+_LONGEST_SPELL_S = 60.0
+_AFTER_RENEWAL_S = 1.0  # whatever life the server gives a token: not in a circle
+_AFTER_FAILURE_S = 60.0
 
 
 @dataclass(slots=True, eq=False)
@@ -157,6 +158,40 @@ class Renewal:
             )
         return await self.ask(link)
 
+    async def keep_fresh(
+        self, link: Link, *, look: Callable[[], Awaitable[None]], another: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Asks for a new pair ahead of the end of each, for as long as the link lives.
+
+        A renewal that fails is told, and the next one is tried when half of the time that is left has gone.
+
+        Args:
+            link: where.
+            look: looks into the store.
+            another: returns when another pair counts.
+        """
+        while True:
+            at_ms = self._vault.pair.renew_at_ms(self._timings.refresh_ahead_s)
+            # The end of this one may not be known; that of the next one may be.
+            left_s = math.inf if at_ms is None else (at_ms - clock.utc_ms()) / 1000
+            try:
+                if left_s > 0:
+                    # In short spells: a clock may be set, a machine may sleep, another process may renew it first, and
+                    # its file may be gone.
+                    with anyio.move_on_after(min(left_s, _LONGEST_SPELL_S)):
+                        await another()
+                    await look()
+                    continue
+                await self.ask(link)
+                await anyio.sleep(_AFTER_RENEWAL_S)
+            except AuthenticationFailed as error:
+                self._note("tokens", error=str(error), why="it was to be renewed ahead of its end")
+                await another()
+            except (RequestFailed, ConnectFailed) as error:
+                self._note("tokens", error=str(error), why="it was to be renewed ahead of its end, and will be later")
+                expires_ms = self._vault.pair.expires_at_ms or 0
+                await anyio.sleep(max(_AFTER_FAILURE_S, (expires_ms - clock.utc_ms()) / 2000))
+
     def _here(self, link: Link) -> _Attempt | None:
         """The attempt that was made on this link to renew this pair."""
         last = self._last
@@ -200,8 +235,9 @@ class Renewal:
                 with anyio.move_on_after(request_s):
                     await attempt.answered.wait()
                 if not attempt.answered.is_set():
-                    self._vault.rotation.falls_behind()
-                    self._note("tokens", warning=f"a renewal is not answered within {request_s:g} s: it is waited for")
+                    why = f"a renewal of the tokens is not answered within {request_s:g} s"
+                    self._vault.rotation.falls_behind(why)
+                    self._note("tokens", warning=f"{why}: it is waited for")
                 with anyio.move_on_after(max(0.0, _GIVE_UP_S - request_s)):
                     await attempt.answered.wait()
         if attempt.pair is not None:

@@ -31,12 +31,13 @@ class Rotation:
 
     Attributes:
         unsaved: why a new pair of ours is not stored, which until then is not used; the old one is dead. Else None.
-        late: the server has not answered in its time, and is waited for: the old pair may or may not be good still.
+        held_up: what makes it late, for people, else None: the server has not answered in its time, and is waited for.
+            The old pair may or may not be good still.
     """
 
     def __init__(self, path: Path, *, note: Callable[..., None]) -> None:
         self.unsaved: str | None = None
-        self.late = False
+        self.held_up: str | None = None
         self._path = path
         self._note = note
         self._under_way = False
@@ -48,7 +49,7 @@ class Rotation:
         Raises:
             ConnectFailed: a new pair waits for the disk.
         """
-        while self._under_way and not self.late:
+        while self._under_way and self.held_up is None:
             await self._move()
 
     async def saved(self) -> None:
@@ -56,9 +57,9 @@ class Rotation:
         while self.unsaved is not None:
             await self._moved.wait()
 
-    def falls_behind(self) -> None:
+    def falls_behind(self, why: str) -> None:
         """The server takes its time over the one that is under way."""
-        self.late = True
+        self.held_up = why
         self._tell()
 
     @asynccontextmanager
@@ -74,7 +75,7 @@ class Rotation:
         try:
             yield
         finally:
-            self._under_way = self.late = False
+            self._under_way, self.held_up = False, None
             self._tell()
 
     async def finish(

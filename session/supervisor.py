@@ -331,7 +331,7 @@ class Supervisor:
         except TimeoutError:
             raise ConnectFailed(
                 f"{self.endpoint.host}:{self.endpoint.port}: not connected and authenticated within "
-                f"{self.timings.connect_s:g} s"
+                f"{self.timings.connect_s:g} s{self._access.held_up}"
             ) from None
         wanted = [self._known_account(id_) for id_ in dict.fromkeys((*self._wanted, *self.accounts))]
         # One that was kept away before holds up no other: it is tried as soon as these are back.

@@ -102,6 +102,16 @@ class StoredPair:
         same_origin = self.origin is not None and self.origin == other.origin
         return same_origin or not set(self.account_ids).isdisjoint(other.account_ids)
 
+    def with_known(self, rows: Iterable[StoredPair]) -> StoredPair:
+        """The same with the accounts that it has in the store as well, but for those that are another user's there."""
+        known, others = set[int](), set[int]()
+        for row in rows:
+            if row.pair.access_token == self.pair.access_token:
+                known.update(row.account_ids)
+            elif not row.is_of(self):
+                others.update(row.account_ids)
+        return replace(self, account_ids=tuple(sorted({*self.account_ids, *(known - others)})))
+
 
 def origin_of(access_token: Secret) -> str:
     """What a pair is known by once it has been replaced: a hash of its access token, which tells nothing of it."""

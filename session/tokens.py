@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from .errors import ConnectFailed
 from .rotation import Rotation
 from .strongroom import Strongroom
 from .token_store import StoredPair, TokenPair, origin_of
@@ -20,7 +21,6 @@ from .token_store import StoredPair, TokenPair, origin_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from .errors import ConnectFailed
     from .secret import Secret
     from .settings import Credentials
     from .token_store import TokenStore
@@ -41,12 +41,13 @@ class TokenVault:
         pair: the newest pair that is known.
         user_id: whose it is, or None while that is not known.
         rotation: whether it is being replaced, and how far that is.
+        room: where it lies.
     """
 
     def __init__(self, store: TokenStore, seed: Credentials, *, note: Callable[..., None]) -> None:
         self.pair: TokenPair
         self.user_id: int | None
-        self._room = Strongroom(store)
+        self.room = Strongroom(store, note=note)
         self._given = False  # the pair was given by somebody who has acted: it replaces all others of its user
         self._passed_over: Secret | None = None  # what was stored then: older than what was given, another's, refused
         self._counted: set[Secret] = set()  # the access tokens of all pairs that have counted here
@@ -76,7 +77,8 @@ class TokenVault:
             ConnectFailed: the store cannot be read, or written.
         """
         if self._opened:
-            await self.reread()
+            self.room.held_up = None
+            await self.look()
             return
         stored = await self._find()
         if stored is None:
@@ -86,11 +88,11 @@ class TokenVault:
             same = stored.pair.access_token == self.pair.access_token
             self._adopt(stored)
             self._note("tokens", source="store", settings="the same" if same else "not used: the stored pair wins")
-            if self._room.exposed():
-                async with self._room.locked():
+            if await self.room.exposed():
+                async with self.room.locked():
                     await self.reread()
                     await self._save(self.stored)  # anew, and for its owner only
-                self._note("tokens", warning=f"{self._room.path} could be read by others; it no longer can")
+                self._note("tokens", warning=f"{self.room.path} could be read by others; it no longer can")
         self._opened = True
 
     async def reread(self) -> bool:
@@ -102,12 +104,44 @@ class TokenVault:
         Raises:
             ConnectFailed: the store cannot be read.
         """
-        stored = await self._find()
+        return self._is_newer(await self._find())
+
+    async def look(self) -> bool:
+        """The same for a session that could go on with what it has: a pair in hand that was stored before is good.
+
+        A store that cannot be used is told of, and one that has lost the pair gets it back: it may be the only one.
+
+        Raises:
+            ConnectFailed: the store cannot be used, and the pair in hand was never stored.
+        """
+        try:
+            stored = await self._find()
+            if stored is None and self._kept:
+                return await self._put_back()
+            return self._is_newer(stored)
+        except ConnectFailed as error:
+            self._go_on_without(error)
+            return False
+
+    def _is_newer(self, stored: StoredPair | None) -> bool:
         if stored is None or stored.pair.access_token in (self.pair.access_token, self._passed_over):
             return False
         self._adopt(stored)
         self._note("tokens", source="store", why="another process has stored a newer pair")
         return True
+
+    async def _put_back(self) -> bool:
+        async with self.room.locked():
+            if await self.reread():
+                return True
+            await self._save(self.stored)
+        self._note("tokens", warning=f"the pair was gone from {self.room.path}, and was stored again")
+        return False
+
+    def _go_on_without(self, error: ConnectFailed) -> None:
+        if not self._kept or self._given:
+            raise error
+        self._note("tokens", error=str(error), why="gone on without it, with the pair in hand")
 
     async def belongs_to(self, user_id: int | None, account_ids: Iterable[int]) -> None:
         """The server has taken the pair, and says whose it is and which accounts it covers: others find it by them.
@@ -120,15 +154,17 @@ class TokenVault:
         listed, user_id = set(account_ids), user_id if user_id is not None else self.user_id
         if self._kept and not self._given and listed.issubset(self._account_ids) and user_id == self.user_id:
             return
-        async with self._room.locked():
+        try:
+            await self._file(user_id, listed)
+        except ConnectFailed as error:
+            self._go_on_without(error)
+
+    async def _file(self, user_id: int | None, listed: set[int]) -> None:
+        async with self.room.locked():
             if await self.reread():
                 return  # what another process has stored meanwhile counts, and must not be undone
-            rows = await self._room.read()
-            here = next((row for row in rows if row.pair.access_token == self.pair.access_token), None)
-            known = set(here.account_ids) if here is not None else set()
-            ours = replace(self.stored, user_id=user_id, account_ids=tuple(sorted(listed)))
-            known -= {id_ for row in rows if row is not here and not row.is_of(ours) for id_ in row.account_ids}
-            ours = replace(ours, account_ids=tuple(sorted(listed | known)))
+            rows = await self.room.read()
+            ours = replace(self.stored, user_id=user_id, account_ids=tuple(sorted(listed))).with_known(rows)
             await self._save(ours)
             # Not before: what was not stored is to be stored the next time that the server says it.
             self.user_id, self._account_ids = ours.user_id, ours.account_ids
@@ -204,13 +240,13 @@ class TokenVault:
         async with self.rotation.alone():
             if self.pair != used:
                 return True
-            async with self._room.locked(idle):
+            async with self.room.locked(idle):
                 if await self.reread():
                     return True
                 if self.pair.refresh_token is None:
                     return False
                 # A disk that takes no pair now would not take the new one: better known before the old one is used up.
-                await self._room.probe()
+                await self.room.probe()
                 with anyio.CancelScope(shield=True):  # bounded by `ask`
                     pair = await ask(self.pair.refresh_token)
                 renewed = replace(self.stored, pair=pair)
@@ -223,22 +259,18 @@ class TokenVault:
     ) -> None:
         """A renewal that was given up is answered after all: what it brought is stored as any other.
 
-        It counts from now on; where another pair does by now, it lies in the store beside that one.
-
-        Args:
-            used: the pair that was used up for it, as it was then.
-            pair: the new one.
-            stuck: see `refresh`.
+        It counts from now on; where another pair does by now, it lies in the store beside that one. `used` is what was
+        used up for it, as it was then; for `stuck` see `refresh`.
         """
         renewed = replace(used, pair=pair)
 
         async def save() -> None:
-            async with self._room.locked():
+            async with self.room.locked():
                 await self.reread()  # what another process has stored meanwhile stays ahead of it
                 if self.pair == used.pair:
                     await self._save(renewed)
                 else:
-                    await self._room.save(renewed, instead_of={used.pair.access_token})
+                    await self.room.save(renewed, instead_of={used.pair.access_token})
 
         await self.rotation.saved()
         async with self.rotation.alone():
@@ -254,7 +286,7 @@ class TokenVault:
         if self._refused is not None:
             spent.add(self._refused.pair.access_token)
         instead_of = None if self._given else spent
-        await self._room.save(stored, instead_of=instead_of)
+        await self.room.save(stored, instead_of=instead_of)
 
     def _count(self, renewed: StoredPair) -> None:
         given = self._given
@@ -269,4 +301,4 @@ class TokenVault:
 
     async def _find(self) -> StoredPair | None:
         """The stored pair for what the session was opened with, or given since."""
-        return await self._room.find(self._client_id, self._account_id, origin=self._seed_origin, user_id=self.user_id)
+        return await self.room.find(self._client_id, self._account_id, origin=self._seed_origin, user_id=self.user_id)

@@ -14,7 +14,7 @@ import pytest
 from anyctrader.fake import AnswerVariants, FakeServer, TokenPolicy, faults
 from anyctrader.fake.choices import RefreshEffect
 from anyctrader.fake.tokens import OldAccess
-from anyctrader.session import Environment, RateLimited, Secret, Session, SessionState, clock, renewal, respite
+from anyctrader.session import Environment, Secret, Session, SessionState, clock, renewal, respite
 from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore
 from anyctrader.wire import messages as oa
 
@@ -193,7 +193,7 @@ async def test_a_token_that_is_refused_while_a_renewal_is_held_back_for_its_rate
                 with anyio.fail_after(20):
                     state = await session.wait_for(SessionState.WAITING, SessionState.REFUSED)
                 assert state is SessionState.WAITING
-                assert isinstance(session.failure, RateLimited)
+                assert "BLOCKED_PAYLOAD_TYPE" in session.reason
         assert refreshes(server) == 1
 
 
