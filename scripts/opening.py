@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from anyctrader.session import ConnectFailed, Mode, SettingsError, connect, load_settings, open_desk
+from anyctrader.session import ConnectFailed, Mode, SettingsError, WrongEnvironment, connect, load_settings, open_desk
 from anyctrader.session.keys import prefix
 from anyctrader.session.token_store import TokenStore, TokensUnreadable, origin_of
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from anyctrader.session import Credentials, Environment, EnvironmentSettings, Session, Settings
 
-__all__ = ["known_secrets", "newest_credentials", "open_reading", "open_trading", "settings_of"]
+__all__ = ["known_secrets", "newest_credentials", "open_reading", "open_trading", "refuse_anothers", "settings_of"]
 
 
 def settings_of(environment: Environment, env_file: Path | None) -> tuple[Settings, EnvironmentSettings]:
@@ -103,3 +103,20 @@ def known_secrets(*known: Credentials) -> list[str]:
         if credentials.refresh_token is not None:
             texts.append(credentials.refresh_token.reveal())
     return texts
+
+
+def refuse_anothers(data: bytes, settings: Settings, environment: Environment) -> None:
+    """Sees that no secret of the other environment, as the settings and the store know it, is in what is to be sent.
+
+    Raises:
+        WrongEnvironment: it does.
+    """
+    for part in settings.environments.values():
+        if part.environment is environment:
+            continue
+        for secret in known_secrets(part.credentials, newest_credentials(settings, part)):
+            if secret.encode() in data:
+                raise WrongEnvironment(
+                    f"this is refused: a secret of {part.environment.value} is in it, and it was to go to "
+                    f"{environment.value}"
+                )

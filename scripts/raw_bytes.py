@@ -7,7 +7,13 @@ import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from anyctrader.scripts.opening import known_secrets, newest_credentials, open_trading, settings_of
+from anyctrader.scripts.opening import (
+    known_secrets,
+    newest_credentials,
+    open_trading,
+    refuse_anothers,
+    settings_of,
+)
 from anyctrader.scripts.options import ExitCode, Format
 from anyctrader.scripts.plain_link import PlainLink, codec_named
 from anyctrader.scripts.progress import waited
@@ -76,6 +82,7 @@ async def send_raw(
     body, message = _read(data, part)
     permission = permission_of(message.payload_type) if message is not None else None
     refuse_if_used_up(message)
+    refuse_anothers(data, settings, environment)
     if message is not None and permission not in (*READING, None):
         return await _traded(settings, part, message, wait_s, output, redaction)
     async with AsyncExitStack() as stack:
@@ -83,13 +90,15 @@ async def send_raw(
         if permission is None:
             if message is not None and not environment.is_live:
                 gate.judge(message)
-            gate.admit_bytes(data)  # on live it refuses them all, on record
+            gate.judge_bytes(data)  # on live it refuses them all, on record
         with waited(f"connecting to {part.endpoint.host}:{part.endpoint.port}"):
             link = await stack.enter_async_context(_link(part, gate))
             if permission is not Permission.SESSION:
                 await _authorise(link, gate, credentials, message, wait_s)
         if message is not None and permission is not None:
             gate.release(message)
+        else:
+            gate.admit_bytes(data)  # by now it is known what the token may do
         is_beat = message is not None and isinstance(message.payload, oa.ProtoHeartbeatEvent)
         framed = link.framed(body) if message is not None else data
         answered_by = message.client_msg_id if message is not None else None
@@ -175,6 +184,7 @@ async def _authorise(
             return
         listed = await link.ask(oa.ProtoOAGetAccountListByAccessTokenReq(accessToken=token), timeout_s=wait_s)
         assert listed.piece.message is not None
+        gate.take_list(listed.piece.message.payload)
         required_account(listed.piece.message.payload.ctidTraderAccount, account, environment=credentials.environment)
         await link.ask(oa.ProtoOAAccountAuthReq(ctidTraderAccountId=account, accessToken=token), timeout_s=wait_s)
     except (LinkLost, OutcomeUnknown) as error:

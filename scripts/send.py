@@ -13,7 +13,14 @@ import orjson
 import typer
 
 from anyctrader.scripts.failures import carry_out
-from anyctrader.scripts.opening import known_secrets, newest_credentials, open_reading, open_trading, settings_of
+from anyctrader.scripts.opening import (
+    known_secrets,
+    newest_credentials,
+    open_reading,
+    open_trading,
+    refuse_anothers,
+    settings_of,
+)
 from anyctrader.scripts.options import (
     DebugOption,
     EnvFileOption,
@@ -176,6 +183,7 @@ async def _interruptible(action: Callable[[], Awaitable[ExitCode]], *, may_trade
 async def _send(plan: _Plan, payload: Any) -> ExitCode:
     settings, part = settings_of(plan.environment, plan.env_file)
     refuse_if_used_up(Message(payload))
+    refuse_anothers(payload.SerializePartialToString(), settings, plan.environment)
     credentials = newest_credentials(settings, part)
     _complete(payload, credentials)
     redaction = Redaction(known_secrets(part.credentials, credentials))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import orjson
 
+from anyctrader.wire.json_text import write_json
 from anyctrader.wire.quoting import escaped
 
 if TYPE_CHECKING:
@@ -129,7 +130,10 @@ def print_json_lines(rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _json_text(members: Mapping[str, Any]) -> str:
-    text = orjson.dumps(members).decode()
+    try:
+        text = orjson.dumps(members).decode()
+    except orjson.JSONEncodeError:  # what a newer server said: an integer beyond 64 bits, or nested very deeply
+        text = write_json(members).decode()
     if text.isprintable():
         return text
     # As JSON has it, and with nothing in it that a terminal would obey.

@@ -13,7 +13,9 @@ import anyio
 
 from . import auth, clock
 from .errors import AuthenticationFailed, ConnectFailed, RequestFailed
+from .reconnect import TOKEN_CODES
 from .renewal import Renewal
+from .secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,7 +33,6 @@ T = TypeVar("T")
 # docs/protocol.md section 7: an application that was ready may be refused for a moment right after a reconnect.
 _AUTH_TRIES = 3
 _AUTH_PAUSE_S = 5.0
-_TOKEN_CODES = ("CH_ACCESS_TOKEN_INVALID", "OA_AUTH_TOKEN_EXPIRED")
 _REMEMBERED = 8  # pairs whose text is still covered: a server may quote an old one
 _LONGEST_SPELL_S = 600.0
 _AFTER_FAILURE_S = 60.0
@@ -49,6 +50,7 @@ class Access:
         renewed: told when another pair counts from now on, or is asked for: what was authorised with the old one has
             ended, or will.
         stuck: told why nothing works on the present link until the disk takes a new pair.
+        listed: told the account list, of each pair before an account is authorised with it.
         note: writes a line for people.
 
     Attributes:
@@ -67,6 +69,7 @@ class Access:
         held: Callable[[], AbstractContextManager[None]],
         renewed: Callable[[], None],
         stuck: Callable[[str], None],
+        listed: Callable[[Any], None],
         note: Callable[..., None],
     ) -> None:
         self.credentials = credentials
@@ -75,10 +78,14 @@ class Access:
         self._vault = vault
         self._timings = timings
         self._renewed = renewed
+        self._listed = listed
         self._note = note
         self._known: deque[Credentials] = deque([credentials], maxlen=_REMEMBERED)
         self._another = anyio.Event()  # set when other credentials count
         self._given: Credentials | None = None  # by somebody who has acted; the vault does not know of them yet
+        self._finding = anyio.Lock()
+        self._unrenewed: RequestFailed | None = None  # why a new pair could not be had last
+        self._listed_with: Credentials | None = None
         self._unsaid: Credentials | None = None  # whose these are was asked, and not said: not once a link
         self.renewal: Renewal | None = None
         if vault is not None:
@@ -91,6 +98,7 @@ class Access:
                 heard=self._hear,
                 counts=self._take_pair,
                 stuck=stuck,
+                note=note,
             )
 
     def masked(self, text: str) -> str:
@@ -98,6 +106,11 @@ class Access:
         for credentials in self._known:
             text = credentials.masked(text)
         return text
+
+    def owns(self, text: str) -> bool:
+        """Whether a text is a secret of ours, one that counted lately included."""
+        secret = Secret(text)
+        return any(secret in (known.client_secret, known.access_token, known.refresh_token) for known in self._known)
 
     async def replaced(self) -> None:
         """Returns when somebody has given others than the present link was opened with."""
@@ -132,12 +145,12 @@ class Access:
     @property
     def unsaved(self) -> str | None:
         """Why a new pair is not stored, which until then is not used; None where there is none such."""
-        return self._vault.unsaved if self._vault is not None else None
+        return self._vault.rotation.unsaved if self._vault is not None else None
 
     async def saved(self) -> None:
         """Returns when no new pair waits for the disk."""
         if self._vault is not None:
-            await self._vault.saved()
+            await self._vault.rotation.saved()
 
     async def wait_for_login(self) -> None:
         """Returns when somebody has stored another pair. Without a store, never."""
@@ -191,7 +204,7 @@ class Access:
         """
 
         async def ask(credentials: Credentials) -> list[Any]:
-            return await auth.list_accounts(link, credentials, timeout_s=self._timings.request_s)
+            return await self._list(link, credentials)
 
         return await self._with_token(link, ask)
 
@@ -203,9 +216,15 @@ class Access:
         """
 
         async def ask(credentials: Credentials) -> None:
+            if credentials is not self._listed_with:  # another token may cover less, and be allowed less
+                await self._list(link, credentials)
             await auth.authorize_account(link, credentials, account_id, timeout_s=self._timings.request_s)
 
         await self._with_token(link, ask)
+
+    def tells_of_pair(self, error: Exception) -> bool:
+        """Whether it is why there is no new pair, and so nothing of the account that was asked for."""
+        return error is self._unrenewed
 
     async def look_again(self) -> None:
         """An account's session has ended: another process may have rotated the pair.
@@ -247,38 +266,46 @@ class Access:
 
     # Inside
 
+    async def _list(self, link: Link, credentials: Credentials) -> list[Any]:
+        answer = await auth.list_accounts(link, credentials, timeout_s=self._timings.request_s)
+        self._listed(answer)
+        self._listed_with = credentials
+        return list(answer.ctidTraderAccount)
+
     async def _with_token(self, link: Link, ask: Callable[[Credentials], Awaitable[T]]) -> T:
         while True:
             if self._vault is not None:
-                await self._vault.settled()
+                await self._vault.rotation.settled()
             used = self.credentials
             try:
                 return await ask(used)
             except AuthenticationFailed as error:
-                if error.code not in _TOKEN_CODES or self._vault is None:
+                if error.code not in TOKEN_CODES or self._vault is None:
                     raise
-                await self.look_again()
-                if self.credentials is not used:
-                    continue
-                if not await self._find_another(link):
-                    raise
+                async with self._finding:  # several accounts at a time may have it refused
+                    if self.credentials is used:
+                        await self.look_again()
+                    if self.credentials is used and not await self._find_another(link):
+                        raise
 
     async def _find_another(self, link: Link) -> bool:
         """The pair is refused: whether another counts now, a renewed one or at last that of the settings.
 
         Raises:
             AuthenticationFailed: the renewal was refused too, and the settings have no other pair.
+            ConnectFailed, RequestFailed: whether there is another cannot be told on this link; it may be on the next.
         """
         assert self.renewal is not None
-        if not self.renewal.may(link):
-            return False
         try:
-            if await self.renewal.ask(link):
+            if await self.renewal.ask_once(link):
                 return True
         except AuthenticationFailed:
             if not self._fall_back():
                 raise
             return True
+        except RequestFailed as error:
+            self._unrenewed = error
+            raise
         return self._fall_back()
 
     def _fall_back(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
@@ -48,8 +49,8 @@ async def authenticate_application(link: Link, credentials: Credentials, *, time
             raise _refusal(error, f"the application of {credentials.environment.value} was refused") from error
 
 
-async def list_accounts(link: Link, credentials: Credentials, *, timeout_s: float) -> list[Any]:
-    """The accounts that the access token covers, demo and live alike: `ProtoOACtidTraderAccount` each.
+async def list_accounts(link: Link, credentials: Credentials, *, timeout_s: float) -> Any:
+    """What the access token covers and may do: a `ProtoOAGetAccountListByAccessTokenRes`, demo and live alike.
 
     Raises:
         AuthenticationFailed: the server refused the token.
@@ -60,7 +61,7 @@ async def list_accounts(link: Link, credentials: Credentials, *, timeout_s: floa
         answer = await _asked(link, request, timeout_s=timeout_s)
     except ServerError as error:
         raise _refusal(error, f"the access token of {credentials.environment.value} was refused") from error
-    return list(answer.payload.ctidTraderAccount)
+    return answer.payload
 
 
 async def authorize_account(link: Link, credentials: Credentials, account_id: int, *, timeout_s: float) -> None:
@@ -90,18 +91,22 @@ async def user_of(link: Link, credentials: Credentials, *, timeout_s: float) -> 
     return user_id
 
 
-async def refresh_tokens(link: Link, refresh_token: Secret, *, environment: Environment, timeout_s: float) -> TokenPair:
+async def refresh_tokens(
+    link: Link, refresh_token: Secret, *, environment: Environment, leave_within_s: float
+) -> TokenPair:
     """Uses a refresh token up for a new pair (`ProtoOARefreshTokenReq`). Asked once: see the module `tokens`.
+
+    The answer is waited for as long as the link lives, since it may be the only living pair: bound it from outside.
 
     Raises:
         AuthenticationFailed: the server refused it: it was used, or the user has let the application in again.
         ServerError: it could not just now; it was not used up.
         NotSent: it did not leave.
-        OutcomeUnknown: it left, and no answer came.
+        OutcomeUnknown: it left, and the link ended before an answer came.
     """
     request = oa.ProtoOARefreshTokenReq(refreshToken=refresh_token.reveal())
     try:
-        answer = (await link.request(request, timeout_s=timeout_s)).payload
+        answer = (await link.request(request, timeout_s=math.inf, leave_within_s=leave_within_s)).payload
     except ServerError as error:
         name = environment.value
         what = f"the refresh token of {name} was refused too (`anyctrader login {name}` gets a new pair)"

@@ -129,7 +129,7 @@ class Session:
     @property
     def link(self) -> Link | None:
         """The present link, for those who want to look: its throttle, its heartbeat."""
-        return self._supervisor.link
+        return self._supervisor.passage.link
 
     @property
     def authorized(self) -> dict[int, Account]:
@@ -184,13 +184,14 @@ class Session:
                 f"{message.name} is refused: this session renews and stores its pair itself, which this kills"
             )
         self._gate.judge(message)
+        self._gate.judge_secrets(message)
         permission = permission_of(message.payload_type)
         if permission not in READING:
             return await self._raw.request(message, timeout_s=timeout_s)
         by_s, account_id = clock.now_s() + timeout_s, account_of(payload)
         refusal: RateLimited | None = None
         while True:
-            link = await self._supervisor.usable_link(message.name, account_id, by_s=by_s)
+            link = await self._supervisor.passage.usable_link(message.name, account_id, by_s=by_s)
             try:
                 with self._supervisor.subscribing(payload):
                     answer = await link.request(payload, timeout_s=max(0.0, by_s - clock.now_s()), ahead=ahead)
@@ -230,7 +231,7 @@ class Session:
         """
         payload = intent.payload
         try:
-            link = self._supervisor.trading_link(type(payload).__name__, account_of(payload))
+            link = self._supervisor.passage.trading_link(type(payload).__name__, account_of(payload))
             answer = await answered(
                 link,
                 payload,
@@ -263,7 +264,7 @@ class Session:
         Raises:
             NotSent: the session is not ready, or the account is not restored.
         """
-        self._supervisor.trading_link(name, account_id)
+        self._supervisor.passage.trading_link(name, account_id)
 
     # Accounts
 
@@ -274,7 +275,7 @@ class Session:
             See `request`.
         """
         by_s = clock.now_s() + self.timings.request_s
-        link = await self._supervisor.usable_link("ProtoOAGetAccountListByAccessTokenReq", None, by_s=by_s)
+        link = await self._supervisor.passage.usable_link("ProtoOAGetAccountListByAccessTokenReq", None, by_s=by_s)
         await self._supervisor.list_accounts(link)
         return list(self._supervisor.listed)
 

@@ -59,7 +59,7 @@ class _Side:
         environment = settings.environment
         self.settings = settings
         self.log = log
-        self.gate = Gate(environment, mode=settings.mode, why=_why(settings), audit=audit, halts=folder)
+        self.gate = Gate(environment, mode=settings.mode, why=_why(settings), audit=audit, halts=folder, bound=True)
         self.trading: Trading | None = None
         self.failure: BaseException | None = None
         self.settled = anyio.Event()

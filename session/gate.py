@@ -6,11 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..wire import Permission
-from ..wire.catalog import account_of, permission_of
+from ..wire import Permission, UnknownPayload
+from ..wire import messages as oa
+from ..wire.catalog import SECRET_FIELDS, account_of, permission_of
 from . import halt
 from .environments import Environment, Mode
-from .errors import AuditUnavailable, Refused
+from .errors import AuditUnavailable, Refused, WrongEnvironment
 from .guard import Guard, Standing, strictest
 from .request_facts import facts_of
 
@@ -51,13 +52,16 @@ class Gate:
         why: where that mode comes from, for people.
         audit: where what trades is recorded; without it nothing that trades passes.
         halts: the folder of the halts, or None where there are none.
+        bound: whether a caller's request may carry no secret but the session's own. Where two environments are held,
+            that keeps the tokens of each from the other's server, and neither has to know the other's.
 
     Attributes:
         accounts: those that the session has authorised.
-        foreign: those that the account list shows to be the other environment's.
+        foreign: those that the account list shows to be the other environment's: see `take_list`.
         books: positions and orders by account, for what may only reduce.
         audit: where what trades is recorded, or None.
         mask: covers secrets in texts of the server's.
+        owns: whether a text is a secret of the session's own.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Gate:
         audit: Audit | None,
         why: str = "the mode that the connection was opened with",
         halts: Path | None = None,
+        bound: bool = False,
     ) -> None:
         self.environment = environment
         self.accounts: set[int] = set()
@@ -75,16 +80,21 @@ class Gate:
         self.books: dict[int, Book] = {}
         self.audit = audit
         self.mask: Callable[[str], str] = lambda text: text
+        self.owns: Callable[[str], bool] = lambda text: False
+        self._bound = bound
         self._halted: halt.Halt | None = None
         self._granted = Standing(mode, why)
         self._halts = halts
         self._tripped: Standing | None = None
+        self._scope: Standing | None = None  # of a token that may only look
         self._intents: dict[int, Intent] = {}  # by the identity of the payload, which the intent keeps alive
         self._guard = Guard(environment, standing=self.standing)
 
     def standing(self) -> Standing:
         """What may be asked now: the settings' mode, or what a halt or a trip has left of it."""
         standings = [self._granted]
+        if self._scope is not None:
+            standings.append(self._scope)
         if self._tripped is not None:
             standings.append(self._tripped)
         if self._halts is not None:
@@ -111,6 +121,27 @@ class Gate:
         self._tripped = standing if self._tripped is None else strictest(self._tripped, standing)
         self.note("tripped", {"mode": mode.value, "reason": why})
 
+    def take_list(self, answer: Any) -> bool:
+        """What the server says of the token in use: the accounts that it covers, and what it may do.
+
+        A scope that is left out forbids nothing: the server's own answers are then the only word on it.
+
+        Args:
+            answer: a `ProtoOAGetAccountListByAccessTokenRes`.
+
+        Returns:
+            whether the token's scope allows more or less than the one before.
+        """
+        live, before, where = self.environment.is_live, self._scope, self.environment.value
+        self.foreign = {row.ctidTraderAccountId for row in answer.ctidTraderAccount if row.isLive is not live}
+        # HasField: SCOPE_VIEW is 0, what a field that is not there reads as.
+        views = (
+            answer.HasField("permissionScope") and answer.permissionScope == oa.ProtoOAClientPermissionScope.SCOPE_VIEW
+        )
+        why = f"the access token has view scope (permissionScope 0): `anyctrader login {where}` gets one that may trade"
+        self._scope = Standing(Mode.OFF, why) if views else None
+        return self._scope != before
+
     def judge(self, message: Message) -> None:
         """Returns if the message may leave. What trades and may not is on record.
 
@@ -134,14 +165,29 @@ class Gate:
                 self.refused(message, refusal)
             raise
 
-    def admit_bytes(self, data: bytes) -> None:
-        """Lets bytes out that cannot be decoded, so that nobody knows what they do; their size and hash are on record.
+    def judge_secrets(self, message: Message) -> None:
+        """Returns if a caller's message carries no secret that is another's.
+
+        Raises:
+            WrongEnvironment: it does, such as a token that was given to the application in the other environment.
+        """
+        if not self._bound or isinstance(message.payload, UnknownPayload):
+            return
+        for field, value in message.payload.ListFields():
+            if field.name in SECRET_FIELDS and not self.owns(value):
+                where = self.environment.value
+                raise WrongEnvironment(
+                    f"{message.name} is refused: its {field.name} is none that this session of {where} holds, and "
+                    "tokens do not leave for another environment (`session.resume` takes new credentials)"
+                )
+
+    def judge_bytes(self, data: bytes) -> None:
+        """Returns if bytes may leave that cannot be decoded, so that nobody knows what they do.
 
         Raises:
             Refused: this is live, whatever its mode; or the mode is not on. It is on record.
             AuditUnavailable: there is no audit.
         """
-        facts = {"request": "raw bytes", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         standing = self.standing()
         refusal: Refused | None = None
         if self.environment.is_live:
@@ -152,9 +198,18 @@ class Gate:
         elif self.audit is None:
             refusal = AuditUnavailable("these bytes are refused: they cannot be decoded, and there is no audit")
         if refusal is not None:
-            self.note("refused", {**facts, "error": type(refusal).__name__, "reason": str(refusal)})
+            facts = {**_facts_of_bytes(data), "error": type(refusal).__name__, "reason": str(refusal)}
+            self.note("refused", facts)
             raise refusal
-        self.note("raw_bytes", facts)
+
+    def admit_bytes(self, data: bytes) -> None:
+        """Lets such bytes out; their size and hash are on record.
+
+        Raises:
+            Refused: see `judge_bytes`.
+        """
+        self.judge_bytes(data)
+        self.note("raw_bytes", _facts_of_bytes(data))
 
     def release(self, message: Message) -> None:
         """Lets a message out, or does not: the last question before its bytes are made.
@@ -217,3 +272,7 @@ class Gate:
     def _covered(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """The same with every secret in its texts covered: a server may say back whatever it was told."""
         return {name: self.mask(value) if isinstance(value, str) else value for name, value in fields.items()}
+
+
+def _facts_of_bytes(data: bytes) -> dict[str, Any]:
+    return {"request": "raw bytes", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}

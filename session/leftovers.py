@@ -144,6 +144,7 @@ class UnseenLevels:
         client_order_id: our id of it.
         symbol: the name of its symbol.
         position_id: `positionId` of what it filled.
+        opened_volume_cents: how much it opened of that and others have not closed since, hundredths of a unit.
     """
 
     intent: Ticket
@@ -151,6 +152,7 @@ class UnseenLevels:
     client_order_id: str
     symbol: str
     position_id: int
+    opened_volume_cents: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,8 @@ def leftovers_of(folder: Path, environment: Environment, account_id: int | None 
         except (ArithmeticError, InvalidOrder, KeyError, TypeError, ValueError) as error:
             left.problems.append(f"order {client_order_id} of an earlier process cannot be followed: {error!r}")
     for client_order_id, facts in open_.levels.items():
+        if facts.get("opened") == 0:
+            continue  # it only reduced, or what it opened is closed
         try:
             left.levels.append(_unseen(client_order_id, facts))
         except (InvalidOrder, KeyError, TypeError, ValueError) as error:
@@ -263,6 +267,8 @@ def _follow_order(open_: _Open, line: dict[str, Any]) -> None:
         open_.orders[client_order_id] = dict(line)
         return
     facts = open_.orders.get(client_order_id) or open_.untold.get(client_order_id) or levels.get(client_order_id)
+    if fact == "fill":
+        _count_opened(open_, line)
     if facts is None:
         # Lines of others' orders have no state; those that come after an order's end have a final one.
         if "state" in line and str(line["state"]) not in _FINAL:
@@ -317,6 +323,17 @@ def _end_of(facts: dict[str, Any]) -> LeftEnd | None:
         executed_volume_cents=int(end["executed_volume_cents"]),
         at_ms=ms_of(end["at"]),
     )
+
+
+def _count_opened(open_: _Open, line: dict[str, Any]) -> None:
+    """What a fill opened is its order's; what it closed was opened by those that came before it."""
+    closed = line.get("closed_volume_cents", 0)
+    for client_order_id, facts in (*open_.orders.items(), *open_.levels.items()):
+        opened = facts.get("opened", 0)
+        if client_order_id == line["client_order_id"]:
+            facts["opened"] = opened + line.get("volume_cents", 0) - closed
+        elif closed and facts.get("position_told") == line.get("position_id"):
+            facts["opened"] = max(0, opened - closed)
 
 
 def _follow_request(open_: _Open, line: dict[str, Any]) -> None:
@@ -376,6 +393,7 @@ def _unseen(client_order_id: str, facts: dict[str, Any]) -> UnseenLevels:
         client_order_id=client_order_id,
         symbol=facts["symbol"],
         position_id=int(facts["position_told"]),
+        opened_volume_cents=facts["opened"],
     )
 
 

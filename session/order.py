@@ -168,17 +168,22 @@ class Order:
         The server sets them after the fill, by an order of its own (docs/protocol.md section 10.1).
 
         Raises:
-            InvalidOrder: it asks for no level.
+            InvalidOrder: it asks for no level; or all that it did was to reduce a position, whose levels are its own.
             ServerError: it ended without a fill.
             OutcomeUnknown: they are not confirmed within the time: the position may be unprotected. Each carries
                 the order.
         """
         if not (getattr(self.intent, "asks_stop_loss", False) or getattr(self.intent, "asks_take_profit", False)):
             raise self._carrying(InvalidOrder(f"{self!r} asks for no stop loss and no take profit"))
+        record = self.record
         await self._until(
-            lambda: self.record.protected or (self.record.is_final and not self.fills), timeout_s, "protected"
+            lambda: record.protected or (record.is_final and not self.fills) or record.only_reduced,
+            timeout_s,
+            "protected",
         )
-        if not self.record.protected:
+        if not record.protected and record.only_reduced:
+            raise self._carrying(InvalidOrder(f"{self!r} opened nothing that levels could protect: it only reduced"))
+        if not record.protected:
             raise self._ended("protected")
         return self
 
@@ -191,10 +196,10 @@ class Order:
         await self._until(lambda: self.record.is_final, timeout_s, "at its end", in_doubt=True)
         return self.state
 
-    async def touched_by_fill(self) -> None:
-        """Waits until a part of it is filled, or it is at its end. No deadline: a pending order may wait for days."""
+    async def opened(self) -> None:
+        """Waits until it has opened something, or is at its end. No deadline: a pending order may wait for days."""
         await anyio.lowlevel.checkpoint()
-        while not (self.fills or self.record.is_final):
+        while not (self.record.opened_volume_cents or self.record.is_final):
             await self._moved.wait()
 
     async def told(self) -> None:

@@ -140,6 +140,21 @@ class OrderFacts:
         return self._fills.volume_cents
 
     @property
+    def opened_volume_cents(self) -> int:
+        """How much its fills opened, or added, hundredths of a unit: what they closed left nothing to protect."""
+        closed = self.realised.closed_volume_cents if self.realised is not None else 0
+        opened = max(0, self.filled_volume_cents - closed)
+        if closed and not opened and self._state is OrderState.FILLED:
+            # A netted position that is turned around: the server may open the rest by an order of its own.
+            return max(0, self._most_volume_cents - closed)
+        return opened
+
+    @property
+    def only_reduced(self) -> bool:
+        """Whether it is at its end, and all that was filled of it closed something."""
+        return self.is_told and len(self._fills) > 0 and not self.opened_volume_cents
+
+    @property
     def average_price(self) -> Decimal | None:
         """The price of its fills together; None while there is none, or one without a price."""
         return self._fills.average_price

@@ -34,8 +34,8 @@ _LOOKS = 15  # at the server's list, which may lag behind the fill: then the pos
 
 
 class _Closing(Protocol):
-    async def close(self, position_id: int) -> Order:
-        """Closes all of a position."""
+    async def close(self, position_id: int, *, volume_cents: int) -> Order:
+        """Closes so much of a position."""
 
 
 class _Filled(Protocol):
@@ -52,6 +52,10 @@ class _Filled(Protocol):
     @property
     def position_id(self) -> int | None:
         """`positionId`."""
+
+    @property
+    def opened_volume_cents(self) -> int:
+        """How much it is known to have opened, hundredths of a unit."""
 
     def described(self) -> dict[str, Any]:
         """Its facts, for a record."""
@@ -121,7 +125,7 @@ class ProtectionWatch:
         if not getattr(filled.intent, "close_if_unprotected", False) or filled.position_id is None:
             return
         told, wait_s = "", _AGAIN_S
-        while (why := await self._close(filled.position_id)) is not None:
+        while (why := await self._close(filled, filled.position_id)) is not None:
             if why != told:
                 self._gate.note("close_failed", {**facts, "reason": why})
                 self._warn("close_failed", filled, reason=why)
@@ -135,12 +139,22 @@ class ProtectionWatch:
             else:
                 return  # the levels have come after all
 
-    async def _close(self, position_id: int) -> str | None:
-        """Closes all of a position, and waits for the end of that; why it did not come to it, or None where it did."""
-        if self._books.positions.position(position_id) is None:
+    async def _close(self, filled: _Filled, position_id: int) -> str | None:
+        """Closes what it opened, and waits for the end of that; why it did not come to it, or None where it did.
+
+        Never more than that: on a netted account, or where a position was added to, the rest was there before, and
+        whoever opened it did not ask for this. What others have closed since counts as this order's.
+        """
+        position = self._books.positions.position(position_id)
+        if position is None or position.side is not filled.intent.side:
+            return None
+        if not filled.opened_volume_cents:
+            return "how much it opened is not known yet"
+        left_cents = min(position.volume_cents, filled.opened_volume_cents - self._closed_since(filled, position_id))
+        if left_cents <= 0:
             return None
         try:
-            order = await self._trading.close(position_id)
+            order = await self._trading.close(position_id, volume_cents=left_cents)
         except CTraderError as error:
             asked = error.order if isinstance(error, RequestFailed) else None
             if not isinstance(asked, Order) or asked.record.is_final:
@@ -148,6 +162,18 @@ class ProtectionWatch:
             order = asked
         await order.told()  # one of unknown outcome is found out, or known never to have arrived
         return None if order.state is OrderState.FILLED else f"its close ended {order.state.value}"
+
+    def _closed_since(self, filled: _Filled, position_id: int) -> int:
+        """How much orders of this process have closed of a position since that one was meant."""
+        own = self._books.handles.get(filled.client_order_id)
+        since_ms = own.record.intent_at_ms if own is not None else 0
+        return sum(
+            record.realised.closed_volume_cents
+            for record in self._books.orders.of_position(position_id)
+            if record.realised is not None
+            and record.intent_at_ms >= since_ms
+            and record.client_order_id != filled.client_order_id
+        )
 
     def _warn(self, what: str, filled: _Filled, **fields: object) -> None:
         if self._log is not None:
@@ -166,11 +192,15 @@ class _Own:
     def position_id(self) -> int | None:
         return self._order.position_id
 
+    @property
+    def opened_volume_cents(self) -> int:
+        return self._order.record.opened_volume_cents
+
     def described(self) -> dict[str, Any]:
         return self._order.record.described()
 
     async def protected(self, *, timeout_s: float) -> None:
-        await self._order.touched_by_fill()  # a pending order may wait for days: no deadline
+        await self._order.opened()  # a pending order may wait for days: no deadline
         await self._order.protected(timeout_s=timeout_s)
 
 
@@ -185,6 +215,7 @@ class _Inherited:
         self.intent = levels.intent
         self.client_order_id = levels.client_order_id
         self.position_id: int | None = levels.position_id
+        self.opened_volume_cents = levels.opened_volume_cents
 
     def described(self) -> dict[str, Any]:
         levels = self._levels
@@ -204,6 +235,8 @@ class _Inherited:
             self._looks -= 1
             await anyio.sleep(timeout_s)
             position = self._books.positions.position(id_)
+        if position.side is not self.intent.side:
+            raise RequestFailed(f"position {id_} holds nothing that order {self.client_order_id} opened")
         self._looks = 1  # it was on the list: once it is not, it is closed
         asked = (self.intent.asks_stop_loss, self.intent.asks_take_profit)
         levels = {"stop_loss": position.stop_loss, "take_profit": position.take_profit}

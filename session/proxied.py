@@ -118,10 +118,7 @@ class ProxiedClient:
             return  # its client has to make something of it; here it moves nothing
         payload_type, payload, client_msg_id = message.payload_type, message.payload, message.client_msg_id or None
         if payload_type == _ACCOUNT_LIST:
-            live = self._gate.environment.is_live
-            self._gate.foreign = {
-                row.ctidTraderAccountId for row in payload.ctidTraderAccount if row.isLive is not live
-            }
+            self._gate.take_list(payload)
         self._book(payload_type, payload, client_msg_id or "")
         if payload_type in _ANSWERS:
             self._closes.answered(self, payload, client_msg_id or "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..wire import LocalProtocolError, Message, Permission
 from ..wire import messages as oa
 from ..wire.catalog import permission_of
-from . import clock
+from . import clock, raw_fields
 from .errors import OutcomeUnknown, RequestFailed, ServerError
 from .preparing import prepared
 from .request_record import RequestRecord
@@ -45,6 +45,7 @@ class RawTrading:
         account_id = getattr(payload, "ctidTraderAccountId", 0)
         self._session.check_ready(message.name, account_id or None)
         books = self._session.books.get(account_id)
+        await self._check_fields(message.name, payload, books)
         record = RequestRecord(
             intent_id=uuid.uuid4().hex, name=message.name, payload=payload, intent_at_ms=clock.utc_ms()
         )
@@ -110,6 +111,31 @@ class RawTrading:
             if books is not None:
                 books.provenance.asked(record)
             settle(record if books is not None and record in books.doubts else None)
+
+    async def _check_fields(self, name: str, payload: Any, books: Books | None) -> None:
+        """Nothing leaves, and nothing is written, that cannot be right.
+
+        Raises:
+            InvalidOrder: a field cannot be right.
+            Refused: the account has no such symbol.
+            NotSent: the symbol of an order that opens could not be read.
+        """
+        raw_fields.check_plain(payload, now_ms=clock.utc_ms())
+        symbol_id = raw_fields.symbol_id_of(payload, books) if books is not None else None
+        if books is None or symbol_id is None:
+            return
+        account = self._session.authorized[payload.ctidTraderAccountId]
+        symbol = account.book.known(symbol_id)
+        if symbol is None and isinstance(payload, oa.ProtoOANewOrderReq):
+            # Only what opens waits for that: what reduces must not hang on a list of symbols.
+            within_s = self._session.timings.order_queue_s
+            symbol = await prepared(name, account.symbol_by_id(symbol_id), within_s=within_s)
+        if symbol is not None:
+            closes = isinstance(payload, oa.ProtoOAClosePositionReq)
+            position = books.positions.position(payload.positionId) if closes else None
+            raw_fields.check_figures(
+                payload, symbol, open_cents=position.volume_cents if position is not None else None
+            )
 
     def _unanswered(self, record: RequestRecord, reason: str, *, left: bool, books: Books | None) -> None:
         """How it ended, on record; what has left is in doubt."""

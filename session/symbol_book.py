@@ -88,6 +88,10 @@ class SymbolBook:
             return str(error)
         return None
 
+    def known(self, symbol_id: int) -> Symbol | None:
+        """The symbol with that id, or None where it was not asked for yet. Asks nothing."""
+        return next((symbol for symbol in self._known.values() if symbol.id == symbol_id), None)
+
     def name_of(self, symbol_id: int) -> str:
         """The name for a symbol id, or the number itself where it is not known yet."""
         return self._names.get(symbol_id, str(symbol_id))

@@ -11,6 +11,7 @@ from typing import Any
 from . import messages as oa
 from .catalog import CATALOG, Kind, account_of
 from .events import AccountChanged
+from .quoting import escaped
 from .states import (
     ACCOUNT_TABLE,
     CONNECTION_TABLE,
@@ -188,14 +189,17 @@ class Dialogue:
             self._move(ConnectionInput.APP_AUTH_ANSWERED)
         elif payload_type == _ACCOUNT_AUTH_RES:
             return self._move_account(payload.ctidTraderAccountId, AccountInput.AUTH_ANSWERED)
-        elif payload_type in (_ACCOUNT_DISCONNECT, _ACCOUNT_LOGOUT_RES):
-            return self._move_account(payload.ctidTraderAccountId, AccountInput.ENDED)
+        elif payload_type == _ACCOUNT_DISCONNECT:
+            return self._end_account(payload.ctidTraderAccountId, "the server disconnected the account")
+        elif payload_type == _ACCOUNT_LOGOUT_RES:
+            return self._end_account(payload.ctidTraderAccountId, "it was logged out")
         elif payload_type == _TOKEN_INVALIDATED:
-            ended = [self._move_account(account, AccountInput.ENDED) for account in payload.ctidTraderAccountIds]
+            why = f"the server invalidated its token: {escaped(payload.reason) or 'no reason given'}"
+            ended = [self._end_account(account, why) for account in payload.ctidTraderAccountIds]
             return [change for changes in ended for change in changes]
         elif payload_type == _EXECUTION:
             if payload.errorCode and _says_not_authorised(payload.errorCode, ""):
-                return self._move_account(payload.ctidTraderAccountId, AccountInput.ENDED)
+                return self._end_account(payload.ctidTraderAccountId, _unannounced(payload.errorCode, ""))
         elif payload_type in _ERRORS:
             unnamed = not client_msg_id and self.state is ConnectionState.AUTHENTICATING and not self.open
             return self._hear_error(payload, (_APP_AUTH, None) if unnamed else self.open.get(settled, (0, None)))
@@ -203,7 +207,7 @@ class Dialogue:
 
     def end(self) -> list[AccountChanged]:
         """It is over: nobody is authorised and nobody waits."""
-        changes = [self._move_account(account, AccountInput.ENDED) for account in self.accounts]
+        changes = [self._end_account(account, "the connection has ended") for account in self.accounts]
         self._move(ConnectionInput.ENDED)
         self.open.clear()
         return [change for each in changes for change in each]
@@ -220,7 +224,7 @@ class Dialogue:
         elif _says_not_authorised(code, payload.description):
             lost = account or account_of(payload)
             if lost is not None:
-                return self._move_account(lost, AccountInput.ENDED)
+                return self._end_account(lost, _unannounced(code, payload.description))
         return []
 
     @property
@@ -238,7 +242,10 @@ class Dialogue:
     def _move(self, moved_by: ConnectionInput) -> None:
         self.state = CONNECTION_TABLE[self.state, moved_by]
 
-    def _move_account(self, account: int, moved_by: AccountInput) -> list[AccountChanged]:
+    def _end_account(self, account: int, why: str) -> list[AccountChanged]:
+        return self._move_account(account, AccountInput.ENDED, why=why)
+
+    def _move_account(self, account: int, moved_by: AccountInput, *, why: str = "") -> list[AccountChanged]:
         before = self.accounts.get(account)
         if before is None:
             if moved_by is not AccountInput.AUTH:
@@ -247,7 +254,12 @@ class Dialogue:
                 del self.accounts[next(iter(self.accounts))]
             before = AccountState.LOGGED_OUT
         after = self.accounts[account] = ACCOUNT_TABLE[before, moved_by]
-        return [AccountChanged(account, after)] if after is not before else []
+        return [AccountChanged(account, after, why)] if after is not before else []
+
+
+def _unannounced(code: str, description: str) -> str:
+    said = f"{code}: {description}" if description else code
+    return f"not announced, an answer says {escaped(said)}"
 
 
 def _says_not_authorised(code: str, description: str) -> bool:

@@ -140,10 +140,18 @@ class UndecodedReceived:
 
 @_event
 class AccountChanged:
-    """An account's table moved."""
+    """An account's table moved.
+
+    Attributes:
+        account: its id.
+        state: where it is now.
+        why: where its session has ended, by what, the server's words escaped and whole: whoever cuts them must cover
+            secrets first.
+    """
 
     account: int
     state: AccountState
+    why: str = field(default="", compare=False)
 
 
 @_event

@@ -9,12 +9,12 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import orjson
 from google.protobuf.descriptor import FieldDescriptor
 
 from .codecs import UnknownPayload
 from .drift import UnknownField, unknown_fields
 from .json_fields import FieldError, JsonFields
+from .json_text import write_json
 from .quoting import escaped, quoted
 from .raw_fields import WIRE_TYPES, raw_fields
 from .readings import Place, number_text, reading_of
@@ -324,7 +324,7 @@ def _unknown_value(field: UnknownField) -> str:
             return quoted(text)
         cut = f"{value[:_LONGEST_BYTES].hex()}… ({len(value)} bytes)" if len(value) > _LONGEST_BYTES else value.hex()
         return f"0x{cut}" if value else "empty"
-    return str(value) if isinstance(value, (int, float)) else quoted(orjson.dumps(value).decode())[1:-1]
+    return str(value) if isinstance(value, (int, float)) else quoted(write_json(value).decode())[1:-1]
 
 
 def _unknown_member(field: UnknownField) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 
 from anyctrader.fake import ExchangeSettings, FakeServer, Host, ServerSettings, Timing, faults
 from anyctrader.fake.exchange_settings import Delays
+from anyctrader.fake.tokens import TokenScope
 from anyctrader.scripts.door import Address, Door, Visitor, open_door
 from anyctrader.session import (
     ConnectFailed,
@@ -153,14 +154,13 @@ class Client:
         await self.stream.send(self.frame(payload, client_msg_id))
         return await self.answer(client_msg_id)
 
-    async def log_in(self, server: FakeServer) -> None:
+    async def log_in(self, server: FakeServer, *, token: str | None = None) -> None:
+        token = server.access_token if token is None else token
         await self.ask(
             oa.ProtoOAApplicationAuthReq(clientId=server.client_id, clientSecret=server.client_secret), "app"
         )
-        await self.ask(oa.ProtoOAGetAccountListByAccessTokenReq(accessToken=server.access_token), "list")
-        await self.ask(
-            oa.ProtoOAAccountAuthReq(ctidTraderAccountId=server.account_id, accessToken=server.access_token), "account"
-        )
+        await self.ask(oa.ProtoOAGetAccountListByAccessTokenReq(accessToken=token), "list")
+        await self.ask(oa.ProtoOAAccountAuthReq(ctidTraderAccountId=server.account_id, accessToken=token), "account")
 
 
 @asynccontextmanager
@@ -192,6 +192,17 @@ async def test_our_own_client_trades_through_it_as_without_it(tmp_path: Path, co
     frames = [each for each in place.recording() if isinstance(each, FrameRecord)]
     assert all(each.body is not None for each in frames)
     assert "ProtoOAExecutionEvent" in {each.name for each in frames}
+
+
+async def test_a_client_whose_token_may_only_look_trades_nothing_through_it(tmp_path: Path) -> None:
+    async with a_proxy(tmp_path) as place, a_client(place) as client:
+        token = place.server.grant(scope=TokenScope.VIEW).access_token
+        await client.log_in(place.server, token=token)
+        answer = await client.ask(an_order(place.server), "order")
+        assert answer.errorCode == "TRADING_NOT_ALLOWED"
+        assert "view scope" in answer.description
+        assert "ProtoOANewOrderReq" not in place.server.seen.names()
+    assert "view scope" in next(line["reason"] for line in place.audit() if line["fact"] == "refused")
 
 
 async def test_bytes_pass_unchanged_in_whatever_pieces_they_come(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from anyctrader.fake import BlockingServer, Host
 from anyctrader.fake.faults import Deafness
+from anyctrader.fake.tokens import TokenScope
 from anyctrader.scripts.raw_bytes import given
 from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
@@ -245,6 +246,34 @@ def test_raw_bytes_that_nobody_can_read_go_to_demo_with_a_line_in_the_audit(call
     assert (fact["size"], len(fact["sha256"])) == (7, 64)
     done = call("send", "demo", "--raw", "0000000308ffff", **variables_of(server, TRADING="off", MODE="off"))
     assert "Traceback" not in done.stderr
+
+
+def test_a_token_that_may_only_look_lets_neither_orders_nor_unreadable_bytes_out(call: Call) -> None:
+    with served() as server:
+        viewing = server.call(lambda fake: fake.grant(scope=TokenScope.VIEW)).access_token
+        for arguments in (("NewOrderReq", *ORDER), ("--raw", "0000000308ffff")):
+            done = call("send", "demo", *arguments, **variables_of(server, ACCESS_TOKEN=viewing))
+            assert done.returncode == 5
+            assert "view scope" in done.stderr
+        names = server.call(lambda fake: fake.seen.names())
+    assert "ProtoOANewOrderReq" not in names
+    assert [name for name in names if name != "closed"][-1] == "ProtoOAAccountAuthReq"  # and behind it nothing
+    assert [fact["request"] for fact in facts() if fact["fact"] == "refused"] == ["ProtoOANewOrderReq", "raw bytes"]
+
+
+def test_a_token_of_the_other_environment_is_not_sent(call: Call, server: BlockingServer, live: BlockingServer) -> None:
+    request = oa.ProtoOAGetAccountListByAccessTokenReq(accessToken=live.access_token)
+    variables = variables_of(server) | variables_of(live, "LIVE")
+    for arguments in (
+        ("GetAccountListByAccessTokenReq", f"accessToken={live.access_token}"),
+        ("--raw", body_of(request).hex()),
+    ):
+        done = call("send", "demo", *arguments, **variables)
+        assert done.returncode == 5
+        assert "a secret of live is in it" in done.stderr
+        assert live.access_token not in done.stderr
+    received = server.call(lambda fake: str([seen.message for seen in fake.seen]))
+    assert live.access_token not in received
 
 
 @pytest.mark.parametrize("trades", [False, True])

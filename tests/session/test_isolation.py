@@ -18,6 +18,7 @@ from anyctrader.session import (
     SessionState,
     Side,
     SlowConsumer,
+    WrongEnvironment,
     clock,
 )
 from anyctrader.wire import messages as oa
@@ -109,6 +110,30 @@ async def keep_asking(desk: Desk, *, times: int = 20) -> float:
         assert answer.trader.ctidTraderAccountId == account.id
         longest_s = max(longest_s, clock.now_s() - began_s)
     return longest_s
+
+
+@pytest.mark.parametrize("towards", [DEMO, LIVE])
+async def test_no_raw_request_carries_the_secrets_of_one_environment_to_the_other(
+    tmp_path: Path, towards: Environment
+) -> None:
+    async with both(tmp_path) as (demo, live, desk):
+        server, other = (demo, live) if towards is DEMO else (live, demo)
+        session = desk.session(towards)
+        access, refresh = other.access_token, other.refresh_token
+        for request in (
+            oa.ProtoOAAccountAuthReq(ctidTraderAccountId=server.account_id, accessToken=access),
+            oa.ProtoOAGetAccountListByAccessTokenReq(accessToken=access),
+            oa.ProtoOAGetCtidProfileByTokenReq(accessToken=access),
+            oa.ProtoOARefreshTokenReq(refreshToken=refresh),
+            oa.ProtoOAApplicationAuthReq(clientId=server.client_id, clientSecret=other.client_secret),
+        ):
+            with pytest.raises(WrongEnvironment) as refused:
+                await session.request(request)
+            assert not any(secret in repr(refused.value) for secret in (access, refresh, other.client_secret))
+        answer = await session.request(oa.ProtoOAGetAccountListByAccessTokenReq(accessToken=server.access_token))
+        assert answer.ctidTraderAccount
+        received = str([seen.message for seen in server.seen])
+    assert not any(secret in received for secret in (access, refresh, other.client_secret))
 
 
 async def test_live_is_answered_while_demo_is_killed_again_and_again(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from anyctrader.fake.injection import Fault
 from anyctrader.fake.refused import Refused as Denied
 from anyctrader.fake.variants import Reversal
 from anyctrader.session import (
+    Desk,
     Environment,
+    InvalidOrder,
     MarketOrder,
     Mode,
     OutcomeUnknown,
@@ -153,6 +156,82 @@ async def test_the_stop_of_a_position_that_is_turned_around_protects_nothing(
             await turned.filled()
             with pytest.raises(OutcomeUnknown):
                 await turned.protected(timeout_s=0.1)
+
+
+def bought(server: FakeServer) -> dict[int, int]:
+    """What is open, by position: hundredths of a unit, sales negative."""
+    positions = server.exchange.accounts[server.account_id].positions.values()
+    return {each.position_id: each.volume * (3 - 2 * each.message().tradeData.tradeSide) for each in positions}
+
+
+def accounts(netted: bool) -> tuple[AccountSettings]:
+    kind = oa.ProtoOAAccountType.NETTED if netted else oa.ProtoOAAccountType.HEDGED
+    return (AccountSettings(account_id=1_000_001, trader_login=3_000_001, account_type=kind),)
+
+
+@pytest.mark.parametrize("netted", [True, False])
+async def test_an_order_that_only_reduces_has_nothing_to_protect_and_closes_nothing(
+    tmp_path: Path, netted: bool
+) -> None:
+    exchange = ExchangeSettings(accounts=accounts(netted), delays=Delays.none())
+    async with a_desk(tmp_path, timings=QUICK, exchange=exchange) as (server, desk):
+        first = await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, lots="0.05", stop_loss_pips=100))
+        await first.protected()
+        assert first.position_id is not None
+        ticket = replace(CLOSING, side=Side.SELL, lots="0.02", position_id=None if netted else first.position_id)
+        order = await desk.place(DEMO, ticket)
+        with pytest.raises(InvalidOrder, match="it only reduced"):
+            await order.protected()
+        await anyio.sleep(3 * QUICK.protection_s)  # nothing is to happen: there is nothing to wait for
+        await desk.flush()
+        assert bought(server) == {first.position_id: 300_000}
+    assert "unprotected" not in [line["fact"] for line in audit_of(tmp_path)]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("netted", [True, False])
+async def test_of_a_position_that_was_there_before_no_more_is_closed_than_the_order_added(
+    tmp_path: Path, netted: bool, restarted: bool
+) -> None:
+    exchange = replace(NEVER_PROTECTS, accounts=accounts(netted))
+    async with a_server(exchange=exchange) as server:
+        slow = replace(QUICK, protection_s=30)
+        async with open_desk(desk_settings(tmp_path, side_of(server, timings=slow if restarted else QUICK))) as desk:
+            first = await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, lots="0.05"))
+            await first.filled()
+            assert first.position_id is not None
+            second = await desk.place(DEMO, replace(CLOSING, lots="0.02", position_id=first.position_id))
+            await second.filled()
+            if not restarted:
+                await closed_again(server, desk, tmp_path)
+        for _ in range(2 * restarted):  # the second start finds that it is done
+            async with open_desk(desk_settings(tmp_path, side_of(server, timings=QUICK))) as desk:
+                await closed_again(server, desk, tmp_path)
+        assert bought(server) == {first.position_id: 500_000}
+        closes = [seen for seen in server.seen.names() if seen == "ProtoOAClosePositionReq"]
+        assert len(closes) == 1
+
+
+async def closed_again(server: FakeServer, desk: Desk, folder: Path) -> None:
+    await on_record(folder, desk, "unprotected")
+    with anyio.fail_after(10):
+        while sum(bought(server).values()) != 500_000:
+            await anyio.lowlevel.checkpoint()
+    await anyio.sleep(3 * QUICK.protection_s)  # a second close would have left by then
+
+
+async def test_a_close_by_hand_counts_as_that_of_the_order(tmp_path: Path) -> None:
+    exchange = replace(NEVER_PROTECTS, accounts=accounts(netted=True))
+    timings = replace(QUICK, protection_s=0.5)
+    async with a_desk(tmp_path, timings=timings, exchange=exchange) as (server, desk):
+        first = await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, lots="0.05"))
+        await first.filled()
+        second = await desk.place(DEMO, replace(CLOSING, lots="0.02"))
+        await second.filled()
+        assert first.position_id is not None
+        await (await desk.close(DEMO, first.position_id, lots="0.01")).filled()
+        await closed_again(server, desk, tmp_path)
+        assert bought(server) == {first.position_id: 500_000}
 
 
 async def test_a_fill_whose_levels_come_is_not_reported(tmp_path: Path) -> None:

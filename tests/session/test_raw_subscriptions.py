@@ -16,8 +16,8 @@ from anyctrader.session import (
     OutcomeUnknown,
     ServerError,
     Session,
+    aftercare,
     open_connection_log,
-    roster,
 )
 from anyctrader.session.raw_subscriptions import RawSubscriptions
 from anyctrader.wire import messages as oa
@@ -201,7 +201,7 @@ async def test_quotes_that_a_raw_request_ended_and_that_are_refused_then_end_the
 async def test_quotes_that_a_raw_request_ended_are_asked_for_until_they_can_be_had(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(roster, "_AGAIN_S", 0.05)
+    monkeypatch.setattr(aftercare, "_AGAIN_S", 0.05)
     async with a_server() as server, connected(server) as session:
         account = await session.authorize(server.account_id)
         async with account.spots("EURUSD") as stream:

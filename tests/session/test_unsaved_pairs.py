@@ -14,7 +14,7 @@ import pytest
 
 from anyctrader.fake import FakeServer, faults
 from anyctrader.fake.tokens import TokenScope
-from anyctrader.session import Environment, NotSent, Secret, Session, SessionState, clock, open_connection_log, tokens
+from anyctrader.session import Environment, NotSent, Secret, Session, SessionState, clock, open_connection_log, rotation
 from anyctrader.session.disk import Disk
 from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore
 from anyctrader.wire import messages as oa
@@ -45,8 +45,8 @@ class FullDisk:
             rename(disk, path, to)
 
         monkeypatch.setattr(Disk, "rename", rename_or_not)
-        monkeypatch.setattr(tokens, "_SAVE_FIRST_S", 0.01)
-        monkeypatch.setattr(tokens, "_SAVE_MOST_S", 0.02)
+        monkeypatch.setattr(rotation, "_SAVE_FIRST_S", 0.01)
+        monkeypatch.setattr(rotation, "_SAVE_MOST_S", 0.02)
 
     async def until_refused(self, times: int) -> None:
         while self.refused < times:  # noqa: ASYNC110 - it is counted in threads
@@ -113,7 +113,7 @@ async def test_a_session_whose_new_pair_cannot_be_stored_is_not_ready_says_why_a
 async def test_the_half_minute_for_a_last_save_begins_when_the_session_is_left_and_not_with_the_end_of_a_link(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokens, "_LAST_SAVES_S", 0.1)
+    monkeypatch.setattr(rotation, "_LAST_SAVES_S", 0.1)
     async with with_a_full_disk(tmp_path, monkeypatch) as (server, session, disk):
         await session.authorize(server.account_id)
         await disk.until_refused(1)
@@ -134,7 +134,7 @@ async def test_the_half_minute_for_a_last_save_begins_when_the_session_is_left_a
 async def test_who_leaves_waits_no_longer_than_that_for_a_disk_and_is_told_that_the_pair_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokens, "_LAST_SAVES_S", 0.1)
+    monkeypatch.setattr(rotation, "_LAST_SAVES_S", 0.1)
     with anyio.fail_after(20):
         async with with_a_full_disk(tmp_path, monkeypatch) as (_, session, disk):
             await session.wait_for(SessionState.WAITING)

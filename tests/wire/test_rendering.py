@@ -139,6 +139,14 @@ def test_a_payload_of_unknown_type_from_json_is_shown_key_by_key() -> None:
     assert Rendering().lines(Frame(Message(UnknownPayload(9999, [1]))))[1:] == ["  unknown field Unknown(9999) = [1]"]
 
 
+def test_unknown_integers_of_any_length_are_shown_whatever_they_stand_in() -> None:
+    message = JsonCodec().decode(b'{"payloadType":9999,"payload":{"a":%d,"b":[%d]}}' % (2**64, 2**64))
+    assert Rendering().lines(Frame(message))[1:] == [
+        f"  unknown field Unknown(9999).a = {2**64}",
+        f"  unknown field Unknown(9999).b = [{2**64}]",
+    ]
+
+
 def test_keys_that_json_brought_stand_in_the_payload_and_in_the_list() -> None:
     message = JsonCodec().decode(b'{"payloadType":2121,"payload":{"ctidTraderAccountId":7,"newer":"x"},"more":1}')
     members = Rendering().members(Frame(message))

@@ -1,0 +1,110 @@
+"""What may stand in a trading request that a caller wrote himself. Pure.
+
+The same that holds for tickets, of fields that are already the wire's own. What cannot be known here is left to the
+server's word: the symbol of an order or a position that the books do not know.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from ..wire import messages as oa
+from . import fields
+from .tickets import LONGEST_CLIENT_ORDER_ID, LONGEST_COMMENT, LONGEST_LABEL
+
+if TYPE_CHECKING:
+    from .books import Books
+    from .symbols import Symbol
+
+__all__ = ["check_figures", "check_plain", "symbol_id_of"]
+
+_PRICES: Final = ("limitPrice", "stopPrice", "baseSlippagePrice", "stopLoss", "takeProfit")
+_DISTANCES: Final = ("relativeStopLoss", "relativeTakeProfit")  # 1/100000 of a price
+_TEXTS: Final = (
+    ("label", LONGEST_LABEL),
+    ("comment", LONGEST_COMMENT),
+    ("clientOrderId", LONGEST_CLIENT_ORDER_ID),
+)
+_WIRE_DIGITS: Final = 5
+_CHECKED: Final = (
+    oa.ProtoOANewOrderReq,
+    oa.ProtoOAAmendOrderReq,
+    oa.ProtoOAAmendPositionSLTPReq,
+    oa.ProtoOAClosePositionReq,
+)
+
+
+def check_plain(request: Any, *, now_ms: int) -> None:
+    """Returns if no field is one that no symbol could take.
+
+    Args:
+        request: any trading request.
+        now_ms: UTC milliseconds.
+
+    Raises:
+        InvalidOrder: names the field, its value and what is allowed.
+    """
+    if not isinstance(request, _CHECKED):
+        return
+    for name in _given(request, *_PRICES):
+        value = getattr(request, name)
+        if not math.isfinite(value) or value <= 0:
+            raise fields.invalid(name, value, "a price is a finite number above 0")
+    for name in _given(request, *_DISTANCES, "volume"):
+        if getattr(request, name) <= 0:
+            what = "a size" if name == "volume" else "a distance"
+            raise fields.invalid(name, getattr(request, name), f"{what} is above 0")
+    for name in _given(request, "slippageInPoints"):
+        fields.slippage_points(name, getattr(request, name))
+    for name, longest in _TEXTS:
+        if getattr(request, name, ""):  # an empty one says nothing
+            fields.text(name, getattr(request, name), longest=longest)
+    for name in _given(request, "expirationTimestamp"):
+        fields.expiry_ms(name, getattr(request, name), now_ms=now_ms)
+
+
+def check_figures(request: Any, symbol: Symbol, *, open_cents: int | None = None) -> None:
+    """Returns if prices have no more digits than the symbol, and the size is one of its sizes.
+
+    Args:
+        request: a trading request that `check_plain` let through.
+        symbol: that it is about.
+        open_cents: of a close: what is open of its position, hundredths of a unit, all of which may be closed.
+
+    Raises:
+        InvalidOrder: see `check_plain`.
+    """
+    for name in _given(request, *_PRICES):
+        fields.price_double(name, Decimal(repr(getattr(request, name))), symbol)
+    for name in _given(request, *_DISTANCES):
+        distance = getattr(request, name)
+        if distance % 10 ** max(0, _WIRE_DIGITS - symbol.digits):
+            step = f"{symbol.name} takes steps of {symbol.point:f}"
+            raise fields.invalid(name, distance, f"it is in 1/100000 of a price, and {step}")
+    if _given(request, "volume"):
+        sizes = {"volume": request.volume}
+        if open_cents is not None:
+            fields.part_cents(sizes, symbol, whole_cents=open_cents)
+        else:
+            fields.size_cents(sizes, symbol)
+
+
+def symbol_id_of(request: Any, books: Books) -> int | None:
+    """The symbol that a request is about, or None where neither it nor the books tell."""
+    if isinstance(request, oa.ProtoOANewOrderReq):
+        symbol_id: int = request.symbolId
+        return symbol_id
+    if isinstance(request, oa.ProtoOAAmendOrderReq):
+        order = books.positions.order(request.orderId)
+        return order.symbol_id if order is not None else None
+    if isinstance(request, oa.ProtoOAAmendPositionSLTPReq | oa.ProtoOAClosePositionReq):
+        position = books.positions.position(request.positionId)
+        return position.symbol_id if position is not None else None
+    return None
+
+
+def _given(request: Any, *names: str) -> list[str]:
+    known = request.DESCRIPTOR.fields_by_name
+    return [name for name in names if name in known and request.HasField(name)]
