@@ -84,11 +84,12 @@ class Doubts:
         code = message.errorCode
         if is_out_of_time(code):
             return None
+        order_id = self._order_in(message, record)
         rejected = (oa.ProtoOAExecutionType.ORDER_CANCEL_REJECTED, oa.ProtoOAExecutionType.ORDER_REJECTED)
         if code or getattr(message, "executionType", 0) in rejected:
-            verdict = Verdict(Outcome.REFUSED, f"it was answered late: {code or 'rejected'}")
+            verdict = Verdict(Outcome.REFUSED, f"it was answered late: {code or 'rejected'}", order_id=order_id)
         else:
-            verdict = Verdict(Outcome.DONE, "it was answered late", order_id=self._order_in(message, record))
+            verdict = Verdict(Outcome.DONE, "it was answered late", order_id=order_id)
         self._settle(record, verdict)
         return record, verdict
 

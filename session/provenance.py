@@ -67,8 +67,9 @@ class Provenance:
             return
         intent_id, made_ms = line.get("intent_id"), line.get("executed_at_ms")
         if isinstance(intent_id, str):
-            if line.get("message") in _MAKERS:
-                self.came_of(order_id, intent_id)
+            if line["fact"] != "execution" and line.get("message") not in _MAKERS:
+                return  # of a cancel or an amend: the id that its caller gave
+            self.came_of(order_id, intent_id)
         elif "state" in line and isinstance(line.get("client_order_id"), str):  # others' orders have no state
             self.came_of(order_id, line["client_order_id"])
         self.saw(

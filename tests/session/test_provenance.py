@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import orjson
 import pytest
 
 from anyctrader.fake import FakeServer, faults
@@ -28,6 +29,7 @@ from anyctrader.session import (
     open_audit,
     open_desk,
 )
+from anyctrader.session.leftovers import leftovers_of
 from anyctrader.session.provenance import Departure, Provenance, could_come_of
 from anyctrader.session.request_record import RequestRecord
 from anyctrader.session.trades import trades_of
@@ -100,11 +102,11 @@ def test_an_order_can_come_of_a_request_that_asks_for_what_it_is(said: dict[str,
     [
         ({"fact": "execution", "client_order_id": "a", "state": "filled"}, True, True),
         ({"fact": "execution", "client_order_id": "a"}, False, True),  # of another client's, by its own id
-        ({"fact": "execution", "intent_id": "a", "message": "ProtoOANewOrderReq"}, True, True),
+        ({"fact": "execution", "intent_id": "a"}, True, True),  # of a raw request that waits for its answer
         ({"fact": "fill", "client_order_id": "a", "state": "filled"}, True, True),
         ({"fact": "deal"}, False, True),
         ({"fact": "answered", "intent_id": "a", "message": "ProtoOAClosePositionReq"}, True, True),
-        ({"fact": "answered", "intent_id": "a", "message": "ProtoOACancelOrderReq"}, False, True),
+        ({"fact": "answered", "intent_id": "a", "message": "ProtoOACancelOrderReq"}, False, False),
         ({"fact": "resolved", "intent_id": "a", "message": "ProtoOANewOrderReq"}, True, True),
         ({"fact": "intent", "intent_id": "a", "message": "ProtoOACancelOrderReq"}, False, False),  # a caller's word
     ],
@@ -303,3 +305,28 @@ async def test_raw_orders_that_are_alike_and_unanswered_have_an_order_each(tmp_p
         made = {each.order_id for each in server.exchange.accounts[server.account_id].all_orders.values()}
     assert [line["outcome"] for line in lines] == ["done", "done"]
     assert {line["order_id"] for line in lines} == made
+
+
+@pytest.mark.anyio
+async def test_an_event_on_record_tells_the_next_process_what_a_raw_order_came_to(tmp_path: Path) -> None:
+    async with a_server() as server:
+        async with a_desk_at(server, tmp_path) as desk:
+            answer = await desk.account(DEMO).request(new_order())
+            await desk.flush()
+        path = tmp_path / "order_audit.jsonl"
+        told = [line for line in path.read_bytes().splitlines(keepends=True) if b'"fact":"answered"' not in line]
+        lines = [line for line in map(orjson.loads, told) if line["fact"] == "execution"]
+        left = leftovers_of(cut(path, told), DEMO)
+    assert {line.get("intent_id") for line in lines if line["order_id"] == answer.order.orderId} == {
+        request.intent_id for request in left.requests
+    }
+    (request,) = left.requests
+    assert left.past[server.account_id].provenance.order_of(request.intent_id) == answer.order.orderId
+
+
+def cut(path: Path, lines: list[bytes]) -> Path:
+    """A folder whose audit has only these lines."""
+    folder = path.parent / "cut"
+    folder.mkdir()
+    (folder / path.name).write_bytes(b"".join(lines))
+    return folder
