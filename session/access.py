@@ -7,6 +7,7 @@ rotated it; only then, and once a link, is a new pair asked for.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -15,7 +16,6 @@ from . import auth, clock
 from .errors import AuthenticationFailed, ConnectFailed, RequestFailed
 from .reconnect import TOKEN_CODES
 from .renewal import Renewal
-from .secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -107,8 +107,7 @@ class Access:
 
     def owns(self, text: str) -> bool:
         """Whether a text is a secret of ours, one that counted lately included."""
-        secret = Secret(text)
-        return any(secret in (known.client_secret, known.access_token, known.refresh_token) for known in self._known)
+        return any(credentials.holds(text) for credentials in self._known)
 
     async def replaced(self) -> None:
         """Returns when somebody has given others than the present link was opened with."""
@@ -207,11 +206,7 @@ class Access:
         Raises:
             See `authenticate`.
         """
-
-        async def ask(credentials: Credentials) -> list[Any]:
-            return await self._list(link, credentials)
-
-        return await self._with_token(link, ask)
+        return await self._with_token(link, partial(self._list, link))
 
     async def authorize(self, link: Link, account_id: int) -> None:
         """Authorises an account on this link, with the newest token.

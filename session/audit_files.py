@@ -7,6 +7,7 @@ it comes back: so no descriptor is closed, or reused, under a write that still g
 from __future__ import annotations
 
 import errno
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -71,6 +72,8 @@ class AuditFiles:
         self._orders = journal("order_audit", reserve_bytes, ORDER_COLUMNS)
         self._snapshots = journal("position_snapshot", 0, SNAPSHOT_COLUMNS)
         self.name = self._orders.path.name
+        here = weakref.ref(self)  # what is told of forks is told to the end of the process
+        disk.when_forked(lambda: copy.end_in_fork() if (copy := here()) is not None else None)
         try:
             self.remarks = self._orders.open(now_ms) + self._snapshots.open(now_ms)
         except BaseException:
@@ -115,6 +118,11 @@ class AuditFiles:
         if code == errno.ESTALE:
             return f"{what}: put it back into {self.folder}, or start again"
         return f"{what}: look after the disk of {self.folder}; recording goes on by itself when it answers"
+
+    def end_in_fork(self) -> None:
+        """This is a copy in a forked process, which writes nothing: the locks are to end with its parent."""
+        self._abandoned = True
+        self._close_all()
 
     def _commit(self, journal: Journal, facts: Sequence[Fact]) -> Commit:
         self._found += (

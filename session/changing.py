@@ -61,7 +61,7 @@ class Changing:
         """Changes a pending order or the levels of a position. See `Desk.amend`."""
         of_position = isinstance(change, PositionAmendment)
         request_class = oa.ProtoOAAmendPositionSLTPReq if of_position else oa.ProtoOAAmendOrderReq
-        check_open(self._gate, request_class, Mode.OFF, account_id=self._account.id)
+        check_open(self._gate, request_class, Mode.OFF, account_id=self._account.id, said=change.described())
         async with self._books.turns.of(_target(change), within_s=self._session.timings.order_queue_s) as left_s:
             by_s = clock.now_s() + left_s
             if isinstance(change, PositionAmendment):

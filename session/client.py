@@ -183,8 +183,7 @@ class Session:
             raise Refused(
                 f"{message.name} is refused: this session renews and stores its pair itself, which this kills"
             )
-        self._gate.judge(message)
-        self._gate.judge_secrets(message)
+        self._gate.judge_asked(message)
         permission = permission_of(message.payload_type)
         if permission not in READING:
             return await self._raw.request(message, timeout_s=timeout_s)
@@ -300,7 +299,7 @@ class Session:
             )
             account.keep(books)
             self.books[account.id] = books
-            self._gate.books[account.id] = books.positions
+            self._gate.know(account.id, books.positions, account.name_of)
             self.allowances[account.id] = Allowance(
                 account, books=books, gate=self._gate, bounds=self._limits, doubt=self.review, log=self._log
             )

@@ -14,6 +14,7 @@ from .amendments import OrderAmendment, PositionAmendment
 from .arguments import check_kind, check_word
 from .audit import open_audit
 from .books import Books
+from .changes import Cancel, Close
 from .client import Session
 from .connection_log import open_connection_log
 from .environments import Environment, Mode
@@ -244,7 +245,7 @@ class Desk:
             TypeError: an argument is of a wrong kind. Nothing left.
         """
         check_kind("ticket", ticket, Ticket)
-        return await self._open(environment).place(ticket)
+        return await self._open(environment, ticket).place(ticket)
 
     async def amend(self, environment: Environment, change: OrderAmendment | PositionAmendment) -> None:
         """Changes a pending order, or the levels of a position; what is not mentioned stays.
@@ -253,7 +254,7 @@ class Desk:
             See `place`.
         """
         check_kind("change", change, OrderAmendment | PositionAmendment)
-        await self._open(environment).amend(change)
+        await self._open(environment, change).amend(change)
 
     async def cancel(self, environment: Environment, order_id: int) -> None:
         """Takes back a pending order.
@@ -262,7 +263,7 @@ class Desk:
             InvalidOrder: it is the hidden order that holds a position's levels: `amend` changes those.
             See `place`.
         """
-        await self._open(environment).cancel(order_id)
+        await self._open(environment, Cancel(order_id)).cancel(order_id)
 
     async def close(
         self,
@@ -278,7 +279,9 @@ class Desk:
         Raises:
             See `place`.
         """
-        return await self._open(environment).close(position_id, lots=lots, units=units, volume_cents=volume_cents)
+        close = Close(position_id, lots=lots, units=units, volume_cents=volume_cents)
+        trading = self._open(environment, close)
+        return await trading.close(position_id, lots=lots, units=units, volume_cents=volume_cents)
 
     # Stopping
 
@@ -333,14 +336,16 @@ class Desk:
         except KeyError:
             raise Refused(f"{environment.value} is not configured: its settings are not there") from None
 
-    def _open(self, environment: Environment) -> Trading:
+    def _open(
+        self, environment: Environment, meant: Ticket | OrderAmendment | PositionAmendment | Cancel | Close
+    ) -> Trading:
         side = self._side(environment)
         standing = side.gate.standing()
         if standing.mode is Mode.OFF and side.known_books is None:
             # Not even an account is there to make the order for: say what stands in the way, not what is missing.
             kind = LiveTradingDisabled if environment.is_live else Refused
             refusal = kind(f"trading on {environment.value} is off ({standing.why})")
-            side.gate.note("refused", {"error": kind.__name__, "reason": str(refusal)})
+            side.gate.note("refused", {**meant.described(), "error": kind.__name__, "reason": str(refusal)})
             raise refusal
         return side.desk()
 

@@ -13,6 +13,7 @@ else:
     import fcntl
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["Disk"]
@@ -111,6 +112,15 @@ class Disk:
         except (BlockingIOError, PermissionError):
             return False
         return True
+
+    def when_forked(self, then: Callable[[], None]) -> None:
+        """Calls this in every process that is forked off from now on.
+
+        A fork (`multiprocessing`) keeps what is open, and its locks, over the death of its parent; what is started
+        anew keeps nothing.
+        """
+        if sys.platform != "win32":
+            os.register_at_fork(after_in_child=then)
 
     def lock_written(self, descriptor: int) -> bool:
         """The same for a file that others read meanwhile, and that might lose its name.

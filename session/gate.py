@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..wire import Permission, UnknownPayload
@@ -13,7 +14,7 @@ from . import halt
 from .environments import Environment, Mode
 from .errors import AuditUnavailable, Refused, WrongEnvironment
 from .guard import Guard, Standing, strictest
-from .request_facts import facts_of
+from .request_facts import about_of, facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,6 +60,7 @@ class Gate:
         accounts: those that the session has authorised.
         foreign: those that the account list shows to be the other environment's: see `take_list`.
         books: positions and orders by account, for what may only reduce.
+        names: what an account's symbols are called, by account: from an id to the name.
         audit: where what trades is recorded, or None.
         mask: covers secrets in texts of the server's.
         owns: whether a text is a secret of the session's own.
@@ -78,6 +80,7 @@ class Gate:
         self.accounts: set[int] = set()
         self.foreign: set[int] = set()
         self.books: dict[int, Book] = {}
+        self.names: dict[int, Callable[[int], str]] = {}
         self.audit = audit
         self.mask: Callable[[str], str] = lambda text: text
         self.owns: Callable[[str], bool] = lambda text: False
@@ -142,8 +145,12 @@ class Gate:
         self._scope = Standing(Mode.OFF, why) if views else None
         return self._scope != before
 
-    def judge(self, message: Message) -> None:
+    def judge(self, message: Message, *, said: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Returns if the message may leave. What trades and may not is on record.
+
+        Args:
+            message: it.
+            said: what is known of it and does not stand in it yet, for the record.
 
         Raises:
             Refused: see `Guard.judge`.
@@ -162,15 +169,21 @@ class Gate:
         except Refused as refusal:
             permission = permission_of(message.payload_type)
             if permission not in READING:
-                self.refused(message, refusal)
+                self.refused(message, refusal, said=said)
             raise
 
-    def judge_secrets(self, message: Message) -> None:
-        """Returns if a caller's message carries no secret that is another's.
+    def know(self, account_id: int, book: Book, name_of: Callable[[int], str]) -> None:
+        """Names the books of an account, and what its symbols are called."""
+        self.books[account_id], self.names[account_id] = book, name_of
+
+    def judge_asked(self, message: Message) -> None:
+        """Returns if a caller's message may leave: what `judge` says, and no secret in it is another's.
 
         Raises:
-            WrongEnvironment: it does, such as a token that was given to the application in the other environment.
+            Refused: see `judge`.
+            WrongEnvironment: a secret is, such as a token that was given to the application in the other environment.
         """
+        self.judge(message)
         if not self._bound or isinstance(message.payload, UnknownPayload):
             return
         for field, value in message.payload.ListFields():
@@ -237,7 +250,8 @@ class Gate:
         """
         if self.audit is None:
             raise AuditUnavailable("the intent cannot be recorded: this connection was opened without an audit")
-        await self.audit.record(self.environment, "intent", self._covered(facts), essential=essential)
+        named = {**self._symbol(facts, self._about(facts)), **facts}
+        await self.audit.record(self.environment, "intent", self._covered(named), essential=essential)
         intent = Intent(payload)
         self._intents[id(payload)] = intent
         return intent
@@ -246,10 +260,25 @@ class Gate:
         """The request has left, or never will: its intent opens nothing any more."""
         self._intents.pop(id(intent.payload), None)
 
-    def refused(self, message: Message, refusal: Refused) -> None:
-        """Puts a refusal on record."""
-        fields = {"request": message.name, **facts_of(message.payload), "error": type(refusal).__name__}
-        self.note("refused", {**fields, "reason": str(refusal)})
+    def refused(self, message: Message, refusal: Refused, *, said: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Puts a refusal on record, with what the request says and what the books know of its order or position."""
+        facts = {**said, **facts_of(message.payload)}
+        closes = permission_of(message.payload_type) is Permission.CLOSE
+        about = self._about(facts, closes=closes)
+        fields = {"request": message.name, **about, **self._symbol(facts, about), **facts}
+        self.note("refused", {**fields, "error": type(refusal).__name__, "reason": str(refusal)})
+
+    def _about(self, facts: Mapping[str, Any], *, closes: bool = False) -> dict[str, Any]:
+        book = self.books.get(facts.get("account_id", 0))
+        return about_of(facts, book, closes=closes) if book is not None else {}
+
+    def _symbol(self, facts: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, str]:
+        symbol_id, name_of = (
+            facts.get("symbol_id") or about.get("symbol_id"),
+            self.names.get(facts.get("account_id", 0)),
+        )
+        name = name_of(symbol_id) if symbol_id and name_of is not None else None
+        return {"symbol": name} if name is not None and name != str(symbol_id) else {}
 
     def note(self, fact: str, fields: Mapping[str, Any], *, essential: bool = True) -> None:
         """Puts a fact on record without waiting. What has happened is told even where space is short."""

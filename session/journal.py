@@ -196,7 +196,7 @@ class Journal:
             return Commit()
         day = max(day_of(fact.at_ms) for fact in facts)
         self._repair()
-        self._stay()
+        self._stay(facts[0].at_ms)
         self._rotate(day)
         if self._columns and not self._size:
             facts = [Fact(facts[0].environment, facts[0].at_ms, "columns", self._columns, True), *facts]
@@ -264,8 +264,8 @@ class Journal:
 
     # the file's place
 
-    def _stay(self) -> None:
-        """Sees that the lines go where people look for them: the file may have been moved away or deleted."""
+    def _stay(self, now_ms: int) -> None:
+        """Sees that lines go where people look for them, and begin there: others may have moved or changed the file."""
         try:
             there = os.stat(self.path)
         except FileNotFoundError:
@@ -274,6 +274,10 @@ class Journal:
             return
         if not os.path.samestat(there, os.fstat(self._file)):
             raise OSError(errno.ESTALE, "another file has taken its place", str(self.path))
+        if there.st_size != self._size:
+            self._remarks.append(Remark("file_changed", {"file": self.path.name, "bytes": there.st_size - self._size}))
+            self._size = there.st_size
+            self._set_aside(now_ms)
 
     def _replace_file(self) -> None:
         # One that is there and empty was left by somebody whom our other locks turned away.

@@ -10,7 +10,7 @@ from ..wire import Message
 from .errors import NotSent, OutcomeUnknown, Refused, ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Mapping
     from typing import Any
 
     from .account import Account
@@ -59,14 +59,14 @@ async def figures(name: str, symbol: str | int, *, session: Session, account: Ac
     return await prepared(name, reading, within_s=session.timings.order_queue_s)
 
 
-def check_open(gate: Gate, cls: Any, *shut: Mode, account_id: int) -> None:
+def check_open(gate: Gate, cls: Any, *shut: Mode, account_id: int, said: Mapping[str, Any]) -> None:
     """A guard that is shut says so, before anything is looked up here or asked of the server.
 
     Raises:
         Refused: it is.
     """
     if gate.standing().mode in shut:
-        gate.judge(Message(cls(ctidTraderAccountId=account_id)))
+        gate.judge(Message(cls(ctidTraderAccountId=account_id)), said=said)
 
 
 def open_position(books: Books, position_id: int, *, account_id: int) -> Position:

@@ -15,7 +15,9 @@ from .holdings import price_or_none
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["TRADING", "facts_of", "request_of"]
+    from .guard import Book
+
+__all__ = ["TRADING", "about_of", "facts_of", "request_of"]
 
 TRADING: Final[Mapping[str, Any]] = MappingProxyType(
     {
@@ -77,6 +79,25 @@ def facts_of(payload: Any) -> dict[str, Any]:
     if not hasattr(payload, "ListFields"):
         return {}
     return {_NAMES[field.name]: _plain(field, value) for field, value in payload.ListFields() if field.name in _NAMES}
+
+
+def about_of(facts: Mapping[str, Any], book: Book, *, closes: bool = False) -> dict[str, Any]:
+    """Symbol, side and size of the order or position that a request names, as far as the books know it.
+
+    Args:
+        facts: of the request.
+        book: of its account.
+        closes: it closes its position, so that its own side is the other one.
+    """
+    if "order_id" in facts:
+        held: Any = book.order(facts["order_id"])
+    else:
+        held = book.position(facts["position_id"]) if "position_id" in facts else None
+    if held is None:
+        return {}
+    side = held.side.opposite if closes else held.side
+    sized = {} if "lots" in facts or "units" in facts else {"volume_cents": held.volume_cents}
+    return {"symbol_id": held.symbol_id, "side": side.name, **sized}
 
 
 def request_of(name: str, facts: Mapping[str, Any]) -> Any:

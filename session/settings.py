@@ -164,6 +164,10 @@ class Credentials:
             account_id=self.account_id,
         )
 
+    def holds(self, text: str) -> bool:
+        """Whether a text is one of their secrets."""
+        return Secret(text) in (self.client_secret, self.access_token, self.refresh_token)
+
     def masked(self, text: str) -> str:
         """A text of somebody else's, a server's for one, with every secret of these credentials in it covered."""
         for secret in (self.client_secret, self.access_token, self.refresh_token):

@@ -15,13 +15,14 @@ from .columns import COLUMNS_FACT
 from .verification import files_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
 __all__ = ["Selection", "lines_of", "select"]
 
 _STEM = "order_audit"
 _IDS = ("client_order_id", "order_id", "intent_id")
+_IDS_OF_SYMBOL = (*_IDS, "position_id", "symbol_id")  # what these name is of one symbol, for good
 _OTHER = MappingProxyType({"demo": "live", "live": "demo"})
 
 _Id = tuple[object, str, object]  # environment, which id, the id
@@ -82,7 +83,8 @@ def lines_of(
 
 
 def select(lines: Callable[[], Iterator[dict[str, Any]]], wanted: Selection) -> Iterator[dict[str, Any]]:
-    """The lines that are wanted. Those of an order or a symbol are found by its ids, so that takes two readings.
+    """The lines that are wanted. Those of an order are found by its ids, so that takes two readings; those of a symbol
+    three, since a line of its name may be the first to tell its number.
 
     Args:
         lines: reads them from their beginning, each time that it is called.
@@ -91,12 +93,14 @@ def select(lines: Callable[[], Iterator[dict[str, Any]]], wanted: Selection) -> 
     ids: set[_Id] | None = None
     if wanted.order is not None or wanted.symbol is not None:
         ids = _ids_of(lines(), wanted)
+        if wanted.symbol is not None:
+            ids |= _ids_of(lines(), wanted, known=ids)
     for line in lines():
         if wanted.environment is not None and line.get("environment") != wanted.environment:
             continue
         if wanted.day is not None and not str(line.get("at", "")).startswith(wanted.day):
             continue
-        if ids is None or _is_about(line, wanted) or any(each in ids for each in _own_ids(line)):
+        if ids is None or _is_about(line, wanted) or _is_met(line, wanted, ids):
             yield line
 
 
@@ -110,17 +114,26 @@ def _is_about(line: dict[str, Any], wanted: Selection) -> bool:
     return wanted.order in (line.get("client_order_id"), *numbers)
 
 
-def _own_ids(line: dict[str, Any]) -> list[_Id]:
+def _is_met(line: dict[str, Any], wanted: Selection, ids: set[_Id]) -> bool:
+    """Whether a line is about what these ids name; one that names another symbol is not."""
+    if wanted.symbol is not None and line.get("symbol", wanted.symbol) != wanted.symbol:
+        return False
+    return any(each in ids for each in _own_ids(line, wanted))
+
+
+def _own_ids(line: dict[str, Any], wanted: Selection) -> list[_Id]:
     """With the environment: each server counts its orders for itself, and two of them meet at the same numbers."""
     environment = line.get("environment")
-    return [(environment, name, line[name]) for name in _IDS if name in line]
+    of_symbol = wanted.symbol is not None and wanted.order is None
+    names = _IDS_OF_SYMBOL if of_symbol else _IDS
+    return [(environment, name, line[name]) for name in names if name in line]
 
 
-def _ids_of(lines: Iterator[dict[str, Any]], wanted: Selection) -> set[_Id]:
-    """The ids under which other lines may speak of the same orders."""
-    ids: set[_Id] = set()
+def _ids_of(lines: Iterator[dict[str, Any]], wanted: Selection, *, known: Collection[_Id] = ()) -> set[_Id]:
+    """The ids under which other lines may speak of the same orders, or of those of the same symbol."""
+    ids = set(known)
+    chained = wanted.symbol is None or wanted.order is None
     for line in lines:
-        own = _own_ids(line)
-        if _is_about(line, wanted) or (wanted.symbol is None and any(each in ids for each in own)):
-            ids.update(own)
+        if _is_about(line, wanted) or (chained and _is_met(line, wanted, ids)):
+            ids.update(_own_ids(line, wanted))
     return ids

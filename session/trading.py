@@ -71,7 +71,8 @@ class Trading:
 
     async def place(self, ticket: Ticket) -> Order:
         """Places an order. See `Desk.place`."""
-        check_open(self._gate, oa.ProtoOANewOrderReq, Mode.OFF, Mode.REDUCE_ONLY, account_id=self._account.id)
+        account_id, said = self._account.id, ticket.described()
+        check_open(self._gate, oa.ProtoOANewOrderReq, Mode.OFF, Mode.REDUCE_ONLY, account_id=account_id, said=said)
         symbol = await figures("ProtoOANewOrderReq", ticket.symbol, session=self._session, account=self._account)
         now_ms = clock.utc_ms()
         client_order_id = uuid.uuid4().hex
@@ -106,8 +107,9 @@ class Trading:
         volume_cents: ExactNumber | None = None,
     ) -> Order:
         """Closes a position, or a part of it. See `Desk.close`."""
-        check_open(self._gate, oa.ProtoOAClosePositionReq, Mode.OFF, account_id=self._account.id)
         close = Close(position_id, lots=lots, units=units, volume_cents=volume_cents)
+        said = close.described()
+        check_open(self._gate, oa.ProtoOAClosePositionReq, Mode.OFF, account_id=self._account.id, said=said)
         position = open_position(self._books, position_id, account_id=self._account.id)
         self._books.check_settled(("position", position_id))
         symbol = await figures(

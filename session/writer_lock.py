@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from .errors import AuditUnavailable
@@ -92,7 +93,7 @@ def _taken(path: Path, disk: Disk) -> tuple[int | None, str]:
             unless_taken.callback(os.close, descriptor)
             if not disk.lock(descriptor):
                 holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
-                return None, "this process" if holder == str(os.getpid()) else f"process {holder}"
+                return None, _described(holder)
             if lies_at(path, descriptor):
                 # For people only: without space for it the lock holds as well.
                 with contextlib.suppress(OSError):
@@ -101,6 +102,19 @@ def _taken(path: Path, disk: Disk) -> tuple[int | None, str]:
                 unless_taken.pop_all()
                 return descriptor, ""
     raise OSError(errno.EBUSY, "somebody keeps replacing it", str(path))
+
+
+def _described(holder: str) -> str:
+    if holder == str(os.getpid()):
+        return "this process"
+    if holder.isdecimal() and sys.platform != "win32":  # there, asking would end it
+        try:
+            os.kill(int(holder), 0)
+        except ProcessLookupError:
+            return f"a process that process {holder} started, which has ended itself"
+        except (OSError, OverflowError):  # somebody else's, or no number of a process
+            pass
+    return f"process {holder}"
 
 
 def _opened(path: Path, disk: Disk) -> int:

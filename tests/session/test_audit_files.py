@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -253,3 +255,45 @@ def test_each_error_comes_with_what_to_do(tmp_path: Path, error: Exception, what
     advice = files.advice(error)
     assert what_to_do in advice
     assert advice.startswith("order_audit.jsonl cannot be written")
+
+
+_FORKING = """
+import os, sys
+from pathlib import Path
+from anyctrader.session.audit_files import AuditFiles
+from anyctrader.session.disk import Disk
+files = AuditFiles(Path(sys.argv[1]), disk=Disk(), sandbox=False, reserve_bytes=0, now_ms=1_795_376_400_123)
+if os.fork() == 0:
+    sys.stdout.write("forked\\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    os._exit(0)
+sys.stdout.write(f"{os.getpid()}\\n")
+sys.stdout.flush()
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_worker_does_not_hold_the_files_of_a_parent_that_was_killed(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _FORKING, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as trader:
+        assert trader.stdout is not None
+        said = {trader.stdout.readline(), trader.stdout.readline()}
+        assert said == {"forked\n", f"{trader.pid}\n"}
+        assert trader.wait(30) == -9
+        files = opened(tmp_path, Disk())  # the worker lives still: its standard input is open
+        assert files.commit_orders([FACT]).blocked is None
+        files.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process is asked there")
+def test_a_holder_that_has_ended_is_told_as_such(tmp_path: Path) -> None:
+    files = opened(tmp_path, Disk())
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    (tmp_path / ".order_audit.lock").write_text(f"{gone.pid}\n")
+    with pytest.raises(AuditUnavailable, match=f"a process that process {gone.pid} started, which has ended itself"):
+        opened(tmp_path, Disk())
+    files.close()

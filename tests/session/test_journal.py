@@ -538,6 +538,32 @@ def test_without_a_reserve_nothing_is_refused_for_its_lack(journals: Any, disk: 
         journal.commit([fact(essential=True)])
 
 
+@pytest.mark.parametrize(
+    ("change", "damaged"),
+    [
+        (lambda content: content + b"garbage without an end", []),
+        (lambda content: content + b'{"a":1}\n', []),
+        (lambda content: content[:-30], ["missing"]),
+        (lambda content: content[: content.index(b"\n") + 1], ["missing"]),
+    ],
+)
+def test_what_others_leave_in_the_open_file_does_not_swallow_the_next_line(
+    journals: Any, tmp_path: Path, change: Any, damaged: list[str]
+) -> None:
+    journal, _ = journals()
+    for _ in range(3):
+        journal.commit([fact()])
+    content = journal.path.read_bytes()
+    changed = change(content)
+    journal.path.write_bytes(changed)
+    assert names(journal.commit([fact()]))[0] == "file_changed"
+    assert names(journal.commit([fact()])) == []
+    assert [line["seq"] for line in lines(tmp_path)][-2:] == [4, 5]
+    assert [damage.kind for damage in verify(tmp_path)] == damaged
+    left = b"".join(path.read_bytes() for path in tmp_path.glob("*.torn"))
+    assert left == changed[len(changed.rpartition(b"\n")[0]) + 1 :] or left == b'{"a":1}\n'
+
+
 def test_a_file_deleted_under_it_is_made_anew_and_told(journals: Any, tmp_path: Path) -> None:
     journal, _ = journals()
     journal.commit([fact()])
