@@ -99,7 +99,6 @@ LONGEST_MODULE = 440  # "about 400"
 LONGEST_CLASS = 275  # "about 250"
 LONGER = MappingProxyType(
     {
-        "session/access.py:Access": "what a session proves itself with: one pair, looked for in one place only",
         "session/supervisor.py:Supervisor": "the life of a session: one state, moved from one place only",
     }
 )
