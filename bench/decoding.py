@@ -52,8 +52,8 @@ def a_thousand_frames() -> bytes:
     return b"".join(frames)
 
 
-def run(*arguments: str) -> tuple[float, float]:
-    """Seconds, and megabytes at the peak."""
+def run(*arguments: str) -> tuple[float, float, float]:
+    """Seconds, those of the processor, and megabytes at the peak."""
     began = time.perf_counter()
     process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -61,15 +61,16 @@ def run(*arguments: str) -> tuple[float, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{arguments} ended with {process.returncode}")
-    return took, usage.ru_maxrss * 1024 / MB
+    return took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / MB
 
 
 def decoding(megabytes: int, folder: Path) -> None:
     thousand = a_thousand_frames()
     print(
-        "\n### decode of a capture\n\n| capture | output | seconds | frames a second | MB a second | peak memory, MB |"
+        "\n### decode of a capture\n\n| capture | output | seconds | of the processor | frames a second of it "
+        "| MB a second of it | peak memory, MB |"
     )
-    print("|---|---|---:|---:|---:|---:|")
+    print("|---|---|---:|---:|---:|---:|---:|")
     for size in (megabytes // 10, megabytes):
         times = max(1, size * MB // len(thousand))
         path = folder / "capture.bin"
@@ -78,10 +79,10 @@ def decoding(megabytes: int, folder: Path) -> None:
                 file.write(thousand)
         real_mb = path.stat().st_size / MB
         for name, more in (("text", ()), ("a line each", ("--brief",)), ("JSON", ("--format", "json"))):
-            took, peak = run("decode", str(path), *more)
+            took, cpu, peak = run("decode", str(path), *more)
             print(
-                f"| {real_mb:.0f} MB, {times * 1000:,} frames | {name} | {took:.1f} | {times * 1000 / took:,.0f} "
-                f"| {real_mb / took:.1f} | {peak:.0f} |",
+                f"| {real_mb:.0f} MB, {times * 1000:,} frames | {name} | {took:.1f} | {cpu:.1f} "
+                f"| {times * 1000 / cpu:,.0f} | {real_mb / cpu:.1f} | {peak:.0f} |",
                 flush=True,
             )
 
@@ -91,15 +92,15 @@ def starting(starts: int, folder: Path) -> None:
     path.write_bytes(encode_frame(ProtobufCodec().encode(Message(oa.ProtoHeartbeatEvent()))))
     print("\n### Start\n\n| | ms, median | peak memory, MB |\n|---|---:|---:|")
     rows = {"anyctrader --help": ("--help",), "anyctrader decode, of one frame": ("decode", str(path))}
-    taken: dict[str, list[tuple[float, float]]] = {"python -c pass": [], **{name: [] for name in rows}}
+    taken: dict[str, list[tuple[float, float, float]]] = {"python -c pass": [], **{name: [] for name in rows}}
     for _ in range(starts):
         began = time.perf_counter()
         subprocess.run([sys.executable, "-c", "pass"], check=True)
-        taken["python -c pass"].append((time.perf_counter() - began, 0.0))
+        taken["python -c pass"].append((time.perf_counter() - began, 0.0, 0.0))
         for name, arguments in rows.items():
             taken[name].append(run(*arguments))
     for name, values in taken.items():
-        peak = f"{statistics.median(each[1] for each in values):.0f}" if values[0][1] else ""
+        peak = f"{statistics.median(each[2] for each in values):.0f}" if values[0][2] else ""
         print(f"| {name} | {statistics.median(each[0] for each in values) * 1000:,.0f} | {peak} |", flush=True)
 
 

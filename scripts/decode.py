@@ -200,7 +200,7 @@ class _Show:
             for piece in pieces:
                 print_lines(self._lines(piece), colour=_DAMAGE if isinstance(piece, Damage) else _HEAD)
         else:
-            print_lines(line for piece in pieces for line in self._lines(piece))
+            print_lines("\n".join(self._lines(piece)) for piece in pieces)
 
     def ended(self, reader: CaptureReader) -> ExitCode:
         """Says what was damaged, and whether anything was."""

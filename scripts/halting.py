@@ -112,7 +112,7 @@ async def on_record(
     except OSError as error:
         remark(f"not on record ({why}), and nothing could be left in {folder} ({error.strerror or error})")
     else:
-        remark(f"whoever writes the audit puts this on record, or the next one who does ({why})")
+        remark("whoever writes the audit puts this on record, now or when it is opened next")
     return False
 
 

@@ -7,7 +7,7 @@ import sys
 import webbrowser
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -26,7 +26,20 @@ from anyctrader.scripts.options import (
     alone,
 )
 from anyctrader.scripts.terminal import escaped, is_terminal, print_json, print_line, remark
-from anyctrader.session import ConnectFailed, Credentials, Environment, OutcomeUnknown, ServerError, connect
+from anyctrader.session import (
+    AuthenticationFailed,
+    ConnectFailed,
+    Credentials,
+    CTraderError,
+    Environment,
+    OutcomeUnknown,
+    Refused,
+    RequestFailed,
+    ServerError,
+    clock,
+    connect,
+)
+from anyctrader.session.reconnect import TOKEN_CODES
 from anyctrader.session.registration import Registration, load_registration
 from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore, TokensUnreadable
 from anyctrader.session.transport import open_stream
@@ -34,15 +47,18 @@ from anyctrader.wire import messages as oa
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
 __all__ = ["login"]
 
 _LOCK_LOOK_S = 0.1
 _LOCK_S = 60.0
 _REACH_S = 15.0  # a person waits for the browser meanwhile
+_LISTING_S = 60.0  # a person waits, and nothing is lost by coming back later
+_AGAIN_FIRST_S = 1.0
+_AGAIN_MOST_S = 10.0
 
 T = TypeVar("T")
+_Known: TypeAlias = "tuple[TokenPair, int | None, list[Any]]"
 
 
 def login(
@@ -99,10 +115,17 @@ async def _login(
 ) -> ExitCode:
     registration = settings()
     await _check_before(registration)
-    pair = await service.exchange(
-        registration, await _code(registration, service, may_trade=may_trade, browser=browser, wait_s=wait_s)
-    )
-    user_id, rows = await _accounts(registration, pair)
+    store = TokenStore(registration.token_folder, registration.environment)
+    known = await _held(registration, store)
+    if known is None:
+        code = await _code(registration, service, may_trade=may_trade, browser=browser, wait_s=wait_s)
+        pair = await service.exchange(registration, code)
+        try:
+            await _written(store, partial(store.hold, registration.client_id, pair))
+        except CTraderError as error:
+            remark(f"{escaped(str(error))}: should this login be interrupted now, what was allowed is lost")
+        known = await _listed(registration, store, pair)
+    pair, user_id, rows = known
     environment = registration.environment
     ours = [row.ctidTraderAccountId for row in rows if row.isLive is environment.is_live]
     if output is Format.TEXT:
@@ -112,10 +135,12 @@ async def _login(
                 f"{kind} account {row.ctidTraderAccountId}, login {row.traderLogin}, {escaped(row.brokerTitleShort)}"
             )
     if not ours:
+        await _written(store, partial(store.drop, pair))
         raise LoginFailed(f"no {environment.value} account was ticked: nothing was stored")
     if ask and not await anyio.to_thread.run_sync(
         partial(typer.confirm, f"Store these tokens for {environment.value}?")
     ):
+        await _written(store, partial(store.drop, pair))
         raise LoginFailed("nothing was stored")
     stored = StoredPair(
         client_id=registration.client_id,
@@ -123,13 +148,14 @@ async def _login(
         account_ids=tuple(sorted(row.ctidTraderAccountId for row in rows)),
         pair=pair,
     )
-    path = await _store(registration.token_folder, environment, stored)
+    await _written(store, partial(store.save, stored))
     if output is Format.JSON:
         accounts = [{"ctidTraderAccountId": row.ctidTraderAccountId, "isLive": row.isLive} for row in rows]
-        print_json({"environment": environment.value, "file": str(path), "accounts": accounts})
+        print_json({"environment": environment.value, "file": str(store.path), "accounts": accounts})
     else:
         print_line(
-            f"The tokens of {environment.value} are in {path}. Its account id is one of: {', '.join(map(str, ours))}"
+            f"The tokens of {environment.value} are in {store.path}. "
+            f"Its account id is one of: {', '.join(map(str, ours))}"
         )
     return ExitCode.DONE
 
@@ -169,8 +195,59 @@ async def _code(
     return code
 
 
+async def _held(registration: Registration, store: TokenStore) -> _Known | None:
+    """What an earlier login was given, and could not show: it is gone on with, and no other consent needed.
+
+    Raises:
+        See `_listed`.
+    """
+    pair = await _in_thread(store, partial(store.held, registration.client_id))
+    if pair is None:
+        return None
+    remark("An earlier login was not finished. Its tokens are there: asking which accounts they cover.")
+    try:
+        return await _listed(registration, store, pair)
+    except AuthenticationFailed as error:
+        if error.code not in TOKEN_CODES:
+            raise
+        await _written(store, partial(store.drop, pair))
+        remark("They were taken out: others are asked for.")
+        return None
+
+
+async def _listed(registration: Registration, store: TokenStore, pair: TokenPair) -> _Known:
+    """Whose tokens these are, and which accounts they cover; asked again for a while where a connection fails.
+
+    Raises:
+        CTraderError: it could not be found out. The pair stays put aside.
+    """
+    by_s, delay_s = clock.now_s() + _LISTING_S, _AGAIN_FIRST_S
+    while True:
+        try:
+            return pair, *await _accounts(registration, pair)
+        except CTraderError as error:
+            lasting = not isinstance(error, ConnectFailed | RequestFailed) or isinstance(error, Refused)
+            if lasting or clock.now_s() + delay_s >= by_s:
+                await _tell_what_is_left(registration, store)
+                raise
+            remark(f"The accounts cannot be listed yet, and are asked for again: {escaped(str(error))}")
+        await anyio.sleep(delay_s)
+        delay_s = min(2 * delay_s, _AGAIN_MOST_S)
+
+
+async def _tell_what_is_left(registration: Registration, store: TokenStore) -> None:
+    name = registration.environment.value
+    if await _in_thread(store, partial(store.held, registration.client_id)) is None:
+        remark("The tokens are lost with this login.")
+    else:
+        remark(
+            f"The tokens are kept in {store.path}, where nobody uses them yet: `anyctrader login {name}` goes on with "
+            "them, and needs no other consent"
+        )
+
+
 async def _accounts(registration: Registration, pair: TokenPair) -> tuple[int | None, list[Any]]:
-    """Whose tokens these are, and which accounts they cover, as the environment's own server says."""
+    """The same, asked once of the environment's own server."""
     credentials = Credentials(
         registration.environment,
         client_id=registration.client_id,
@@ -199,12 +276,10 @@ async def _accounts(registration: Registration, pair: TokenPair) -> tuple[int | 
     return user_id, rows
 
 
-async def _store(folder: Path, environment: Environment, stored: StoredPair) -> Path:
-    store = TokenStore(folder, environment)
+async def _written(store: TokenStore, work: Callable[[], None]) -> None:
     async with _locked(store):
         with anyio.CancelScope(shield=True):  # the code is used up: what it gave must not be lost now
-            await _in_thread(store, partial(store.save, stored))
-    return store.path
+            await _in_thread(store, work)
 
 
 @asynccontextmanager
@@ -214,7 +289,9 @@ async def _locked(store: TokenStore) -> AsyncIterator[None]:
             while (descriptor := await _in_thread(store, store.lock)) is None:  # noqa: ASYNC110 - another process's
                 await anyio.sleep(_LOCK_LOOK_S)
     except TimeoutError:
-        raise ConnectFailed(f"another process holds the lock of {store.path}") from None
+        raise ConnectFailed(
+            f"another process holds {store.lock_path}, the lock of the token file {store.path}"
+        ) from None
     try:
         yield
     finally:

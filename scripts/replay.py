@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import sys
 import tempfile
@@ -30,7 +31,7 @@ from anyctrader.scripts.options import (
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_line, remark
 from anyctrader.session import AuditUnavailable, CTraderError, Environment, Mode, open_audit
-from anyctrader.session.conversation import Conversation, conversations, differences, is_ignored
+from anyctrader.session.conversation import Conversation, conversations, differences, is_ignored, unasked_of
 from anyctrader.session.recorded import open_recorded
 from anyctrader.session.recorder import open_recorder
 from anyctrader.session.recording import read_recording
@@ -38,8 +39,12 @@ from anyctrader.session.replay import Outcome, Pace, ReplayedServer, play_to_ser
 from anyctrader.wire.rendering import Rendering
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO
+
     from anyctrader.scripts.door import Visitor
     from anyctrader.session import Audit
+    from anyctrader.session.conversation import Said
     from anyctrader.wire import Message
 
 __all__ = ["replay"]
@@ -122,7 +127,9 @@ def _conversation(file: Path, connection: str | None) -> Conversation:
     """
     remarks: list[str] = []
     with file.open("rb") as opened:
-        found = conversations(read_recording(opened), remarks=remarks)
+        # What comes through a pipe can be read once only, so all of it is kept.
+        kept = None if opened.seekable() else opened.read()
+        found = conversations(read_recording(opened if kept is None else io.BytesIO(kept)), remarks=remarks)
     for text in remarks:
         remark(escaped(f"{file}: {text}"))
     if not found:
@@ -133,9 +140,15 @@ def _conversation(file: Path, connection: str | None) -> Conversation:
     if len(found) > 1:
         remark(escaped(f"connection {name} of {', '.join(found)}"))
     chosen = found[name]
+    chosen.unasked = partial(_unasked, lambda: file.open("rb") if kept is None else io.BytesIO(kept), name)
     if chosen.withheld:
         remark(f"{chosen.withheld} frames cannot be played: their bodies were not kept")
     return chosen
+
+
+def _unasked(recording: Callable[[], BinaryIO], connection: str) -> Iterator[Said]:
+    with recording() as opened:
+        yield from unasked_of(read_recording(opened), connection)
 
 
 # As the server

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import orjson
 
+from anyctrader.wire.json_text import write_json
 from anyctrader.wire.quoting import escaped
 
 if TYPE_CHECKING:
@@ -82,9 +83,15 @@ class _Closed(io.TextIOBase):
 
 
 def ensure_stdout() -> None:
-    """Puts something in the place of a stdout that is not there, so that only what is written to it fails."""
+    """Sees to a stdout that takes all that is written to it, or fails.
+
+    Something takes the place of one that is not there. One without a buffer (`PYTHONUNBUFFERED`) gets one: a pipe that
+    a signal interrupts takes a part of what is written, and the rest would be dropped without a word.
+    """
     if sys.stdout is None:
         sys.stdout = _Closed()
+    elif isinstance(raw := getattr(sys.stdout, "buffer", None), io.RawIOBase):
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), encoding=sys.stdout.encoding, errors=sys.stdout.errors)
 
 
 def print_line(text: str = "", *, indent: str = "", hanging: str = "", colour: str = "") -> None:
@@ -123,7 +130,10 @@ def print_json_lines(rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _json_text(members: Mapping[str, Any]) -> str:
-    text = orjson.dumps(members).decode()
+    try:
+        text = orjson.dumps(members).decode()
+    except orjson.JSONEncodeError:  # what a newer server said: an integer beyond 64 bits, or nested very deeply
+        text = write_json(members).decode()
     if text.isprintable():
         return text
     # As JSON has it, and with nothing in it that a terminal would obey.

@@ -14,6 +14,7 @@ import anyio
 
 from . import auth, clock
 from .errors import AuthenticationFailed, ConnectFailed, RequestFailed
+from .reconnect import TOKEN_CODES
 from .renewal import Renewal
 
 if TYPE_CHECKING:
@@ -32,10 +33,7 @@ T = TypeVar("T")
 # docs/protocol.md section 7: an application that was ready may be refused for a moment right after a reconnect.
 _AUTH_TRIES = 3
 _AUTH_PAUSE_S = 5.0
-_TOKEN_CODES = ("CH_ACCESS_TOKEN_INVALID", "OA_AUTH_TOKEN_EXPIRED")
 _REMEMBERED = 8  # pairs whose text is still covered: a server may quote an old one
-_LONGEST_SPELL_S = 600.0
-_AFTER_FAILURE_S = 60.0
 _LOOK_S = 1.0  # how often a refused session looks whether somebody has logged in: one small file
 
 
@@ -83,6 +81,8 @@ class Access:
         self._known: deque[Credentials] = deque([credentials], maxlen=_REMEMBERED)
         self._another = anyio.Event()  # set when other credentials count
         self._given: Credentials | None = None  # by somebody who has acted; the vault does not know of them yet
+        self._finding = anyio.Lock()
+        self._unrenewed: RequestFailed | None = None  # why a new pair could not be had last
         self._listed_with: Credentials | None = None
         self._unsaid: Credentials | None = None  # whose these are was asked, and not said: not once a link
         self.renewal: Renewal | None = None
@@ -96,6 +96,7 @@ class Access:
                 heard=self._hear,
                 counts=self._take_pair,
                 stuck=stuck,
+                note=note,
             )
 
     def masked(self, text: str) -> str:
@@ -128,23 +129,32 @@ class Access:
         self.let_in = False
         if self.unsaved is not None:
             raise ConnectFailed(self.unsaved)
-        given, self._given = self._given, None
         if self._vault is None:
+            self._given = None
             return
-        if given is not None:
-            await self._vault.replace(given)
+        while (given := self._given) is not None:
+            await self._vault.replace(given)  # where it cannot now, they are still to be taken by the next link
+            if self._given is given:
+                self._given = None
         await self._vault.open()
         self._take_pair()
 
     @property
     def unsaved(self) -> str | None:
         """Why a new pair is not stored, which until then is not used; None where there is none such."""
-        return self._vault.unsaved if self._vault is not None else None
+        return self._vault.rotation.unsaved if self._vault is not None else None
+
+    @property
+    def held_up(self) -> str:
+        """What is being waited for that is not the server's, or is late, as the end of a sentence; else nothing."""
+        vault = self._vault
+        why = (vault.rotation.held_up or vault.room.held_up) if vault is not None else None
+        return f": {why}" if why is not None else ""
 
     async def saved(self) -> None:
         """Returns when no new pair waits for the disk."""
         if self._vault is not None:
-            await self._vault.saved()
+            await self._vault.rotation.saved()
 
     async def wait_for_login(self) -> None:
         """Returns when somebody has stored another pair. Without a store, never."""
@@ -212,45 +222,28 @@ class Access:
 
         await self._with_token(link, ask)
 
+    def tells_of_pair(self, error: Exception) -> bool:
+        """Whether it is why there is no new pair, and so nothing of the account that was asked for."""
+        return error is self._unrenewed
+
     async def look_again(self) -> None:
-        """An account's session has ended: another process may have rotated the pair.
+        """An account's session has ended, or some time has gone: another process may have rotated the pair.
 
         Raises:
-            ConnectFailed: the store cannot be read.
+            ConnectFailed: the store cannot be read, and the pair in hand was never stored.
         """
-        if self._vault is not None and await self._vault.reread():
+        if self._vault is not None and await self._vault.look():
             self._take_pair()
 
     async def keep_fresh(self, link: Link) -> None:
-        """Renews the pair ahead of its end, for as long as the link lives.
-
-        A renewal that fails is told, and the next one is tried when half of the time that is left has gone.
-        """
-        if self._vault is None or self.renewal is None:
-            return
-        while True:
-            at_ms = self._vault.pair.renew_at_ms(self._timings.refresh_ahead_s)
-            if at_ms is None:
-                await self._another.wait()  # the end of this one is not known; that of the next one may be
-                continue
-            left_s = (at_ms - clock.utc_ms()) / 1000
-            try:
-                if left_s > 0:
-                    # In short spells: a clock may be set, a machine may sleep, and another process may renew it first.
-                    await anyio.sleep(min(left_s, _LONGEST_SPELL_S))
-                    await self.look_again()
-                    continue
-                await self.renewal.ask(link)
-                await anyio.sleep(_LOOK_S)  # whatever life the server gives a token: not in a circle
-            except AuthenticationFailed as error:
-                self._note("tokens", error=str(error), why="it was to be renewed ahead of its end")
-                await self._another.wait()
-            except (RequestFailed, ConnectFailed) as error:
-                self._note("tokens", error=str(error), why="it was to be renewed ahead of its end, and will be later")
-                expires_ms = self._vault.pair.expires_at_ms or 0
-                await anyio.sleep(max(_AFTER_FAILURE_S, (expires_ms - clock.utc_ms()) / 2000))
+        """Renews the pair ahead of its end, and sees that it stays stored, for as long as the link lives."""
+        if self.renewal is not None:
+            await self.renewal.keep_fresh(link, look=self.look_again, another=self._changed)
 
     # Inside
+
+    async def _changed(self) -> None:
+        await self._another.wait()
 
     async def _list(self, link: Link, credentials: Credentials) -> list[Any]:
         answer = await auth.list_accounts(link, credentials, timeout_s=self._timings.request_s)
@@ -261,18 +254,18 @@ class Access:
     async def _with_token(self, link: Link, ask: Callable[[Credentials], Awaitable[T]]) -> T:
         while True:
             if self._vault is not None:
-                await self._vault.settled()
+                await self._vault.rotation.settled()
             used = self.credentials
             try:
                 return await ask(used)
             except AuthenticationFailed as error:
-                if error.code not in _TOKEN_CODES or self._vault is None:
+                if error.code not in TOKEN_CODES or self._vault is None:
                     raise
-                await self.look_again()
-                if self.credentials is not used:
-                    continue
-                if not await self._find_another(link):
-                    raise
+                async with self._finding:  # several accounts at a time may have it refused
+                    if self.credentials is used:
+                        await self.look_again()
+                    if self.credentials is used and not await self._find_another(link):
+                        raise
 
     async def _find_another(self, link: Link) -> bool:
         """The pair is refused: whether another counts now, a renewed one or at last that of the settings.
@@ -281,15 +274,16 @@ class Access:
             AuthenticationFailed: the renewal was refused too, and the settings have no other pair.
         """
         assert self.renewal is not None
-        if not self.renewal.may(link):
-            return False
         try:
-            if await self.renewal.ask(link):
+            if await self.renewal.ask_once(link):
                 return True
         except AuthenticationFailed:
             if not self._fall_back():
                 raise
             return True
+        except RequestFailed as error:
+            self._unrenewed = error
+            raise
         return self._fall_back()
 
     def _fall_back(self) -> bool:

@@ -265,6 +265,11 @@ class Account:
         """Whether subscriptions are to be asked for again."""
         return self._subscriber.is_silent
 
+    @property
+    def missing(self) -> int:
+        """How many subscriptions are not back yet."""
+        return self._subscriber.missing
+
     async def resubscribe(self) -> tuple[list[str], CTraderError | None]:
         """Asks again for what is subscribed to. See `Subscriber.resubscribe`."""
         return await self._subscriber.resubscribe()

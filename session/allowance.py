@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from ..wire import Message
+from ..wire import LocalProtocolError, Message
 from ..wire import messages as oa
 from . import clock, limits
+from .balance import Balance
 from .bounds import AllowedSymbols, LargestOrder, NoLimit
 from .claims import Claim, Claims
 from .day import Day
@@ -64,6 +65,8 @@ class Allowance:
         self._claims = Claims(books)
         self._let_through = deque(books.past.orders_of_minute_s(utc_ms=clock.utc_ms(), now_s=clock.now_s()))
         self._tripped = False
+        self._is_blind = False  # the last look at the loss, or the balance, has failed
+        self._balance = Balance(account, ledger=books.ledger, doubt=lambda: doubt(account.id))
         self._day = Day(
             account,
             books=books,
@@ -169,17 +172,25 @@ class Allowance:
         self._claims.settle(claim, in_doubt=in_doubt)
 
     async def watch_loss(self) -> None:
-        """Looks at the loss of the day. Where its limit is reached, the environment may only be reduced."""
-        if not self.watches_loss or not self._books.positions.reconciled:
-            return
-        if self._gate.standing().mode is Mode.OFF:
+        """Looks at the loss of the day. Where its limit is reached, the environment may only be reduced.
+
+        Where it is not limited, only the balance is held against what was told.
+        """
+        if not self._books.positions.reconciled or self._gate.standing().mode is Mode.OFF:
             return
         try:
-            self._judge(await self._day.result())
-        except (RequestFailed, ValueError) as error:
-            # Orders meet the same error, and are refused for it; a person is told here.
-            if self._log is not None:
-                self._log.write("loss_not_known", account=self._account.id, reason=str(error))
+            if self.watches_loss:
+                self._judge(await self._day.result())
+            else:
+                await self._balance.look()
+        except (RequestFailed, LocalProtocolError, ValueError) as error:
+            # Orders meet the same error, and are refused for it; a person is told here, once until it is over.
+            if self._log is not None and not self._is_blind:
+                what = "loss_not_known" if self.watches_loss else "balance_not_known"
+                self._log.write(what, account=self._account.id, reason=str(error))
+            self._is_blind = True
+        else:
+            self._is_blind = False
 
     # How
 

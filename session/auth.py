@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
@@ -90,18 +91,22 @@ async def user_of(link: Link, credentials: Credentials, *, timeout_s: float) -> 
     return user_id
 
 
-async def refresh_tokens(link: Link, refresh_token: Secret, *, environment: Environment, timeout_s: float) -> TokenPair:
+async def refresh_tokens(
+    link: Link, refresh_token: Secret, *, environment: Environment, leave_within_s: float
+) -> TokenPair:
     """Uses a refresh token up for a new pair (`ProtoOARefreshTokenReq`). Asked once: see the module `tokens`.
+
+    The answer is waited for as long as the link lives, since it may be the only living pair: bound it from outside.
 
     Raises:
         AuthenticationFailed: the server refused it: it was used, or the user has let the application in again.
         ServerError: it could not just now; it was not used up.
         NotSent: it did not leave.
-        OutcomeUnknown: it left, and no answer came.
+        OutcomeUnknown: it left, and the link ended before an answer came.
     """
     request = oa.ProtoOARefreshTokenReq(refreshToken=refresh_token.reveal())
     try:
-        answer = (await link.request(request, timeout_s=timeout_s)).payload
+        answer = (await link.request(request, timeout_s=math.inf, leave_within_s=leave_within_s)).payload
     except ServerError as error:
         name = environment.value
         what = f"the refresh token of {name} was refused too (`anyctrader login {name}` gets a new pair)"

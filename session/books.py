@@ -68,6 +68,7 @@ class Books:
         ledger: what has moved the balance, whoever did.
         deals: which deals are known.
         past: what the audit tells of the time before.
+        provenance: what the server's orders are known to have come of.
         doubts: the requests of unknown outcome that are no orders of ours.
         closing: what of positions is being closed already.
         turns: which amendment of an order or a position is under way.
@@ -85,21 +86,22 @@ class Books:
         left: Leftovers | None = None,
         timings: Timings | None = None,
     ) -> None:
-        self.orders = OrderTable()
+        left = left if left is not None else Leftovers()
+        self.past = left.past.get(account.id) or Past()
+        self.provenance = self.past.provenance
+        self.orders = OrderTable(self.provenance)
         self.positions = PositionBook()
         self.handles: dict[str, Order] = {}
         self.ledger = Ledger()
-        left = left if left is not None else Leftovers()
         self._left = left.of_account(account.id)
         self._inheritance = Inheritance(self._left.orders, account=account, warn=self.warn)
-        self.past = left.past.get(account.id) or Past()
         self._record = DealRecord(account, gate=gate, warn=self.warn, past=self.past)
         self.deals = self._record.known
         self._filled_before: set[int] = set()  # the deals of orders taken over whose fills are on record
         self.unseen_levels = self._left.levels
         timings = timings if timings is not None else Timings()
         self._absences = Absences(looks=timings.absent_looks, over_s=timings.absent_s)
-        self.doubts = Doubts(self._absences)
+        self.doubts = Doubts(self._absences, self.provenance)
         self.closing = Closing(self.orders, self.positions)
         self.turns = Turns()
         self.remainders = Remainders()
@@ -124,6 +126,7 @@ class Books:
         if isinstance(payload, _ANSWERS) and (late := self.doubts.heard(payload, message.client_msg_id)) is not None:
             self.settled(*late)
         if isinstance(payload, oa.ProtoOAExecutionEvent):
+            of_request = self.provenance.heard(payload, message.client_msg_id)
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
             self._take(self.positions.apply(payload))
             if payload.HasField("deal"):
@@ -134,7 +137,7 @@ class Books:
                 self.ledger.pay([payload.depositWithdraw])
             if all(change.input is None for change in changes):
                 self.remainders.seen(payload.order)
-            self._gate.note("execution", execution_facts(payload, changes))
+            self._gate.note("execution", execution_facts(payload, changes, of_request=of_request))
             self.changed(changes)
             if payload.HasField("deal"):
                 self._record.put("deal", payload.deal, order=payload.order if payload.HasField("order") else None)
@@ -225,6 +228,8 @@ class Books:
         """Puts on record what became of orders of ours, and wakes whoever waits for them."""
         for change in changes:
             record = change.record
+            if record.order_id is not None:
+                self.provenance.came_of(record.order_id, record.client_order_id)
             if change.left_cents > 0:
                 self.remainders.add(record, change.left_cents)
                 self._doubt(self._account.id)
@@ -244,8 +249,7 @@ class Books:
 
     def touch(self, record: OrderRecord) -> None:
         """Whoever waits for this order looks at it again."""
-        handle = self.handles.get(record.client_order_id)
-        if handle is not None:
+        if (handle := self.handles.get(record.client_order_id)) is not None:
             handle.touched()
 
     # After a loss
@@ -259,7 +263,7 @@ class Books:
         # A close shall not have to wait for them.
         if (unknown := await self._account.book.know(self.positions.symbol_ids)) is not None:
             self.warn("symbols_not_known", reason=unknown)
-        again = await self._record.catch_up()
+        again = await self._record.catch_up(listed)
         if await self._inquiry.ask(under_way, listed):
             # A fill that no event told of: its position may be younger than the first list, and its levels too.
             await self.reconcile()
@@ -275,8 +279,10 @@ class Books:
                 self._gate.note("outcome_unknown", {**request.ids, "reason": _ENDED_EARLIER})
 
     def _adopt(self, left: Leftover, record: OrderRecord) -> None:
-        self.add(Order(record))
         self._filled_before |= left.deals
+        if left.end is not None:  # nobody holds it, and nothing waits for it: only its deals are asked for
+            return self.orders.add(record)
+        self.add(Order(record))
         self._absences.sever([record])
         self.unknown(record, _ENDED_EARLIER)
 
@@ -288,6 +294,7 @@ class Books:
         answer: oa.ProtoOAReconcileRes = await self._account.ask(request)
         differences = self.positions.reconcile(answer, since=mark)
         self.remainders.listed(remainders)
+        self.provenance.saw_rows(answer.order)
         for difference in (*differences, *self.past.differences(self.positions)):
             self.warn("difference", reason=str(difference))
             self._gate.note("difference", {"account_id": self._account.id, "reason": str(difference)})
@@ -303,8 +310,8 @@ class Books:
 
     def snapshot(self, why: str) -> None:
         """A line for each open position and each pending order, and one ahead of them that counts them."""
-        account = self._account
-        for fact, said in snapshot_of(self.positions, account_id=account.id, name_of=account.name_of, why=why):
+        name_of = self._account.name_of
+        for fact, said in snapshot_of(self.positions, account_id=self._account.id, name_of=name_of, why=why):
             self._gate.snapshot(said, fact=fact)
 
     # Inside

@@ -120,7 +120,8 @@ class Changing:
         kept = {"stop loss": change.stop_loss is KEEP, "take profit": change.take_profit is KEEP}
         for record in self._books.orders.of_position(change.position_id):
             asked = record.intent
-            if not isinstance(asked, Ticket) or record.protected or not record.fills:
+            held = record.client_order_id in self._books.handles  # not so where it ended in an earlier process
+            if not isinstance(asked, Ticket) or record.protected or not record.fills or not held:
                 continue
             asks = {"stop loss": asked.asks_stop_loss, "take profit": asked.asks_take_profit}
             missing = [level for level in kept if kept[level] and asks[level]]

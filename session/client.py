@@ -29,7 +29,7 @@ from .estate import inherited
 from .gate import READING, Gate
 from .raw_trading import RawTrading
 from .served import served
-from .settings import Credentials, Limits, NoLimit, Rates, Timings
+from .settings import Credentials, Limits, Rates, Timings
 from .states import SessionState, StateChange
 from .supervisor import Supervisor
 from .tasks import background
@@ -129,7 +129,7 @@ class Session:
     @property
     def link(self) -> Link | None:
         """The present link, for those who want to look: its throttle, its heartbeat."""
-        return self._supervisor.link
+        return self._supervisor.passage.link
 
     @property
     def authorized(self) -> dict[int, Account]:
@@ -190,7 +190,7 @@ class Session:
         by_s, account_id = clock.now_s() + timeout_s, account_of(payload)
         refusal: RateLimited | None = None
         while True:
-            link = await self._supervisor.usable_link(message.name, account_id, by_s=by_s)
+            link = await self._supervisor.passage.usable_link(message.name, account_id, by_s=by_s)
             try:
                 with self._supervisor.subscribing(payload):
                     answer = await link.request(payload, timeout_s=max(0.0, by_s - clock.now_s()), ahead=ahead)
@@ -230,7 +230,7 @@ class Session:
         """
         payload = intent.payload
         try:
-            link = self._supervisor.trading_link(type(payload).__name__, account_of(payload))
+            link = self._supervisor.passage.trading_link(type(payload).__name__, account_of(payload))
             answer = await answered(
                 link,
                 payload,
@@ -263,7 +263,7 @@ class Session:
         Raises:
             NotSent: the session is not ready, or the account is not restored.
         """
-        self._supervisor.trading_link(name, account_id)
+        self._supervisor.passage.trading_link(name, account_id)
 
     # Accounts
 
@@ -274,7 +274,7 @@ class Session:
             See `request`.
         """
         by_s = clock.now_s() + self.timings.request_s
-        link = await self._supervisor.usable_link("ProtoOAGetAccountListByAccessTokenReq", None, by_s=by_s)
+        link = await self._supervisor.passage.usable_link("ProtoOAGetAccountListByAccessTokenReq", None, by_s=by_s)
         await self._supervisor.list_accounts(link)
         return list(self._supervisor.listed)
 
@@ -310,9 +310,8 @@ class Session:
     async def serve(self) -> None:
         """Holds the session up until it is cancelled."""
         async with background() as tasks:
-            if not isinstance(self._limits.loss_of_day, NoLimit):
-                tasks.start_soon(watch_loss, self, self._limits.loss_check_s)
             if self._gate.audit is not None:
+                tasks.start_soon(watch_loss, self, self._limits.loss_check_s)
                 tasks.start_soon(watch_outcomes, self)
                 tasks.start_soon(write_snapshots, self)
             await self._supervisor.serve()

@@ -18,11 +18,20 @@ from ..wire.redaction import MASK
 from .recording import Damage, Direction, FrameRecord, Lost, Opened
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from .recording import Record
 
-__all__ = ["Conversation", "Exchange", "Said", "conversations", "differences", "differences_of", "is_ignored"]
+__all__ = [
+    "Conversation",
+    "Exchange",
+    "Said",
+    "conversations",
+    "differences",
+    "differences_of",
+    "is_ignored",
+    "unasked_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +74,21 @@ class Conversation:
     Attributes:
         opened: what is told of it.
         exchanges: its requests, in their order.
-        unasked: what the server said by itself, heartbeats left out, in its order.
+        unasked: gives what the server said by itself, heartbeats left out, in its order, from the first each time. None
+            of it is kept: a day of quotes is most of a recording.
         withheld: how many frames cannot be played, since their bodies were not kept.
     """
 
     opened: Opened
     exchanges: list[Exchange] = field(default_factory=list)
-    unasked: list[Said] = field(default_factory=list)
+    unasked: Callable[[], Iterator[Said]] = lambda: iter(())
     withheld: int = 0
 
 
 def conversations(records: Iterable[Record | Damage], *, remarks: list[str] | None = None) -> dict[str, Conversation]:
-    """The connections of a recording, by name, in the order in which they were opened. All of it is in memory.
+    """The connections of a recording, by name, in the order in which they were opened.
+
+    Their requests and answers are in memory, and nothing of what came unasked (see `unasked_of`).
 
     Args:
         records: from `read_recording`.
@@ -98,40 +110,63 @@ def conversations(records: Iterable[Record | Damage], *, remarks: list[str] | No
     return {name: listener.conversation for name, listener in found.items()}
 
 
-class _Listener:
-    """Puts the frames of one connection together."""
+def unasked_of(records: Iterable[Record | Damage], connection: str) -> Iterator[Said]:
+    """What the server said by itself on one connection of a recording, heartbeats left out, in its order.
 
-    def __init__(self, opened: Opened) -> None:
+    Args:
+        records: from `read_recording`; read as far as is asked for.
+        connection: its name.
+    """
+    listener: _Listener | None = None
+    for record in records:
+        if isinstance(record, Opened) and record.connection == connection:
+            listener = _Listener(record, keeping=False)
+        elif listener is not None and isinstance(record, FrameRecord) and record.connection == connection:
+            said = listener.hear(record)
+            if said is not None:
+                yield said
+
+
+class _Listener:
+    """Puts the frames of one connection together; or only tells what comes unasked."""
+
+    def __init__(self, opened: Opened, *, keeping: bool = True) -> None:
         self.conversation = Conversation(opened)
+        self._keeping = keeping
         self._codec = ProtobufCodec() if opened.codec == "protobuf" else JsonCodec()
-        self._asked: dict[str, Exchange] = {}
+        self._asked: dict[str, Exchange | None] = {}
         self._count = 0
 
-    def hear(self, record: FrameRecord) -> None:
+    def hear(self, record: FrameRecord) -> Said | None:
+        """Takes the next frame; gives it back where it came unasked."""
         self._count += 1
         talk = self.conversation
         if record.body is None:
             talk.withheld += 1
-            return
+            return None
         try:
             message = self._codec.decode(record.body)
         except RemoteProtocolError:
             talk.withheld += 1
-            return
+            return None
         entry = entry_of(message.payload_type)
         if entry is not None and entry.kind is MessageKind.HEARTBEAT:
-            return
+            return None
         at_s = (record.at.mono_ns - talk.opened.at.mono_ns) / 1e9
         said = Said(self._count, at_s, message)
         if record.direction is Direction.TO_SERVER:
-            exchange = Exchange(said)
-            talk.exchanges.append(exchange)
+            exchange = Exchange(said) if self._keeping else None
+            if exchange is not None:
+                talk.exchanges.append(exchange)
             if message.client_msg_id:
                 self._asked[message.client_msg_id] = exchange
         elif message.client_msg_id and message.client_msg_id in self._asked:
-            self._asked[message.client_msg_id].answers.append(said)
+            exchange = self._asked[message.client_msg_id]
+            if exchange is not None:
+                exchange.answers.append(said)
         else:
-            talk.unasked.append(said)
+            return said
+        return None
 
 
 def differences(

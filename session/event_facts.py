@@ -30,8 +30,16 @@ def covered(payload: Any, mask: Callable[[str], str]) -> Any:
     return payload
 
 
-def execution_facts(event: oa.ProtoOAExecutionEvent, changes: list[OrderChange]) -> dict[str, Any]:
-    """What an execution event says, and of which order of ours."""
+def execution_facts(
+    event: oa.ProtoOAExecutionEvent, changes: list[OrderChange], *, of_request: str | None = None
+) -> dict[str, Any]:
+    """What an execution event says, and of which order of ours.
+
+    Args:
+        event: as it came.
+        changes: what it did to orders of ours.
+        of_request: the id of the intent of the raw request that it is the work of, or None.
+    """
     own = next((change for change in changes if change.input is not None), None)
     facts: dict[str, Any] = {
         "account_id": event.ctidTraderAccountId,
@@ -43,6 +51,8 @@ def execution_facts(event: oa.ProtoOAExecutionEvent, changes: list[OrderChange])
         facts["state"] = own.after.value
     elif event.HasField("order") and event.order.clientOrderId:
         facts["client_order_id"] = event.order.clientOrderId
+    if of_request is not None:
+        facts["intent_id"] = of_request
     if event.HasField("order"):
         order = event.order
         facts |= {"order_id": order.orderId, "order_type": _name(oa.ProtoOAOrderType, order.orderType)}

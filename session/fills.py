@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..wire import messages as oa
 from ..wire import units
 from .holdings import price_or_none
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from .symbols import Symbol
     from .terms import Side
@@ -104,6 +104,33 @@ class Fill:
             realised=_realised(deal.closePositionDetail) if deal.HasField("closePositionDetail") else None,
         )
 
+    @classmethod
+    def from_record(cls, line: Mapping[str, Any]) -> Self:
+        """Read what `described` made of it, on the line of a fill.
+
+        Raises:
+            ArithmeticError, KeyError, TypeError, ValueError: it cannot be read.
+        """
+        realised = None
+        if "closed_volume_cents" in line:
+            realised = Realised(
+                gross_profit=Decimal(line["gross_profit"]),
+                swap=Decimal(line["swap"]),
+                commission=Decimal(line["closing_commission"]),
+                conversion_fee=Decimal(line["conversion_fee"]),
+                closed_volume_cents=int(line["closed_volume_cents"]),
+            )
+        return cls(
+            deal_id=int(line["deal_id"]),
+            order_id=int(line["order_id"]),
+            position_id=int(line["position_id"]),
+            volume_cents=int(line["volume_cents"]),
+            price=Decimal(line["price"]) if "price" in line else None,
+            at_ms=int(line["executed_at_ms"]),
+            commission=Decimal(line["commission"]) if "commission" in line else None,
+            realised=realised,
+        )
+
     def described(self) -> dict[str, str | int]:
         """The facts, for a record; what is not known is left out."""
         found: dict[str, str | int] = {
@@ -190,6 +217,10 @@ class Fills:
             return None
         self._by_deal[fill.deal_id] = fill
         return fill
+
+    def recall(self, fill: Fill) -> None:
+        """Count one that is on record."""
+        self._by_deal[fill.deal_id] = fill
 
     @property
     def volume_cents(self) -> int:

@@ -57,7 +57,7 @@ class Inheritance:
             NotSent: one was. Nothing may leave for it.
         """
         kind, id_ = target
-        for each in self._orders:
+        for each in (each for each in self._orders if each.end is None):
             closed = each.intent.position_id if isinstance(each.intent, Close) else None
             if id_ == (closed if kind == "position" else each.order_id):
                 raise NotSent(

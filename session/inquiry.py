@@ -10,7 +10,7 @@ from .errors import ServerError
 from .history import ListIncomplete, deals_between, orders_between
 from .order_states import OrderState
 from .server_clock import ServerClock
-from .verdicts import Evidence
+from .verdicts import Evidence, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,6 +70,9 @@ class Inquiry:
             return False
         told = self._settle(untold, orders, deals)
         self._judge(doubts, [*orders, *listed.order], details)
+        self._books.provenance.saw_rows(orders)
+        for deal in deals:
+            self._books.provenance.saw_deal(deal)
         return told
 
     def _untold(self, under_way: set[OrderRecord], working: set[int]) -> list[OrderRecord]:
@@ -118,6 +121,8 @@ class Inquiry:
     def _may_be_of(self, record: OrderRecord, deal: Any) -> bool:
         """Whether a deal is of an order that is not known, and of what a record asked for."""
         if record.order_id is not None or self._books.orders.by_order_id(deal.orderId) is not None:
+            return False
+        if not self._books.provenance.allows(deal.orderId, record.client_order_id, record.departure):
             return False
         if (deal.symbolId, deal.tradeSide) != (record.symbol.id, record.side.value):
             return False
@@ -191,13 +196,11 @@ class Inquiry:
         return left_cents < open_cents - closed_cents  # less is open than the deals that are listed explain
 
     def _judge(self, doubts: Iterable[RequestRecord], orders: list[Any], details: dict[int, Any]) -> None:
-        table = self._books.orders
         evidence = Evidence(
             book=self._books.positions,
             orders=orders,
             details=details,
             earliest_ms=self._earliest_ms,
-            taken=lambda order: table.by_order_id(order.orderId) is not None,
         )
         for record in doubts:
             if record not in self._books.doubts:
@@ -205,6 +208,8 @@ class Inquiry:
             verdict = self._books.doubts.looked(record, evidence, now_s=clock.now_s())
             if verdict.outcome is not None:
                 self._books.settled(record, verdict)
+                if verdict.outcome is Outcome.UNDECIDED:  # it counts no longer, and a person is to know that
+                    self._books.warn("undecided", request=record.name, intent=record.intent_id, reason=verdict.reason)
             else:
                 self._books.warn("outcome_unknown", request=record.name, intent=record.intent_id, reason=verdict.reason)
 

@@ -62,7 +62,7 @@ def kept_of(body: bytes, *, codec: Codec, redaction: Redaction) -> KeptFrame:
     if clean == message and (codec.name == "protobuf" or not _hides(body, redaction)):
         return KeptFrame(payload_type, client_msg_id, body)
     try:
-        kept = codec.encode(clean)
+        kept = codec.encode(redaction.message(message))  # anew: the text as a whole may have given another secret away
     except LocalProtocolError:
         return KeptFrame(payload_type, client_msg_id, reason=_NOT_TO_BE_TAKEN_OUT)
     return KeptFrame(payload_type, client_msg_id, kept, masked=kept != body)

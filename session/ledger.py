@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Ledger", "money_of"]
 
+# What positions cost or earn beside the deals: a result of trading, and neither paid in nor out by anybody.
+_CHARGES = frozenset(
+    {
+        oa.ProtoOAChangeBalanceType.BALANCE_DEPOSIT_DIVIDENDS,
+        oa.ProtoOAChangeBalanceType.BALANCE_WITHDRAW_DIVIDENDS,
+        oa.ProtoOAChangeBalanceType.BALANCE_DEPOSIT_SWAP,
+        oa.ProtoOAChangeBalanceType.BALANCE_WITHDRAW_SWAP,
+        oa.ProtoOAChangeBalanceType.BALANCE_WITHDRAW_GSL_CHARGE,
+        oa.ProtoOAChangeBalanceType.BALANCE_WITHDRAW_ROLLOVER,
+    }
+)
 _LATE_MS = 5_000  # whether the account list's time of a deal is quite that of the deal itself, nothing tells
 
 
@@ -31,7 +42,9 @@ class _Movement:
 
 
 class Ledger:
-    """The deals that closed something, whoever made them, and what was paid in and out; from events and lists.
+    """The deals that closed something, whoever made them, what was charged beside them, and what was paid in and out.
+
+    It is told by events and by lists.
 
     Attributes:
         version: another number each time that something was learned.
@@ -42,7 +55,8 @@ class Ledger:
         self.version = 0
         self.has_gap = True
         self._booked: dict[int, _Movement] = {}  # by `dealId`
-        self._paid: dict[int, _Movement] = {}  # by `balanceHistoryId`
+        self._charged: dict[int, _Movement] = {}  # by `balanceHistoryId`
+        self._paid: dict[int, _Movement] = {}  # likewise
 
     def add(self, deals: Iterable[oa.ProtoOADeal]) -> None:
         """Counts deals; one that was counted before, or that closed nothing, changes nothing."""
@@ -57,11 +71,12 @@ class Ledger:
             self.version += 1
 
     def pay(self, rows: Iterable[oa.ProtoOADepositWithdraw]) -> None:
-        """Counts deposits and withdrawals; one that was counted before changes nothing."""
+        """Counts rows of the cash flow: deposits, withdrawals, charges; one that was counted before changes nothing."""
         for row in rows:
-            if row.balanceHistoryId in self._paid:
+            counted = self._charged if row.operationType in _CHARGES else self._paid
+            if row.balanceHistoryId in counted:
                 continue
-            self._paid[row.balanceHistoryId] = _Movement(
+            counted[row.balanceHistoryId] = _Movement(
                 row.changeBalanceTimestamp, row.balanceVersion, _paid_in(row), _money(row, "balance")
             )
             self.version += 1
@@ -72,15 +87,19 @@ class Ledger:
         self.version += 1
 
     def booked_since(self, since_ms: int) -> Decimal:
-        """What deals have moved the balance by: gross profit, swap, commissions, conversion fees; deposit currency.
+        """What trading has moved the balance by: gross profit with all charges, those beside the deals too.
 
         Args:
             since_ms: from this time on, by the server's clock.
 
+        Returns:
+            deposit currency; losses are negative.
+
         Raises:
             ValueError: an amount could not be read, so the sum is not known.
         """
-        return _sum("what deal {} has booked", self._booked, since_ms)
+        booked = _sum("what deal {} has booked", self._booked, since_ms)
+        return booked + _sum("what cash flow {} has charged", self._charged, since_ms)
 
     def paid_since(self, since_ms: int) -> Decimal:
         """What was paid in, less what was paid out. See `booked_since`."""
@@ -107,14 +126,14 @@ class Ledger:
 
     def forget(self, before_ms: int) -> None:
         """What moved the balance before that time is forgotten, but for the last: the balance was left by it."""
-        for kept in (self._booked, self._paid):
+        for kept in (self._booked, self._charged, self._paid):
             old = sorted((each.place, id_) for id_, each in kept.items() if each.at_ms < before_ms)
             for _, id_ in old[:-1]:
                 del kept[id_]
 
     @property
     def _all(self) -> list[_Movement]:
-        return [*self._booked.values(), *self._paid.values()]
+        return [*self._booked.values(), *self._charged.values(), *self._paid.values()]
 
 
 def money_of(message: Any, field: str) -> Decimal:
@@ -154,4 +173,7 @@ def _paid_in(row: oa.ProtoOADepositWithdraw) -> Decimal | None:
         return delta
     if delta is None:
         return None
-    return -abs(delta) if "WITHDRAW" in type_ else abs(delta) if "DEPOSIT" in type_ else delta
+    # By its first word: a bonus that is "nonwithdrawable" is paid in.
+    if type_.startswith("BALANCE_WITHDRAW"):
+        return -abs(delta)
+    return abs(delta) if type_.startswith("BALANCE_DEPOSIT") else delta

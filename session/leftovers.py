@@ -7,12 +7,15 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from . import clock
 from .changes import Close
 from .errors import InvalidOrder
 from .fields import RECORDED
+from .fills import Fill
 from .order_record import OrderRecord
-from .order_states import FINAL_STATES
+from .order_states import FINAL_STATES, OrderState
 from .past import FOLLOWED, Past, ms_of, positions_before
+from .provenance import Departure
 from .request_facts import request_of
 from .request_record import RequestRecord
 from .stories import lines_of
@@ -36,9 +39,11 @@ _TICKETS: Final = MappingProxyType(
 _ENUMS: Final = MappingProxyType({"time_in_force": TimeInForce, "stop_trigger_method": TriggerMethod})
 # The record has these by itself, and in one unit.
 _OWN: Final = frozenset({"symbol", "side", "lots", "units", "volume_cents"})
+_LEAVES: Final = frozenset({"intent", "sent"})
 _ENDS: Final = frozenset({"not_sent", "finished"})
 _FINAL: Final = frozenset(state.value for state in FINAL_STATES)
 _UNDER_WAY: Final = frozenset({"sent", "outcome_unknown"})
+_FURTHEST_BACK_MS: Final = 30 * 86_400_000  # deals are asked for as far back at a start (`DealRecord.catch_up`)
 _DAMAGE: Final = "`anyctrader audit verify` names what is missing, and the broker's own lists tell what became of it"
 _LEVELS: Final = frozenset(
     f"{level}{how}" for level in ("stop_loss", "take_profit") for how in ("", "_pips", "_distance")
@@ -46,6 +51,23 @@ _LEVELS: Final = frozenset(
 _ENDS_OF_REQUESTS: Final = frozenset(
     {"not_sent", "change_done", "change_refused", "answered", "server_error", "resolved"}
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftEnd:
+    """The end of an order of which not all fills are on record: the event of one was lost, then the process ended.
+
+    Attributes:
+        state: a final one.
+        fills: those that are on record.
+        executed_volume_cents: what the server said was filled, hundredths of a unit.
+        at_ms: when it was put on record.
+    """
+
+    state: OrderState
+    fills: tuple[Fill, ...]
+    executed_volume_cents: int
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +87,8 @@ class Leftover:
         order_id: `orderId`, where the server had named one.
         quoted_price: what the market stood at, or None.
         deals: the `dealId` of its fills that are on record.
+        departure: what the record told of the server's orders before its bytes could leave.
+        end: how it ended, where that is on record, and less of its fills than the server said; None otherwise.
     """
 
     intent: Ticket | Close
@@ -79,9 +103,11 @@ class Leftover:
     order_id: int | None
     quoted_price: Decimal | None
     deals: frozenset[int] = frozenset()
+    departure: Departure = field(default_factory=Departure, compare=False)
+    end: LeftEnd | None = None
 
     def record(self, symbol: Symbol) -> OrderRecord:
-        """Its record, its outcome unknown: only the server's word leads out of that."""
+        """Its record, its outcome unknown: only the server's word leads out of that. Or at its end, if it has one."""
         record = OrderRecord(
             self.intent,
             environment=self.environment,
@@ -97,6 +123,14 @@ class Leftover:
         record.lost(at_ms=self.intent_at_ms)
         record.sent_at_ms = self.sent_at_ms  # where it is not on record, no latency is told either
         record.order_id = self.order_id
+        if self.end is not None:
+            record.recall(
+                self.end.state,
+                self.end.fills,
+                executed_volume_cents=self.end.executed_volume_cents,
+                finished_at_ms=self.end.at_ms,
+            )
+        record.departure = self.departure
         return record
 
 
@@ -176,6 +210,9 @@ def leftovers_of(folder: Path, environment: Environment, account_id: int | None 
                 if past is None:
                     past = left.past[line["account_id"]] = Past()
                 past.follow(line)
+            if line.get("fact") in _LEAVES:
+                past = left.past.get(line.get("account_id", 0))
+                line["departure"] = past.provenance.departure() if past is not None else Departure()
             if isinstance(line.get("intent_id"), str):
                 _follow_request(open_, line)
             elif isinstance(line.get("client_order_id"), str):
@@ -191,10 +228,12 @@ def leftovers_of(folder: Path, environment: Environment, account_id: int | None 
         f"{what} of an earlier process cannot be followed, for its intent is not on record. {_DAMAGE}"
         for what in open_.without_intent
     )
-    for client_order_id, facts in open_.orders.items():
+    for client_order_id, facts in (open_.orders | open_.untold).items():
         try:
+            if client_order_id in open_.untold and ms_of(facts["at"]) < clock.utc_ms() - _FURTHEST_BACK_MS:
+                continue
             left.orders.append(_leftover(client_order_id, facts, environment))
-        except (InvalidOrder, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, InvalidOrder, KeyError, TypeError, ValueError) as error:
             left.problems.append(f"order {client_order_id} of an earlier process cannot be followed: {error!r}")
     for client_order_id, facts in open_.levels.items():
         if facts.get("opened") == 0:
@@ -216,6 +255,7 @@ class _Open:
     """The facts of what has no end so far, by our own ids; and, for people, what has lines but no intent."""
 
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    untold: dict[str, dict[str, Any]] = field(default_factory=dict)  # at their end, with less on record than was filled
     levels: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: dict[str, dict[str, Any]] = field(default_factory=dict)
     without_intent: dict[str, None] = field(default_factory=dict)
@@ -226,7 +266,7 @@ def _follow_order(open_: _Open, line: dict[str, Any]) -> None:
     if fact == "intent":
         open_.orders[client_order_id] = dict(line)
         return
-    facts = open_.orders.get(client_order_id) or levels.get(client_order_id)
+    facts = open_.orders.get(client_order_id) or open_.untold.get(client_order_id) or levels.get(client_order_id)
     if fact == "fill":
         _count_opened(open_, line)
     if facts is None:
@@ -237,22 +277,52 @@ def _follow_order(open_: _Open, line: dict[str, Any]) -> None:
             open_.without_intent.pop(f"order {client_order_id}", None)
         return
     if fact == "fill" and "deal_id" in line:
-        facts.setdefault("deals_told", []).append(line["deal_id"])
-    for name in ("sent_after_ms", "order_id"):
+        facts.setdefault("fills_told", {})[line["deal_id"]] = line
+    for name in ("sent_after_ms", "order_id", "departure"):
         if name in line:
             facts[name] = line[name]
     if "position_id" in line:
         facts["position_told"] = line["position_id"]  # a ticket has a field of the other name
     if fact in _ENDS:
         open_.orders.pop(client_order_id, None)
+        facts["end_told"] = line
         asks = any(name in facts for name in _LEVELS)
         if line.get("executed_volume_cents") and asks and client_order_id not in levels:
             levels[client_order_id] = facts
+    if _is_untold(facts):
+        open_.untold[client_order_id] = facts
+    else:
+        open_.untold.pop(client_order_id, None)
     # Who wants the position closed has not got what was asked for by being told.
     told = fact == "protected" or (fact == "unprotected" and not facts.get("close_if_unprotected"))
     facts["levels_told"] = told or facts.get("levels_told", False)
     if facts["levels_told"]:
         levels.pop(client_order_id, None)
+
+
+def _is_untold(facts: dict[str, Any]) -> bool:
+    """Whether an order has ended and more of it was filled than its fills on record come to."""
+    end = facts.get("end_told")
+    if end is None or facts.get("order_id") is None:
+        return False
+    told = [fill.get("volume_cents") for fill in facts.get("fills_told", {}).values()]
+    executed = end.get("executed_volume_cents", 0)
+    whole = all(
+        isinstance(cents, int) for cents in (executed, *told)
+    )  # what cannot be read is told when it is taken up
+    return not whole or sum(told) < executed
+
+
+def _end_of(facts: dict[str, Any]) -> LeftEnd | None:
+    end = facts.get("end_told")
+    if end is None:
+        return None
+    return LeftEnd(
+        state=OrderState(end["state"]),
+        fills=tuple(Fill.from_record(line) for line in facts.get("fills_told", {}).values()),
+        executed_volume_cents=int(end["executed_volume_cents"]),
+        at_ms=ms_of(end["at"]),
+    )
 
 
 def _count_opened(open_: _Open, line: dict[str, Any]) -> None:
@@ -274,7 +344,7 @@ def _follow_request(open_: _Open, line: dict[str, Any]) -> None:
         if fact in _ENDS_OF_REQUESTS:
             del requests[intent_id]
         elif "sent_at_ms" in line:
-            requests[intent_id]["sent_at_ms"] = line["sent_at_ms"]
+            requests[intent_id] |= {name: line[name] for name in ("sent_at_ms", "departure") if name in line}
     elif fact in _UNDER_WAY:
         open_.without_intent[f"request {intent_id}"] = None
     elif fact in _ENDS_OF_REQUESTS:
@@ -288,6 +358,7 @@ def _request(intent_id: str, facts: dict[str, Any]) -> RequestRecord:
         payload=request_of(facts["message"], facts),
         intent_at_ms=ms_of(facts["at"]),
         sent_at_ms=int(facts["sent_at_ms"]) if "sent_at_ms" in facts else None,
+        departure=facts["departure"],
     )
 
 
@@ -309,7 +380,9 @@ def _leftover(client_order_id: str, facts: dict[str, Any], environment: Environm
         sent_at_ms=at_ms + int(facts["sent_after_ms"]) if "sent_after_ms" in facts else None,
         order_id=facts.get("order_id"),
         quoted_price=Decimal(quoted) if quoted is not None else None,
-        deals=frozenset(facts.get("deals_told", ())),
+        deals=frozenset(facts.get("fills_told", ())),
+        end=_end_of(facts),
+        departure=facts["departure"],
     )
 
 

@@ -155,6 +155,8 @@ def _letters(box: Path) -> list[_Letter]:
             found.append(_Letter(path, Environment(said["environment"]), str(said["fact"]), dict(said["fields"])))
         except (ValueError, TypeError, KeyError):
             _put_aside(path)
+        except OSError:  # somebody else's file, perhaps: it is not to hold up those behind it
+            continue
     return found
 
 

@@ -14,7 +14,7 @@ import anyio
 
 from ..wire import Budget, Connection, ConnectionState, LocalProtocolError, Message, Role
 from ..wire import messages as oa
-from ..wire.events import ErrorReceived, LinkClosed, ResponseReceived, UndecodedReceived
+from ..wire.events import AccountChanged, ErrorReceived, LinkClosed, ResponseReceived, UndecodedReceived
 from . import clock
 from .errors import NotSent, OutcomeUnknown, RateLimited, RequestFailed, ServerError, UnderMaintenance
 from .heartbeat import Heartbeat
@@ -60,6 +60,7 @@ class Link:
         rates: what may leave a second.
         listener: told of everything that no request waits for.
         mask: covers secrets in texts of the server's, before anybody sees them.
+        ended: called as soon as it is over: the good-bye, and the closing of the stream, may take a while yet.
         release: asked just before a message is encoded; what it raises ends the request, and nothing leaves.
 
     Attributes:
@@ -80,6 +81,7 @@ class Link:
         release: Callable[[Message], None],
         mask: Callable[[str], str] = str,
         framing: Framing | None = None,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         self.connection = Connection(Role.CLIENT, codec, framing=framing, gather_spots=True)
         self.throttle = Throttle(rates)
@@ -89,7 +91,7 @@ class Link:
         self._deadlines = Deadlines(self._expire)
         self._writing_since_s = math.inf  # when the write began that has not finished
         self._listener = listener
-        self._release = release
+        self._release, self._ended = release, ended
         self._mask = mask
         self._outbox: Outbox[Request] = Outbox(self.throttle)
         self._waiting: dict[str, Request] = {}
@@ -99,8 +101,7 @@ class Link:
         self._over: str | None = None
         # Other connections to the same account hear our ids and we hear theirs (docs/protocol.md section 2):
         # none may look like one that we wait for.
-        self._prefix = secrets.token_hex(4)
-        self._count = 0
+        self._prefix, self._count = secrets.token_hex(4), 0
 
     # For callers
 
@@ -321,6 +322,7 @@ class Link:
         for request in self._waiting.values():
             request.fail(OutcomeUnknown(f"{request.message.name} left, and was not answered: {reason}"))
         self._waiting.clear()
+        self._ended()
         return self.connection.close()
 
 
@@ -340,6 +342,8 @@ def _masked(event: Event, mask: Callable[[str], str]) -> Event:
         return replace(event, code=mask(event.code), description=text)
     if isinstance(event, UndecodedReceived):
         return replace(event, reason=mask(event.reason))
+    if isinstance(event, AccountChanged):
+        return replace(event, why=_cut(mask(event.why)))
     return event
 
 

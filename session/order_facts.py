@@ -8,6 +8,7 @@ from .changes import Close
 from .fills import Fill, Fills, Realised, Slippage
 from .order_states import OrderInput, OrderState
 from .protection import Protection
+from .provenance import Departure
 from .tickets import ImmediateTicket, Ticket
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class OrderFacts:
         position_id: `positionId`, or None while it is not known.
         open_before: of a close: what was open of its position when it was asked for, hundredths of a unit, and when
             the newest deal that was known by then was made, by the server's clock; None where that is not known.
+        departure: what was known of the server's orders when its bytes left.
         executed_volume_cents: the most that the server ever said was filled of it.
         protection: the levels of its position, as last seen.
         error_code: `errorCode` of its refusal, or None.
@@ -82,6 +84,7 @@ class OrderFacts:
         self.order_id: int | None = None
         self.position_id = intent.position_id if isinstance(intent, (Close, ImmediateTicket)) else None
         self.open_before: tuple[int, int] | None = None
+        self.departure = Departure()
         self.executed_volume_cents = 0
         self.error_code: str | None = None
         self.error_description: str | None = None

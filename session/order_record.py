@@ -101,6 +101,21 @@ class OrderRecord(OrderFacts):
         """
         return self._do(OrderInput.NEVER_ARRIVED, at_ms)
 
+    def recall(
+        self, state: OrderState, fills: Iterable[Fill], *, executed_volume_cents: int, finished_at_ms: int
+    ) -> None:
+        """An earlier process saw its end, and more filled of it than deals: those are still to be asked for.
+
+        Args:
+            state: that end.
+            fills: that are on record.
+            executed_volume_cents: what the server said was filled.
+            finished_at_ms: when that was put on record, our clock.
+        """
+        self._state, self.executed_volume_cents, self.finished_at_ms = state, executed_volume_cents, finished_at_ms
+        for fill in fills:
+            self._fills.recall(fill)
+
     # What the server says of it
 
     def apply(self, event: oa.ProtoOAExecutionEvent | oa.ProtoOAOrderErrorEvent, *, at_ms: int) -> OrderChange:

@@ -15,6 +15,7 @@ from .fills import Fill, Realised, Slippage
 from .order_inputs import is_protective
 from .order_record import OrderChange, OrderRecord
 from .order_states import FINAL_STATES, ORDER_TABLE, OrderInput, OrderState
+from .provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -37,9 +38,14 @@ _AT_WORK = oa.ProtoOAOrderStatus.ORDER_STATUS_ACCEPTED
 
 
 class OrderTable:
-    """The records of one account of one environment. It keeps all of them until told to `forget` one."""
+    """The records of one account of one environment. It keeps all of them until told to `forget` one.
 
-    def __init__(self) -> None:
+    Args:
+        provenance: what the server's orders are known to have come of, or None.
+    """
+
+    def __init__(self, provenance: Provenance | None = None) -> None:
+        self._provenance = provenance if provenance is not None else Provenance()
         self._by_client_order_id: dict[str, OrderRecord] = {}
         self._by_order_id: dict[int, OrderRecord] = {}
         self._by_position_id: dict[int, dict[str, OrderRecord]] = {}
@@ -225,10 +231,15 @@ class OrderTable:
         if len(found) > len(waiting) and any(order.orderStatus == _AT_WORK for order in found):
             return []
         found.sort(key=lambda order: (order.tradeData.openTimestamp, order.orderId))
+        all_deals = list(deals)
         changes = []
-        for record, order in zip(waiting, found, strict=False):
-            changes.append(record.settle_from_order(order, deals, at_ms=at_ms))
-            self._index(record)
+        for record in waiting:
+            # One that was seen before the second of them left may still be the first one's.
+            order = next((order for order in found if self._allows(record, order)), None)
+            if order is not None:
+                found.remove(order)
+                changes.append(record.settle_from_order(order, all_deals, at_ms=at_ms))
+                self._index(record)
         return changes
 
     def candidates(
@@ -242,7 +253,12 @@ class OrderTable:
             and not is_protective(order)
             and order.tradeData.openTimestamp >= since_ms
             and _fits(record, order)
+            and self._allows(record, order)
         ]
+
+    def _allows(self, record: OrderRecord, order: oa.ProtoOAOrder) -> bool:
+        opened_ms = order.tradeData.openTimestamp
+        return self._provenance.allows(order.orderId, record.client_order_id, record.departure, opened_ms=opened_ms)
 
     def lose_link(self, *, at_ms: int) -> list[OrderChange]:
         """The link went: the outcome of every order that had left and had not ended is unknown.

@@ -13,6 +13,7 @@ import orjson
 
 from .past_orders import PastOrders
 from .positions import Difference
+from .provenance import TOLD, Provenance
 from .recovery import lines_backwards
 from .verification import files_of
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FOLLOWED", "Past", "ms_of", "positions_before"]
 
-FOLLOWED: Final = frozenset({"intent", "execution", "fill", "deal", "missed_deal", "record_begins"})
+FOLLOWED: Final = frozenset({"intent", "execution", "fill", "deal", "missed_deal", "record_begins"}) | TOLD
 """The facts that say something of it."""
 
 _MOST_DEALS: Final = 10_000  # as many as a desk that is up keeps in mind (`DealMemory`)
@@ -55,11 +56,13 @@ class Past:
         positions: what was open when the audit ends, by position id: the fields of its line in the last snapshot, or
             only what is known where events have changed it since; None where there is no snapshot.
         orders: what was waiting for its price then; None where no snapshot tells.
+        provenance: what the server's orders are known to have come of.
     """
 
     def __init__(self) -> None:
         self.positions: dict[int, dict[str, Any]] | None = None
         self.orders: PastOrders | None = None
+        self.provenance = Provenance()
         self._snapshot_at = ""
         self._deals: dict[int, int] = {}  # when each was made, by the server's clock
         self._newest_ms: int | None = None
@@ -75,6 +78,11 @@ class Past:
     def deals_until_ms(self) -> int | None:
         """Up to when deals are on record, by the server's clock; None where none is, nor where they begin to be."""
         return self._begins_ms if self._newest_ms is None else self._newest_ms
+
+    @property
+    def deals_since_ms(self) -> int | None:
+        """When the first of those deals was made, likewise; None where there is none."""
+        return min(self._deals.values(), default=None)
 
     @property
     def begins_ms(self) -> int | None:
@@ -94,6 +102,7 @@ class Past:
     def follow(self, line: Mapping[str, Any]) -> None:
         """A line with one of the facts `FOLLOWED`; what cannot be understood is passed over."""
         fact = line["fact"]
+        self.provenance.follow(line)
         if fact == "execution":
             if self.positions is not None and str(line.get("at", "")) >= self._snapshot_at:
                 self._move(self.positions, line)
@@ -176,7 +185,7 @@ class Past:
 
 
 def positions_before(folder: Path, environment: Environment, account_id: int) -> Past:
-    """The past of an account as its last position snapshot tells it; empty where there is none.
+    """The past of an account as its last position snapshot that is whole tells it; empty where there is none.
 
     Args:
         folder: where the audit's files are.

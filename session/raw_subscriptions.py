@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..wire import messages as oa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["RawSubscriptions"]
 
@@ -34,6 +34,7 @@ class RawSubscriptions:
     def __init__(self) -> None:
         self._left_out: list[Any] = []
         self._kept: dict[_Key, Any] = {}  # to the request for it alone: one refusal then costs no other
+        self._missing: set[_Key] = set()  # of these: went with the account's session, and are not back yet
 
     def answered(self, request: Any) -> None:
         """The server did what this asked for. Whatever is about no subscription changes nothing."""
@@ -42,15 +43,24 @@ class RawSubscriptions:
             return
         if cls in _ENDS:
             for key in _keys(_ENDS[cls], request):
-                self._kept.pop(key, None)
+                self._drop(key)
         elif cls in _ENDS.values():
             for key in _keys(cls, request):
                 self._kept[key] = _alone(request, key[1])
+                self._missing.discard(key)
+
+    def lost(self) -> None:
+        """All of them are gone with the account's session."""
+        self._missing = set(self._kept)
 
     def gone(self, request: Any) -> None:
         """The server does not give one of `requests` any more."""
         for key in _keys(type(request), request):
-            self._kept.pop(key, None)
+            self._drop(key)
+
+    def _drop(self, key: _Key) -> None:
+        self._kept.pop(key, None)
+        self._missing.discard(key)
 
     def defer(self, request: Any) -> None:
         """It could not be had now: the next time it is asked for behind all others of its kind."""
@@ -75,13 +85,32 @@ class RawSubscriptions:
         if not any(key[1] == symbol_id for key in self._kept):
             return False
         request = oa.ProtoOASubscribeSpotsReq(symbolId=[symbol_id], subscribeToSpotTimestamp=True)
-        self._kept.setdefault((oa.ProtoOASubscribeSpotsReq, symbol_id, 0), request)
+        spots = (oa.ProtoOASubscribeSpotsReq, symbol_id, 0)
+        self._kept.setdefault(spots, request)
+        if any(key[1] == symbol_id for key in self._missing):
+            self._missing.add(spots)
         return True
 
     def requests(self) -> list[Any]:
         """What asks for all of them again, one symbol each, in the order in which one needs the other."""
-        order = list(_ENDS.values())
-        return [self._kept[key] for key in sorted(self._kept, key=lambda key: order.index(key[0]))]
+        return [self._kept[key] for key in _sorted(self._kept)]
+
+    @property
+    def missing(self) -> int:
+        """How many of them are not back yet."""
+        return len(self._missing)
+
+    def waves(self) -> list[list[Any]]:
+        """Those of `requests` that are not back yet: spots, then what needs spots. Those of a wave need no other."""
+        keys = [key for key in _sorted(self._kept) if key in self._missing]
+        spots = [self._kept[key] for key in keys if key[0] is oa.ProtoOASubscribeSpotsReq]
+        others = [self._kept[key] for key in keys if key[0] is not oa.ProtoOASubscribeSpotsReq]
+        return [wave for wave in (spots, others) if wave]
+
+
+def _sorted(keys: Iterable[_Key]) -> list[_Key]:
+    order = list(_ENDS.values())
+    return sorted(keys, key=lambda key: order.index(key[0]))
 
 
 def _keys(cls: type, request: Any) -> Iterator[_Key]:

@@ -81,6 +81,10 @@ class RawTrading:
 
         def sent(at_ms: int, client_msg_id: str) -> None:
             record.sent(at_ms, client_msg_id)
+            if books is not None:
+                closes = isinstance(payload, oa.ProtoOAClosePositionReq)
+                books.provenance.leaves(record, books.positions.position(payload.positionId) if closes else None)
+                books.provenance.asks(record)
             self._gate.note("sent", {**record.ids, "request_id": client_msg_id, "sent_at_ms": at_ms})
 
         try:
@@ -104,6 +108,8 @@ class RawTrading:
             self._gate.note("answered", {**record.ids, **_answer_facts(answer)})
             return answer
         finally:
+            if books is not None:
+                books.provenance.asked(record)
             settle(record if books is not None and record in books.doubts else None)
 
     async def _check_fields(self, name: str, payload: Any, books: Books | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-__all__ = ["FATAL_CODES", "LONGEST_UNSEEN_S", "SHARED_CODES", "Backoff"]
+__all__ = ["FATAL_CODES", "LONGEST_UNSEEN_S", "SHARED_CODES", "TOKEN_CODES", "Backoff"]
 
 LONGEST_UNSEEN_S = 3600.0
 """A maintenance may end sooner than was said, or a clock be wrong: a look every hour."""
@@ -23,6 +23,9 @@ FATAL_CODES = frozenset(
     }
 )
 """Credentials or version refused (docs/protocol.md section 14). Whatever else fails is tried again, for ever."""
+
+TOKEN_CODES = frozenset({"CH_ACCESS_TOKEN_INVALID", "OA_AUTH_TOKEN_EXPIRED"})
+"""The access token is refused (section 7): clients have to take either."""
 
 SHARED_CODES = frozenset(
     {

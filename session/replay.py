@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -90,11 +91,16 @@ class ReplayedServer:
         self._pace = pace
         self._open = list(conversation.exchanges)
         self._used: dict[int, Exchange] = {}  # payload type to the one that answered last
-        self._unasked = list(conversation.unasked)
+        self._unasked = conversation.unasked()
+        self._next = next(self._unasked, None)  # of them; only this one is in memory
+        self._next_is_due = False
         self._anchors = [exchange.request for exchange in conversation.exchanges]
         self._due: list[tuple[float, int, int, Message]] = []
         self._count = 0
         self._reached = 0
+        self._reached_at: list[
+            tuple[int, float]
+        ] = []  # which request was made, a later one than all before it, and when
         self._news = anyio.Event()
         self.differences: list[str] = []
 
@@ -110,6 +116,7 @@ class ReplayedServer:
         codec: CodecName = "protobuf" if opened.codec == "protobuf" else "json"
         framing = server_framing(codec, transport=transport, delimiting=Delimiting(opened.delimiting).value)
         reason = ""
+        self._reached_at.append((0, clock.now_s()))
         self._release()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._send, stream, framing)
@@ -151,7 +158,9 @@ class ReplayedServer:
             )
             self._put(0.0, self._reached, Message(error, message.client_msg_id))
             return
-        self._reached = max(self._reached, exchange.request.index)
+        if exchange.request.index > self._reached:
+            self._reached = exchange.request.index
+            self._reached_at.append((self._reached, clock.now_s()))
         for said in exchange.answers:
             after_s = self._pace.wait_s(said.at_s - exchange.request.at_s)
             self._put(after_s, said.index, replace(said.message, client_msg_id=message.client_msg_id))
@@ -177,19 +186,25 @@ class ReplayedServer:
         return None
 
     def _release(self) -> None:
-        """Lets go what the server said unasked behind the requests that have been made."""
-        kept: list[Said] = []
-        for said in self._unasked:
-            anchor = max((each for each in self._anchors if each.index < said.index), key=_index, default=None)
-            if anchor is None or anchor.index <= self._reached:
-                self._put(
-                    self._pace.wait_s(said.at_s - (anchor.at_s if anchor is not None else 0.0)),
-                    said.index,
-                    said.message,
-                )
-            else:
-                kept.append(said)
-        self._unasked = kept
+        """Lets go what the server said unasked next, once the request before it, or a later one, was made."""
+        said = self._next
+        if said is None or self._next_is_due:
+            return
+        place = bisect_left(self._anchors, said.index, key=_index)
+        anchor = self._anchors[place - 1] if place else None
+        index, at_s = (anchor.index, anchor.at_s) if anchor is not None else (0, 0.0)
+        if index > self._reached:
+            return
+        _, since_s = self._reached_at[bisect_left(self._reached_at, (index, 0.0))]
+        wait_s = self._pace.wait_s(said.at_s - at_s)
+        self._next_is_due = True
+        self._put(max(0.0, since_s + wait_s - clock.now_s()) if wait_s else 0.0, said.index, said.message)
+
+    def _taken(self, index: int) -> None:
+        """What had this place is on its way; where it came unasked, the one behind it is next."""
+        if self._next is not None and self._next_is_due and index == self._next.index:
+            self._next, self._next_is_due = next(self._unasked, None), False
+            self._release()
 
     def _put(self, after_s: float, index: int, message: Message) -> None:
         self._count += 1
@@ -221,7 +236,8 @@ class ReplayedServer:
                 with anyio.move_on_after(wait_s):
                     await self._news.wait()
                 continue
-            message = heapq.heappop(self._due)[3]
+            _, index, _, message = heapq.heappop(self._due)
+            self._taken(index)
             if self._pace.step is not None:
                 await self._pace.step(message)
             try:

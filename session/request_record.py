@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from .provenance import Departure
 from .request_facts import facts_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class RequestRecord:
         said: what else is on the line of its intent.
         sent_at_ms: when its bytes began to leave, or None.
         client_msg_id: id of the request that it left in, or None.
+        departure: what was known of the server's orders when its bytes left.
         ids: what each of its lines names.
     """
 
@@ -41,6 +43,7 @@ class RequestRecord:
     said: Mapping[str, Any] = field(default_factory=dict)
     sent_at_ms: int | None = None
     client_msg_id: str | None = None
+    departure: Departure = field(default_factory=Departure)
     ids: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -39,6 +39,7 @@ class SessionInput(enum.Enum):
     CONNECTED = "connected"
     AUTHENTICATED = "authenticated"
     RESTORED = "restored"
+    RETOLD = "retold"
     ACCOUNT_LOST = "account lost"
     LOST = "lost"
     REFUSED = "refused"
@@ -52,6 +53,7 @@ def _table() -> dict[tuple[SessionState, SessionInput], SessionState]:
         (s.CONNECTING, i.CONNECTED): s.AUTHENTICATING,
         (s.AUTHENTICATING, i.AUTHENTICATED): s.RESTORING,
         (s.RESTORING, i.RESTORED): s.READY,
+        (s.READY, i.RETOLD): s.READY,  # what is missing all the same, subscriptions or an account, has changed
         (s.READY, i.ACCOUNT_LOST): s.RESTORING,  # one of those that are kept; the link stays
         (s.RESTORING, i.ACCOUNT_LOST): s.RESTORING,
         (s.WAITING, i.RETRY): s.CONNECTING,

@@ -17,6 +17,7 @@ from ..wire import JsonCodec, ProtobufCodec
 from ..wire.catalog import account_of
 from . import auth, clock
 from .access import Access
+from .comeback import Comeback
 from .course import Course
 from .environments import unanswered_hint
 from .errors import (
@@ -31,6 +32,7 @@ from .errors import (
 )
 from .link import Link
 from .oblivion import Oblivion
+from .passage import Passage
 from .probation import Probation
 from .reconnect import Backoff
 from .roster import Roster
@@ -78,7 +80,7 @@ class Supervisor:
     Attributes:
         course: the state, and who watches it.
         failure: why the last try ended, where it was a failure. It stays until the next one is ready or has failed.
-        link: the present link, or None.
+        passage: which requests may leave now, and by which link.
         listed: the account list, newest.
         renews: whether the token pair is stored and renewed here.
     """
@@ -104,7 +106,6 @@ class Supervisor:
         self.codec = codec
         self.course = Course(self.environment, note=self._note)
         self.failure: CTraderError | None = None
-        self.link: Link | None = None
         self.listed: list[Any] = []
         self.renews = tokens is not None
         self._rates = rates
@@ -117,7 +118,6 @@ class Supervisor:
         self._life = anyio.CancelScope()  # of the present link
         self._serving = anyio.CancelScope()  # of what a session that is ready does on it
         self._why_left = ""
-        self._ready_s: float | None = None
         backoff = partial(
             Backoff,
             first_s=timings.reconnect_first_s,
@@ -129,10 +129,17 @@ class Supervisor:
         self._roster = Roster(
             gate=gate,
             probation=self._probation,
-            tell=self.course.tell,
             away=self._account_away,
-            back=self._accounts_back,
             unknown=self._application_lost,
+            note=self._note,
+        )
+        self.passage = Passage(self.environment, course=self.course, roster=self._roster, probation=self._probation)
+        self._comeback = Comeback(
+            self._roster,
+            probation=self._probation,
+            gate=gate,
+            tell=self.course.tell,
+            back=self._accounts_back,
             note=self._note,
         )
         self._access = Access(
@@ -156,96 +163,43 @@ class Supervisor:
         """The accounts that are kept authorised."""
         return self._roster.accounts
 
-    async def usable_link(self, name: str, account_id: int | None, *, by_s: float) -> Link:
-        """The present link, once a request of this account may pass; waits for the session up to the deadline.
-
-        Raises:
-            NotSent: it did not come in time.
-            SessionClosed: it will not come.
-        """
-        link = self._usable_now(account_id)  # mostly it is there, and waiting for nothing costs as much as a request
-        if link is not None:
-            return link
-        with anyio.move_on_after(max(0.0, by_s - clock.now_s())):
-            while True:
-                moved = self.course.told
-                if (link := self._usable_now(account_id)) is not None:
-                    return link
-                await moved.wait()
-        if self.course.state is SessionState.READY and (why := self._probation.why(account_id)):
-            raise NotSent(f"{name} did not leave: account {account_id} is refused just now{why}")
-        raise self.not_ready(name)
-
-    def _usable_now(self, account_id: int | None) -> Link | None:
-        if self.course.state is SessionState.CLOSED:
-            raise SessionClosed(f"the session of {self.environment.value} was {self.course.reason}")
-        link = self.link
-        roster = self._roster
-        serving = self._serves or (self.course.state is SessionState.RESTORING and account_id in roster.usable)
-        known = account_id not in roster.accounts or account_id in roster.usable
-        return link if link is not None and link.over is None and serving and known else None
-
-    def trading_link(self, name: str, account_id: int | None) -> Link:
-        """The present link, if this account may trade on it just now. Never waits.
-
-        Raises:
-            NotSent: the session is not ready, or the account is not restored.
-        """
-        if not self._serves or self.link is None or self.link.over is not None:
-            raise self.not_ready(name)
-        if account_id is not None and account_id not in self._roster.restored:
-            why = self._probation.why(account_id)
-            raise NotSent(f"{name} did not leave: account {account_id} is not restored just now{why}")
-        return self.link
-
-    @property
-    def _serves(self) -> bool:
-        """Whether the link has been ready: one account that is lost then holds up no other."""
-        state = self.course.state
-        return state is SessionState.READY or (state is SessionState.RESTORING and self._ready_s is not None)
-
-    def _account_away(self, why: str) -> None:
-        if self._serves:
+    def _account_away(self, account_id: int, why: str) -> None:
+        self._comeback.lost(account_id)
+        if self.passage.serves and account_id not in self._probation.refused:  # one that is away already is no news
             self.course.move(SessionInput.ACCOUNT_LOST, why)
 
     def _accounts_back(self) -> None:
-        lives = self.link is not None and self.link.over is None
-        if lives and self._serves and self.course.state is SessionState.RESTORING:
-            self.course.move(SessionInput.RESTORED, "ready")
+        """All that can be are back, or what is missing all the same has changed."""
+        if not (self.passage.lives and self.passage.serves):
+            return
+        standing = self._roster.standing
+        if self.course.state is SessionState.RESTORING:
+            self.course.move(SessionInput.RESTORED, standing)
+        elif self.course.reason != standing:
+            self.course.move(SessionInput.RETOLD, standing)
 
     def keeps(self, account_id: int | None) -> bool:
         """Whether an account is kept authorised: where it is not just now, it will be."""
         return account_id in self._roster.accounts
-
-    def not_ready(self, name: str) -> NotSent:
-        """What a request is told that does not leave."""
-        return NotSent(
-            f"{name} did not leave: {self.environment.value} is {self.course.state.value} ({self.course.reason})"
-        )
 
     async def authorize(self, account_id: int) -> Account:
         """Authorises an account on the present link, and keeps it so over every reconnect."""
         async with self._authorizing:  # two callers at once get the same account
             if account_id not in self.accounts or account_id in self._probation.refused:
                 by_s = clock.now_s() + self.timings.request_s
-                link = await self.usable_link("ProtoOAAccountAuthReq", None, by_s=by_s)
+                link = await self.passage.usable_link("ProtoOAAccountAuthReq", None, by_s=by_s)
                 account = self._known_account(account_id)
-                try:
-                    if await self._roster.admit(link, self._access, account):
-                        await self._roster.restore(account)
-                finally:
-                    if account_id not in self._roster.restored:
-                        self._roster.mend_soon()  # whoever asked for it is gone, or it was lost again
+                await self._comeback.join(link, self._access, account)
         return self.accounts[account_id]
 
     def subscribing(self, payload: Any) -> AbstractContextManager[None]:
         """Within it, a read is under way: what it begins or ends of subscriptions counts when it is answered."""
         account = self.accounts.get(account_of(payload) or 0)
-        return account.subscribing(payload, self._roster.mend_soon) if account is not None else nullcontext()
+        return account.subscribing(payload, self._comeback.mend_soon) if account is not None else nullcontext()
 
     def review(self, account_id: int | None) -> None:
         """The books of an account are in doubt: the server is asked again, soon."""
-        self._roster.doubt(account_id)
+        self._comeback.doubt(account_id)
 
     def renew_link(self, why: str) -> None:
         """Leaves the present link, if the session is ready on it, for a new one."""
@@ -263,7 +217,7 @@ class Supervisor:
         if credentials is not None and others:
             self._access.replace(credentials)
         self._probation.pardon()
-        self._roster.mend_soon()
+        self._comeback.mend_soon()
         # Otherwise there is nothing to resume, and the next refusal must not find that somebody has acted on it.
         if others or self.course.state in (SessionState.WAITING, SessionState.REFUSED):
             self._waiting.resume()
@@ -282,7 +236,7 @@ class Supervisor:
                     if self.course.state is SessionState.REFUSED:
                         await self._waiting.until_somebody_acts()
                     else:
-                        ready_for_s = 0.0 if self._ready_s is None else clock.now_s() - self._ready_s
+                        ready_for_s = 0.0 if self.passage.ready_s is None else clock.now_s() - self.passage.ready_s
                         await self._waiting.until_due(self.failure, ready_for_s=ready_for_s)
                     self._waiting.over()
                     self.course.move(SessionInput.RETRY, "trying again")
@@ -297,7 +251,7 @@ class Supervisor:
 
     async def _one_link(self) -> None:
         """From nothing to a link, to its end. The state is WAITING or REFUSED when it returns."""
-        self._ready_s = None
+        self.passage.ready_s = None
         failure: CTraderError | None = None
         by_s = clock.now_s() + self.timings.connect_s
         try:
@@ -310,6 +264,7 @@ class Supervisor:
         track = None
         if self._recorder is not None:
             track = self._recorder.begin_at(self.endpoint, environment=self.environment, codec=self.codec)
+        using = anyio.CancelScope()
         link = Link(
             stream,
             track.watched_codec() if track is not None else _CODECS[self.codec](),
@@ -319,6 +274,7 @@ class Supervisor:
             listener=self._roster,
             release=self._roster.release,
             mask=self._access.masked,
+            ended=using.cancel,
         )
         with anyio.CancelScope() as self._life:
             async with anyio.create_task_group() as tasks:
@@ -329,25 +285,29 @@ class Supervisor:
                     finally:
                         if track is not None:
                             track.ended(link.over or "")
-                    tasks.cancel_scope.cancel()
 
                 tasks.start_soon(live)
                 try:
-                    await self._use(link, by_s=by_s)
+                    with using:
+                        await self._use(link, by_s=by_s)
                 except WrongEnvironment as error:
                     failure = AuthenticationFailed(str(error), code="WRONG_ENVIRONMENT")
                 except (AuthenticationFailed, RequestFailed, ConnectFailed) as error:
                     failure = error
                 finally:
-                    self.link = None
+                    self.passage.link = None
                 if self._access.renewal is not None:
                     async with self._access.renewal.asking:
                         pass
+                self._left(link, failure)  # the good-bye may take a second, and nobody is to believe in it meanwhile
                 tasks.cancel_scope.cancel()
-        if link.lost and isinstance(failure, NotSent | OutcomeUnknown):
+
+    def _left(self, link: Link, failure: CTraderError | None) -> None:
+        """It is over, or nothing more is wanted of it: says so, and why."""
+        if link.lost and (failure is None or isinstance(failure, NotSent | OutcomeUnknown)):
             # That is what the end of the link did to a request of ours, and not why it ended.
             where = f"{self.endpoint.host}:{self.endpoint.port}"
-            failure = ConnectFailed(f"{where}: {link.over}") if self._ready_s is None else None
+            failure = ConnectFailed(f"{where}: {link.over}") if self.passage.ready_s is None else None
         if isinstance(failure, ConnectFailed) and not self._access.let_in:
             failure = ConnectFailed(f"{failure}{unanswered_hint(self.endpoint, self.codec)}")
         if self._access.unsaved is not None:
@@ -362,7 +322,7 @@ class Supervisor:
 
     async def _use(self, link: Link, *, by_s: float) -> None:
         """Brings a link up and looks after it, until it ends or something says that it must."""
-        self.link = link
+        self.passage.link = link
         how = f"{self.codec} and {self.endpoint.transport}"
         self.course.move(SessionInput.CONNECTED, f"{self.endpoint.host}:{self.endpoint.port} over {how}")
         try:
@@ -371,20 +331,25 @@ class Supervisor:
         except TimeoutError:
             raise ConnectFailed(
                 f"{self.endpoint.host}:{self.endpoint.port}: not connected and authenticated within "
-                f"{self.timings.connect_s:g} s"
+                f"{self.timings.connect_s:g} s{self._access.held_up}"
             ) from None
         wanted = [self._known_account(id_) for id_ in dict.fromkeys((*self._wanted, *self.accounts))]
-        await self._roster.bring_back(link, self._access, wanted)
+        # One that was kept away before holds up no other: it is tried as soon as these are back.
+        kept_away = self._probation.refused
+        first = [account for account in wanted if account.id not in kept_away] or wanted
+        await self._comeback.bring_back(link, self._access, first)
+        self._probation.pardon(kept_away.difference(account.id for account in first))
+        self._comeback.mend_soon()
         if link.over is not None:
             raise NotSent(link.over)
-        self._ready_s = clock.now_s()
+        self.passage.ready_s = clock.now_s()
         self._access.was_ready, self.failure = True, None
-        self.course.move(SessionInput.RESTORED, "ready")
+        self.course.move(SessionInput.RESTORED, self._roster.standing)
         async with background() as tasks:
             tasks.start_soon(self._access.keep_fresh, link)
             with anyio.CancelScope() as self._serving:
                 tasks.start_soon(self._until_replaced)
-                await self._roster.mend(link, self._access)
+                await self._comeback.mend(link, self._access)
         raise ConnectFailed(self._why_left)
 
     async def _until_replaced(self) -> None:

@@ -85,6 +85,11 @@ class StoredPair:
     pair: TokenPair
     origin: str | None = None
 
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether anything is known of whose it is; one of which nothing is, no session finds."""
+        return self.user_id is not None or bool(self.account_ids) or self.origin is not None
+
     def is_of(self, other: StoredPair) -> bool:
         """Whether both are of one user and one application.
 
@@ -96,6 +101,16 @@ class StoredPair:
             return self.user_id == other.user_id
         same_origin = self.origin is not None and self.origin == other.origin
         return same_origin or not set(self.account_ids).isdisjoint(other.account_ids)
+
+    def with_known(self, rows: Iterable[StoredPair]) -> StoredPair:
+        """The same with the accounts that it has in the store as well, but for those that are another user's there."""
+        known, others = set[int](), set[int]()
+        for row in rows:
+            if row.pair.access_token == self.pair.access_token:
+                known.update(row.account_ids)
+            elif not row.is_of(self):
+                others.update(row.account_ids)
+        return replace(self, account_ids=tuple(sorted({*self.account_ids, *(known - others)})))
 
 
 def origin_of(access_token: Secret) -> str:
@@ -113,12 +128,13 @@ class TokenStore:
 
     Attributes:
         path: the file.
+        lock_path: the lock beside it.
     """
 
     def __init__(self, folder: Path, environment: Environment, *, disk: Disk | None = None) -> None:
         self.environment = environment
         self.path = folder / f"{environment.value}.tokens.json"
-        self._lock_path = folder / f".{environment.value}.tokens.lock"
+        self.lock_path = folder / f".{environment.value}.tokens.lock"
         self._disk = disk if disk is not None else Disk()
 
     def read(self) -> tuple[StoredPair, ...]:
@@ -186,7 +202,7 @@ class TokenStore:
         """
         rows = self.read()
         if instead_of is None:
-            gone = [row for row in rows if row.is_of(stored)]
+            gone = [row for row in rows if row.is_of(stored) or row.pair.access_token == stored.pair.access_token]
         else:
             dead = {*instead_of, stored.pair.access_token}
             gone = [row for row in rows if row.client_id == stored.client_id and row.pair.access_token in dead]
@@ -195,6 +211,34 @@ class TokenStore:
         others = [row for row in rows if row not in gone]
         last = any(row.is_of(stored) for row in others)
         self._write([*others, stored] if last else [stored, *others])
+
+    def hold(self, client_id: str, pair: TokenPair) -> None:
+        """Puts aside a pair of which nothing is known yet, lest it be lost: no session uses it. Hold the lock.
+
+        Raises:
+            TokensUnreadable, OSError: see `save`.
+        """
+        self.save(StoredPair(client_id=client_id, user_id=None, account_ids=(), pair=pair), instead_of=())
+
+    def held(self, client_id: str) -> TokenPair | None:
+        """What was put aside for this application, or None.
+
+        Raises:
+            TokensUnreadable, OSError: see `read`.
+        """
+        rows = (row for row in self.read() if row.client_id == client_id and not row.is_confirmed)
+        return next((row.pair for row in rows), None)
+
+    def drop(self, pair: TokenPair) -> None:
+        """Takes a pair out. Hold the lock.
+
+        Raises:
+            TokensUnreadable, OSError: see `save`.
+        """
+        rows = self.read()
+        rest = [row for row in rows if row.pair.access_token != pair.access_token]
+        if len(rest) < len(rows):
+            self._write(rest)
 
     def _write(self, pairs: Iterable[StoredPair]) -> None:
         text = _text_of(pairs, self.environment)
@@ -224,7 +268,7 @@ class TokenStore:
             OSError: there can be no lock.
         """
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = self._disk.open(self._lock_path, os.O_RDWR | os.O_CREAT)
+        descriptor = self._disk.open(self.lock_path, os.O_RDWR | os.O_CREAT)
         try:
             taken = self._disk.lock(descriptor)
         except BaseException:

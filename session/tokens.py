@@ -7,30 +7,25 @@ the new pair lies there; and whoever finds its pair dead looks into the store be
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.lowlevel
 
-from . import clock
 from .errors import ConnectFailed
+from .rotation import Rotation
 from .strongroom import Strongroom
 from .token_store import StoredPair, TokenPair, origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from .secret import Secret
     from .settings import Credentials
     from .token_store import TokenStore
 
 __all__ = ["TokenVault"]
-
-_SAVE_FIRST_S = 0.1
-_SAVE_MOST_S = 5.0
-_LAST_SAVES_S = 30.0  # somebody wants to leave, and the disk does not take the pair: so much longer, and not for ever
 
 
 class TokenVault:
@@ -45,22 +40,21 @@ class TokenVault:
     Attributes:
         pair: the newest pair that is known.
         user_id: whose it is, or None while that is not known.
-        unsaved: why a new pair of ours is not stored, which until then is not used; the old one is dead. Else None.
+        rotation: whether it is being replaced, and how far that is.
+        room: where it lies.
     """
 
     def __init__(self, store: TokenStore, seed: Credentials, *, note: Callable[..., None]) -> None:
         self.pair: TokenPair
         self.user_id: int | None
-        self._room = Strongroom(store)
+        self.room = Strongroom(store, note=note)
         self._given = False  # the pair was given by somebody who has acted: it replaces all others of its user
         self._passed_over: Secret | None = None  # what was stored then: older than what was given, another's, refused
         self._counted: set[Secret] = set()  # the access tokens of all pairs that have counted here
         self._take(seed)
         self._note = note
         self._opened = False
-        self.unsaved: str | None = None
-        self._rotating = False
-        self._moved = anyio.Event()  # set, and another one in its place, when a rotation ends or comes to a standstill
+        self.rotation = Rotation(store.path, note=note)
 
     def _take(self, credentials: Credentials) -> None:
         """Nothing of an earlier pair holds for this one: neither its application, nor its user, nor its accounts."""
@@ -83,7 +77,8 @@ class TokenVault:
             ConnectFailed: the store cannot be read, or written.
         """
         if self._opened:
-            await self.reread()
+            self.room.held_up = None
+            await self.look()
             return
         stored = await self._find()
         if stored is None:
@@ -93,11 +88,11 @@ class TokenVault:
             same = stored.pair.access_token == self.pair.access_token
             self._adopt(stored)
             self._note("tokens", source="store", settings="the same" if same else "not used: the stored pair wins")
-            if self._room.exposed():
-                async with self._room.locked():
+            if await self.room.exposed():
+                async with self.room.locked():
                     await self.reread()
-                    await self._save(self._stored())  # anew, and for its owner only
-                self._note("tokens", warning=f"{self._room.path} could be read by others; it no longer can")
+                    await self._save(self.stored)  # anew, and for its owner only
+                self._note("tokens", warning=f"{self.room.path} could be read by others; it no longer can")
         self._opened = True
 
     async def reread(self) -> bool:
@@ -109,12 +104,44 @@ class TokenVault:
         Raises:
             ConnectFailed: the store cannot be read.
         """
-        stored = await self._find()
+        return self._is_newer(await self._find())
+
+    async def look(self) -> bool:
+        """The same for a session that could go on with what it has: a pair in hand that was stored before is good.
+
+        A store that cannot be used is told of, and one that has lost the pair gets it back: it may be the only one.
+
+        Raises:
+            ConnectFailed: the store cannot be used, and the pair in hand was never stored.
+        """
+        try:
+            stored = await self._find()
+            if stored is None and self._kept:
+                return await self._put_back()
+            return self._is_newer(stored)
+        except ConnectFailed as error:
+            self._go_on_without(error)
+            return False
+
+    def _is_newer(self, stored: StoredPair | None) -> bool:
         if stored is None or stored.pair.access_token in (self.pair.access_token, self._passed_over):
             return False
         self._adopt(stored)
         self._note("tokens", source="store", why="another process has stored a newer pair")
         return True
+
+    async def _put_back(self) -> bool:
+        async with self.room.locked():
+            if await self.reread():
+                return True
+            await self._save(self.stored)
+        self._note("tokens", warning=f"the pair was gone from {self.room.path}, and was stored again")
+        return False
+
+    def _go_on_without(self, error: ConnectFailed) -> None:
+        if not self._kept or self._given:
+            raise error
+        self._note("tokens", error=str(error), why="gone on without it, with the pair in hand")
 
     async def belongs_to(self, user_id: int | None, account_ids: Iterable[int]) -> None:
         """The server has taken the pair, and says whose it is and which accounts it covers: others find it by them.
@@ -127,18 +154,20 @@ class TokenVault:
         listed, user_id = set(account_ids), user_id if user_id is not None else self.user_id
         if self._kept and not self._given and listed.issubset(self._account_ids) and user_id == self.user_id:
             return
-        async with self._room.locked():
+        try:
+            await self._file(user_id, listed)
+        except ConnectFailed as error:
+            self._go_on_without(error)
+
+    async def _file(self, user_id: int | None, listed: set[int]) -> None:
+        async with self.room.locked():
             if await self.reread():
                 return  # what another process has stored meanwhile counts, and must not be undone
-            rows = await self._room.read()
-            here = next((row for row in rows if row.pair.access_token == self.pair.access_token), None)
-            known = set(here.account_ids) if here is not None else set()
-            self.user_id = user_id
-            self._account_ids = tuple(sorted(listed))
-            ours = self._stored()
-            known -= {id_ for row in rows if row is not here and not row.is_of(ours) for id_ in row.account_ids}
-            self._account_ids = tuple(sorted(listed | known))
-            await self._save(self._stored())
+            rows = await self.room.read()
+            ours = replace(self.stored, user_id=user_id, account_ids=tuple(sorted(listed))).with_known(rows)
+            await self._save(ours)
+            # Not before: what was not stored is to be stored the next time that the server says it.
+            self.user_id, self._account_ids = ours.user_id, ours.account_ids
             self._kept, self._given, self._refused = True, False, None
 
     async def replace(self, credentials: Credentials) -> None:
@@ -146,12 +175,23 @@ class TokenVault:
 
         It is stored once the server has said whose it is (`belongs_to`), or when it is refreshed before.
         """
-        async with self._alone():
+        async with self.rotation.alone():
             self._take(credentials)
             self._counted.add(self._seed.access_token)
             self._given = self._opened = True
             stored = await self._find()
             self._passed_over = stored.pair.access_token if stored is not None else None
+
+    @property
+    def stored(self) -> StoredPair:
+        """The pair as it lies in the store, or would."""
+        return StoredPair(
+            client_id=self._client_id,
+            user_id=self.user_id,
+            account_ids=self._account_ids,
+            pair=self.pair,
+            origin=self._origin,
+        )
 
     def fall_back(self) -> bool:
         """The pair is refused, and so is its renewal: whether that of the settings is to be tried in its place.
@@ -165,7 +205,7 @@ class TokenVault:
             return False
         if not self._kept or self._origin == self._seed_origin or self._seed.access_token in self._counted:
             return False
-        self._refused, self._passed_over = self._stored(), self.pair.access_token
+        self._refused, self._passed_over = self.stored, self.pair.access_token
         self._counted.add(self._seed.access_token)
         self._count_seed()
         self._note("tokens", source="settings", why="the stored pair is refused, and did not come from this one")
@@ -197,87 +237,48 @@ class TokenVault:
             ConnectFailed: the store could not be locked, read or written. Nothing was asked of the server.
             CTraderError: what `ask` raises. The pair is as it was.
         """
-        async with self._alone():
+        async with self.rotation.alone():
             if self.pair != used:
                 return True
-            async with self._room.locked(idle):
+            async with self.room.locked(idle):
                 if await self.reread():
                     return True
                 if self.pair.refresh_token is None:
                     return False
                 # A disk that takes no pair now would not take the new one: better known before the old one is used up.
-                await self._room.probe()
-                with anyio.CancelScope(shield=True):  # bounded by the deadline of the request
+                await self.room.probe()
+                with anyio.CancelScope(shield=True):  # bounded by `ask`
                     pair = await ask(self.pair.refresh_token)
-                await self._save_at_last(replace(self._stored(), pair=pair), stuck)
+                renewed = replace(self.stored, pair=pair)
+                await self.rotation.finish(partial(self._save, renewed), stuck)
+                self._count(renewed)
             return True
 
-    async def settled(self) -> None:
-        """Returns when no rotation of ours is under way: what was authorised meanwhile would be so for nothing.
+    async def keep(
+        self, used: StoredPair, pair: TokenPair, *, stuck: Callable[[ConnectFailed], None] | None = None
+    ) -> None:
+        """A renewal that was given up is answered after all: what it brought is stored as any other.
 
-        Raises:
-            ConnectFailed: a new pair waits for the disk.
+        It counts from now on; where another pair does by now, it lies in the store beside that one. `used` is what was
+        used up for it, as it was then; for `stuck` see `refresh`.
         """
-        while self._rotating:
-            if self.unsaved is not None:
-                raise ConnectFailed(self.unsaved)
-            await self._moved.wait()
+        renewed = replace(used, pair=pair)
 
-    async def saved(self) -> None:
-        """Returns when no new pair waits for the disk."""
-        while self.unsaved is not None:
-            await self._moved.wait()
+        async def save() -> None:
+            async with self.room.locked():
+                await self.reread()  # what another process has stored meanwhile stays ahead of it
+                if self.pair == used.pair:
+                    await self._save(renewed)
+                else:
+                    await self.room.save(renewed, instead_of={used.pair.access_token})
+
+        await self.rotation.saved()
+        async with self.rotation.alone():
+            await self.rotation.finish(save, stuck)
+            if self.pair == used.pair:
+                self._count(renewed)
 
     # Inside
-
-    @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
-        await self.settled()
-        self._rotating = True
-        try:
-            yield
-        finally:
-            self._rotating = False
-            self._tell()
-
-    def _tell(self) -> None:
-        moved, self._moved = self._moved, anyio.Event()
-        moved.set()
-
-    async def _save_at_last(self, stored: StoredPair, stuck: Callable[[ConnectFailed], None] | None) -> None:
-        delay_s, give_up_s = _SAVE_FIRST_S, None
-        while True:
-            with anyio.CancelScope(shield=True):
-                try:
-                    await self._save(stored)
-                except ConnectFailed as error:
-                    self._wait_for_disk(error, stuck)
-                    await anyio.sleep(delay_s)
-                else:
-                    given = self._given
-                    self._adopt(stored)
-                    self._given = given  # its user is not known yet
-                    self.unsaved = None
-                    self._note("tokens", source="server", expires_at_ms=stored.pair.expires_at_ms)
-                    return
-            delay_s = min(2 * delay_s, _SAVE_MOST_S)
-            if give_up_s is None:
-                try:
-                    await anyio.lowlevel.checkpoint()
-                except anyio.get_cancelled_exc_class():
-                    # Taken up again by the checkpoint below.
-                    give_up_s = clock.now_s() + _LAST_SAVES_S
-            elif clock.now_s() >= give_up_s:
-                self._note("tokens", error=f"the new pair is lost: log in again ({self._room.path} was not written)")
-                await anyio.lowlevel.checkpoint()
-
-    def _wait_for_disk(self, error: ConnectFailed, stuck: Callable[[ConnectFailed], None] | None) -> None:
-        first, self.unsaved = self.unsaved is None, f"the new pair of tokens cannot be stored yet: {error}"
-        self._note("tokens", error=str(error), why="the new pair is not used before it is stored")
-        if first:
-            self._tell()
-            if stuck is not None:
-                stuck(ConnectFailed(self.unsaved))
 
     async def _save(self, stored: StoredPair) -> None:
         """Stores a pair in place of the one that it came from, and of one that was refused."""
@@ -285,22 +286,19 @@ class TokenVault:
         if self._refused is not None:
             spent.add(self._refused.pair.access_token)
         instead_of = None if self._given else spent
-        await self._room.save(stored, instead_of=instead_of)
+        await self.room.save(stored, instead_of=instead_of)
+
+    def _count(self, renewed: StoredPair) -> None:
+        given = self._given
+        self._adopt(renewed)
+        self._given = given  # its user is not known yet
+        self._note("tokens", source="server", expires_at_ms=renewed.pair.expires_at_ms)
 
     def _adopt(self, stored: StoredPair) -> None:
         self.pair, self.user_id, self._account_ids = stored.pair, stored.user_id, stored.account_ids
         self._origin, self._kept, self._given, self._refused = stored.origin, True, False, None
         self._counted.add(stored.pair.access_token)
 
-    def _stored(self) -> StoredPair:
-        return StoredPair(
-            client_id=self._client_id,
-            user_id=self.user_id,
-            account_ids=self._account_ids,
-            pair=self.pair,
-            origin=self._origin,
-        )
-
     async def _find(self) -> StoredPair | None:
         """The stored pair for what the session was opened with, or given since."""
-        return await self._room.find(self._client_id, self._account_id, origin=self._seed_origin, user_id=self.user_id)
+        return await self.room.find(self._client_id, self._account_id, origin=self._seed_origin, user_id=self.user_id)

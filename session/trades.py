@@ -97,10 +97,11 @@ def trades_of(lines: Iterator[dict[str, Any]]) -> list[Trade]:
     """What was traded: a row an order of ours that filled, and a row each other deal; a deal counts once.
 
     In the order of their first lines. A deal that was on record before it was known to be of an order of ours is in
-    the row of that order.
+    the row of that order; so is one of its `orderId` that no line of a fill has told of.
     """
     trades: dict[_Key, Trade] = {}
     filled: set[_Key] = set()
+    known: dict[_Key, Decimal] = {}  # by order: the units of its fills that are on record
     for line in lines:
         fact, environment = line.get("fact"), str(line.get("environment"))
         deal = (environment, "deal", str(line.get("deal_id")))
@@ -117,9 +118,52 @@ def trades_of(lines: Iterator[dict[str, Any]]) -> list[Trade]:
             _follow(trade, line)
             if fact == "fill" and deal not in filled:
                 filled.add(deal)
+                known[key] = known.get(key, Decimal(0)) + (_amount(line, "volume_cents") or Decimal(0)) / 100
                 trades.pop(deal, None)
                 _add_charges(trade, line)
+    _take_in_others(trades, known)
     return list(trades.values())
+
+
+def _take_in_others(trades: dict[_Key, Trade], known: dict[_Key, Decimal]) -> None:
+    """Puts deals of orders of ours that have rows of their own into the rows of those orders.
+
+    Args:
+        trades: all rows.
+        known: by order, the units of its fills that are on record.
+    """
+    ours = {
+        (row.environment, row.order_id or 0): key for key, row in trades.items() if row.client_order_id and row.order_id
+    }
+    for deal, row in list(trades.items()):
+        key = ours.get((row.environment, row.order_id or 0))
+        if key is not None and not row.client_order_id:
+            del trades[deal]
+            _take_in(trades[key], row, known.get(key, Decimal(0)))
+            known[key] = known.get(key, Decimal(0)) + (row.units or Decimal(0))
+
+
+def _take_in(trade: Trade, deal: Trade, known_units: Decimal) -> None:
+    """A deal of an order of ours that no line of a fill has told of: the sums of that order are without it.
+
+    Args:
+        trade: the order's row; what the server said was filled of it is its size already.
+        deal: the row that the deal has.
+        known_units: how much its charges and its price are of so far.
+    """
+    for name, _ in _CHARGES:
+        _add(trade, name, getattr(deal, name))
+    total = known_units + (deal.units or Decimal(0))
+    trade.units = max(trade.units or Decimal(0), total)
+    if trade.price == deal.price and known_units:
+        if trade.slippage_quote_money is not None:
+            trade.slippage_quote_money = trade.slippage_quote_money * total / known_units
+        return
+    priced = deal.price is not None and deal.units and (trade.price is not None or not known_units)
+    value = (trade.price or Decimal(0)) * known_units + (deal.price or Decimal(0)) * (deal.units or Decimal(0))
+    trade.price = value / total if priced else None
+    # Against which price is not on this row: better no slippage than that of a part.
+    trade.slippage_points = trade.slippage_pips = trade.slippage_quote_money = None
 
 
 def _follow(trade: Trade, line: dict[str, Any]) -> None:

@@ -205,6 +205,8 @@ class Trading:
     def _sent(self, order: Order, at_ms: int, client_msg_id: str) -> None:
         record = order.record
         record.sent(at_ms=at_ms, client_msg_id=client_msg_id)
+        closes = self._books.positions.position(order.intent.position_id) if isinstance(order.intent, Close) else None
+        self._books.provenance.leaves(record, closes)
         self._gate.note("sent", {**record.described(), "sent_after_ms": at_ms - record.intent_at_ms})
         if isinstance(order.intent, ImmediateTicket | Close):  # others may wait for their price for days
             self._fills.add(order)

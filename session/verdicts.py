@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
 from .holdings import PendingOrder, level_or_none
-from .order_inputs import is_protective
+from .provenance import Provenance, could_come_of
 from .terms import Side
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Outcome(enum.Enum):
     """What it was for ended by itself."""
     WITHOUT_EFFECT = "without_effect"
     """Looks that are enough found nothing of it: it never arrived, or was refused unseen."""
+    UNDECIDED = "undecided"
+    """Looks that are enough found more orders that it may be than there are requests for them: a person must look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,14 @@ class Verdict:
         reason: what was found, for people.
         arrived: where there is no outcome: whether it may be at work, so that looks before this one prove nothing.
         order_id: the order that came of it, or None.
+        among: where there is no outcome: the orders one of which it may be.
     """
 
     outcome: Outcome | None
     reason: str
     arrived: bool = False
     order_id: int | None = None
+    among: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +67,17 @@ class Evidence:
         book: what is open and what works.
         orders: its list of orders since the request left.
         details: orders that were asked for one by one, by id.
-        taken: whether an order is known to have come of something else.
+        provenance: what its orders are known to have come of.
+        alike: how many requests in doubt ask for the very same, this one included. The one that left first is to be
+            judged first.
         earliest_ms: what the server's clock showed at the least, at a time of ours.
     """
 
     book: PositionBook
     orders: Collection[oa.ProtoOAOrder]
     details: Mapping[int, oa.ProtoOAOrder] = field(default_factory=dict)
-    taken: Callable[[oa.ProtoOAOrder], bool] = lambda order: False
+    provenance: Provenance = field(default_factory=Provenance)
+    alike: int = 1
     earliest_ms: Callable[[int], int] = lambda at_ms: at_ms
 
 
@@ -156,38 +163,47 @@ def _stands(position: Position, stop_loss: Decimal | None) -> bool:
 
 def _order_of(record: RequestRecord, evidence: Evidence) -> Verdict:
     """A close or a new order: which of the server's orders came of it."""
+    known_id = evidence.provenance.order_of(record.intent_id)
     found = {order.orderId: order for order in evidence.orders if _may_be(record, order, evidence)}
-    if len(found) > 1:
-        return Verdict(None, f"any of the orders {', '.join(map(str, sorted(found)))} may be it", arrived=True)
-    for order_id, order in found.items():
-        if order.orderStatus == oa.ProtoOAOrderStatus.ORDER_STATUS_REJECTED:
-            return Verdict(Outcome.REFUSED, f"order {order_id} came of it, and was rejected", order_id=order_id)
-        working = order.orderStatus == oa.ProtoOAOrderStatus.ORDER_STATUS_ACCEPTED
-        if working and isinstance(record.payload, oa.ProtoOAClosePositionReq):
-            return Verdict(None, f"order {order_id} came of it, and is at work", arrived=True)
-        return Verdict(Outcome.DONE, f"order {order_id} came of it, and is {_status(order)}", order_id=order_id)
+    if known_id is not None:
+        if known_id not in found:  # the lists lag behind the event that told of it
+            return Verdict(Outcome.DONE, f"order {known_id} came of it, as an event told", order_id=known_id)
+        found = {known_id: found[known_id]}
+    if len(found) > evidence.alike:
+        among = tuple(sorted(found))
+        return Verdict(None, f"any of the orders {', '.join(map(str, among))} may be it", arrived=True, among=among)
+    # Requests for the very same cannot be told apart, nor do they have to be: the first has the oldest.
+    if found:
+        return _came_of(record, min(found.values(), key=lambda each: (each.tradeData.openTimestamp, each.orderId)))
     if isinstance(record.payload, oa.ProtoOANewOrderReq) and record.payload.label:
         since_ms = evidence.earliest_ms(record.left_at_ms)
         for position in evidence.book.positions:  # history lags: what is open may show it first
             if position.label == record.payload.label and (position.opened_at_ms or 0) >= since_ms:
-                return Verdict(Outcome.DONE, f"position {position.id} came of it")
+                opener = evidence.provenance.opener_of(position.id)
+                if opener is None or _allowed(record, opener, evidence):
+                    return Verdict(Outcome.DONE, f"position {position.id} came of it", order_id=opener)
     return Verdict(None, "no order of the server's can be it")
 
 
+def _came_of(record: RequestRecord, order: oa.ProtoOAOrder) -> Verdict:
+    order_id = order.orderId
+    if order.orderStatus == oa.ProtoOAOrderStatus.ORDER_STATUS_REJECTED:
+        return Verdict(Outcome.REFUSED, f"order {order_id} came of it, and was rejected", order_id=order_id)
+    working = order.orderStatus == oa.ProtoOAOrderStatus.ORDER_STATUS_ACCEPTED
+    if working and isinstance(record.payload, oa.ProtoOAClosePositionReq):
+        return Verdict(None, f"order {order_id} came of it, and is at work", arrived=True)
+    return Verdict(Outcome.DONE, f"order {order_id} came of it, and is {_status(order)}", order_id=order_id)
+
+
 def _may_be(record: RequestRecord, order: oa.ProtoOAOrder, evidence: Evidence) -> bool:
-    payload: Any = record.payload
-    trade = order.tradeData
-    if is_protective(order) or trade.openTimestamp < evidence.earliest_ms(record.left_at_ms) or evidence.taken(order):
+    opened_ms = order.tradeData.openTimestamp
+    if opened_ms < evidence.earliest_ms(record.left_at_ms) or not could_come_of(record.payload, order):
         return False
-    if trade.volume != payload.volume:
-        return False
-    if isinstance(payload, oa.ProtoOAClosePositionReq):
-        return order.closingOrder and order.positionId == payload.positionId
-    if (trade.symbolId, trade.tradeSide, order.orderType) != (payload.symbolId, payload.tradeSide, payload.orderType):
-        return False
-    if payload.clientOrderId:
-        return bool(order.clientOrderId == payload.clientOrderId)
-    return not order.closingOrder and bool(trade.label == payload.label)
+    return _allowed(record, order.orderId, evidence, opened_ms=opened_ms)
+
+
+def _allowed(record: RequestRecord, order_id: int, evidence: Evidence, *, opened_ms: int = 0) -> bool:
+    return evidence.provenance.allows(order_id, record.intent_id, record.departure, opened_ms=opened_ms)
 
 
 def _ended(order_id: int, evidence: Evidence) -> oa.ProtoOAOrder | None:

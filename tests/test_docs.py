@@ -37,6 +37,8 @@ from anyctrader.session import (
 )
 from anyctrader.session import errors as session_errors
 from anyctrader.session.keys import known_names
+from anyctrader.wire import Message, ProtobufCodec, encode_frame
+from anyctrader.wire import messages as oa
 
 pytestmark = pytest.mark.timeout(180)  # most of these start interpreters of their own, on a machine that may be busy
 
@@ -405,3 +407,18 @@ def test_pages_are_plain_text(name: str) -> None:
 def test_the_changelog_has_what_is_unreleased_on_top() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.findall(r"^## (.+)$", changelog, re.MULTILINE)[0] == "Unreleased"
+
+
+def test_the_program_of_the_tools_page_shows_every_frame_of_a_capture_and_its_damage(tmp_path: Path) -> None:
+    [program] = blocks(text_of("tools.md").partition("## In a program")[2], "python")
+    beat = encode_frame(ProtobufCodec().encode(Message(oa.ProtoHeartbeatEvent())))
+    spot = encode_frame(ProtobufCodec().encode(Message(oa.ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=2, bid=3))))
+    for data, shown in (
+        (beat, ["Heart"]),
+        (beat + spot, ["Heart", "Spot"]),
+        (beat + spot[:-2], ["Heart", "damage at"]),
+    ):
+        (tmp_path / "capture.bin").write_bytes(data)
+        lines = run_program(program, tmp_path, {}).splitlines()
+        assert len(lines) == len(shown)
+        assert all(word in line for word, line in zip(shown, lines, strict=True))

@@ -90,6 +90,7 @@ PURE = (
     "session/deal_memory.py",
     "session/chain.py",
     "session/reconnect.py",
+    "session/respite.py",
     "fake/exchange.py",
 )
 IMPURE = frozenset({"anyio", "asyncio", "trio", "socket", "ssl", "threading", "time", "os", "subprocess"})

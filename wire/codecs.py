@@ -5,24 +5,27 @@ Both codecs give and take the same `Message`: who has one cannot tell how it tra
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
-from google.protobuf.message import DecodeError, EncodeError
+from google.protobuf.message import DecodeError
 
 from . import messages as oa
+from .completeness import is_complete, missing_fields
 from .envelope import read_envelope, write_envelope
 from .errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
+from .json_envelope import ENVELOPE_KEYS, LARGEST_TYPE, read_json_envelope
 from .json_fields import FieldError, JsonFields
-from .shape import missing_fields
+from .json_text import JsonValueError, fault_of, holds_long_integer, read_again, write_json
 from .text import broken_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from .json_envelope import JsonEnvelope
     from .json_fields import Path
 
 
@@ -48,13 +51,17 @@ class Message:
     """A payload and the id that ties an answer to its request.
 
     What a newer server put into it is kept, and written again by the codec that read it (the other flavour has no
-    way to say it and leaves it out); `unknown_fields` and `unknown_enums` list it.
+    way to say it and leaves it out); `unknown_fields` and `unknown_enums` list it. From JSON it is kept as the values
+    that it has: integers exactly, up to 4,300 digits (beyond 64 bits as floats where something in the text is nested
+    so deeply, some 900 levels, that Python's parser does not follow; a message with longer ones is not decoded),
+    other numbers as doubles, and any nesting that is decoded, 1,024 levels, is encoded again.
 
     Attributes:
         payload: a message of the schema, or an `UnknownPayload`. Typed loosely: it is one of 91 classes.
         client_msg_id: `ProtoMessage.clientMsgId`, or None where the envelope has none.
         unknown_keys: what JSON brought that the schema does not name: path (`("order", "newField")`) to value.
-            Protobuf keeps such fields inside the payload itself.
+            Protobuf keeps such fields inside the payload itself. A path that names a field of the schema is refused on
+            encoding: the field would go out as something else than what was judged.
         unknown_envelope: what the envelope carried beside its published fields: a JSON object, or protobuf bytes.
     """
 
@@ -66,7 +73,12 @@ class Message:
     def __repr__(self) -> str:
         # Payloads may carry tokens, and a repr ends up in logs and tracebacks.
         payload = self.payload
-        name = oa.name_of(payload.payload_type) if isinstance(payload, UnknownPayload) else type(payload).__name__
+        if not isinstance(payload, UnknownPayload):
+            name = type(payload).__name__
+        elif isinstance(payload.payload_type, int):
+            name = oa.name_of(payload.payload_type)
+        else:
+            name = "Unknown"
         return f"<Message {name} client_msg_id={self.client_msg_id!r}>"
 
     @property
@@ -80,7 +92,13 @@ class Message:
         payload_type = oa.TYPES.get(type(payload))
         if payload_type is not None:
             return payload_type
-        return payload.payload_type if type(payload) is UnknownPayload else oa.payload_type_of(payload)
+        if isinstance(payload, type):
+            raise KeyError(f"{payload.__name__} is a class: what travels is a message of it")
+        if not isinstance(payload, UnknownPayload):
+            return oa.payload_type_of(payload)
+        if type(payload.payload_type) is not int:
+            raise KeyError(f"a payload type is a number of 32 bits, not a {type(payload.payload_type).__name__}")
+        return payload.payload_type
 
     @property
     def name(self) -> str:
@@ -171,7 +189,7 @@ class ProtobufCodec:
             # The last two: protobuf's Python runtime, see read_envelope.
             problem = f"no {cls.__name__}: {error}"
         else:
-            if not (payload.IsInitialized() if len(body) < _LARGE else _is_complete(payload)):
+            if not is_complete(payload, len(body)):
                 problem, missing = _missing(payload)
             elif payload.payloadType != payload_type:
                 problem = f"the {cls.__name__} in it says that its payload type is {payload.payloadType}"
@@ -215,23 +233,31 @@ class JsonCodec:
             except FieldError as error:
                 raise LocalProtocolError(f"{message.name}: {error}") from None
         if isinstance(message.unknown_envelope, dict):
-            if not _ENVELOPE.isdisjoint(message.unknown_envelope):
+            if not ENVELOPE_KEYS.isdisjoint(message.unknown_envelope):
                 raise LocalProtocolError(f"{message.name}: its unknown envelope holds a key that the schema knows")
             envelope |= message.unknown_envelope
         try:
-            return orjson.dumps(envelope)
-        except orjson.JSONEncodeError as error:
+            return write_json(envelope) if _holds_unknown(message) else orjson.dumps(envelope)
+        except (orjson.JSONEncodeError, JsonValueError) as error:
             raise LocalProtocolError(f"{message.name} cannot be written as JSON: {error}") from None
 
     def decode(self, body: bytes) -> Message:
         """See `Codec.decode`."""
         try:
-            envelope = orjson.loads(body)
+            envelope = read_json_envelope(orjson.loads(body))
         except orjson.JSONDecodeError as error:
-            raise self._refusal(body, f"{len(body)} bytes are no JSON: {error.msg} at byte {error.pos}") from None
-        return self._message(_json_envelope(envelope), body)
+            return self._second_look(body, fault_of(body, error))
+        try:
+            message = self._message(envelope, body)
+        except UndecodablePayload:
+            if (exact := _exact_envelope(body)) is None:
+                raise
+            return self._message(exact, body)
+        if _holds_unknown(message) and (exact := _exact_envelope(body)) is not None:
+            return self._message(exact, body)
+        return message
 
-    def _message(self, envelope: _JsonEnvelope, body: bytes) -> Message:
+    def _message(self, envelope: JsonEnvelope, body: bytes) -> Message:
         payload_type, raw, client_msg_id, extras = envelope
         cls = oa.class_of(payload_type)
         missing: tuple[str, ...] = ()
@@ -255,27 +281,33 @@ class JsonCodec:
             problem, payload_type, client_msg_id=client_msg_id, body=_text_of(raw, body), missing_fields=missing
         )
 
-    def _refusal(self, body: bytes, reason: str) -> RemoteProtocolError:
-        """What is wrong with a text that is no JSON.
+    def _second_look(self, body: bytes, reason: str) -> Message:
+        """The message in a text that orjson refuses for the length of an integer, or what is wrong with it.
 
-        NaN, Infinity, 1e999 and half a surrogate pair are no JSON, yet some writers write them and Python's own
-        parser reads them. With its help it can be told which message, and which field, is to blame: the frame ends
-        where it should, so the stream is still good.
+        Where it has an envelope it can be told which message, and which field, is to blame: the frame ends where it
+        should, so the stream is still good. That holds for bytes that are not UTF-8 as well: no byte of a character
+        looks like one that delimits (a length, a line break, a brace). It costs the message, as with protobuf. A
+        WebSocket's text that is not UTF-8 does not come as far as this: there it ends the connection (RFC 6455
+        section 8.1).
         """
+        reading = read_again(body)
+        if reading is None:
+            raise RemoteProtocolError(reason)
         try:
-            envelope = _json_envelope(json.loads(body.decode(), parse_int=_integer))
-        except (RemoteProtocolError, ValueError, RecursionError):
-            return RemoteProtocolError(reason)
+            envelope = read_json_envelope(reading.value)
+        except RemoteProtocolError:
+            raise RemoteProtocolError(reason) from None
         payload_type, _, client_msg_id, _ = envelope
-        if not isinstance(client_msg_id, str) or not _is_text(client_msg_id):
+        if client_msg_id is not None and not (isinstance(client_msg_id, str) and _is_text(client_msg_id)):
             client_msg_id = None
         try:
-            self._message(envelope, body)
+            message = self._message(envelope, body)
         except UndecodablePayload as fault:
             reason = fault.reason
-        except ValueError:  # half a surrogate pair, where protobuf wants text
-            pass
-        return UndecodablePayload(reason, payload_type, client_msg_id=client_msg_id, body=body)
+        else:
+            if reading.exact:
+                return message
+        raise UndecodablePayload(reason, payload_type, client_msg_id=client_msg_id, body=body)
 
 
 _SPOT = oa.payload_type_of(oa.ProtoOASpotEvent)
@@ -293,11 +325,15 @@ def _checked_type(message: Message) -> int:
         raise LocalProtocolError(error.args[0]) from None
     if message.client_msg_id is not None and not isinstance(message.client_msg_id, str):
         raise LocalProtocolError(f"{message.name}: a client message id is a string")
+    if message.unknown_keys is not None and not isinstance(message.unknown_keys, Mapping):
+        raise LocalProtocolError(f"{message.name}: unknown keys are a mapping of path to value")
+    if message.unknown_envelope is not None and not isinstance(message.unknown_envelope, dict | bytes):
+        raise LocalProtocolError(f"{message.name}: an unknown envelope is a JSON object, or bytes")
     if isinstance(payload, UnknownPayload):
         # What is judged by its payload type and its account must have both where they can be seen.
         if oa.class_of(payload_type) is not None:
             raise LocalProtocolError(f"{message.name} is known to the schema: it travels as its class, not as bytes")
-        if not isinstance(payload_type, int) or not 0 <= payload_type <= _LARGEST_TYPE:
+        if not 0 <= payload_type <= LARGEST_TYPE:
             raise LocalProtocolError(f"{message.name}: a payload type is a number of 32 bits")
         return payload_type
     if payload.payloadType != payload_type:
@@ -309,9 +345,6 @@ def _checked_type(message: Message) -> int:
     return payload_type
 
 
-_ENVELOPE = frozenset({"payloadType", "payload", "clientMsgId"})
-
-
 def _are_unknown(extras: bytes) -> bool:
     """Whether none of these fields is one of the envelope's own: it would be read in place of what was judged."""
     try:
@@ -321,24 +354,6 @@ def _are_unknown(extras: bytes) -> bool:
     return not any(envelope.HasField(name) for name in ("payloadType", "payload", "clientMsgId"))
 
 
-_LARGE = 4096  # bytes
-
-
-def _is_complete(payload: Any) -> bool:
-    """Whether no required field of a large message is missing, at any depth.
-
-    Of such a one protobuf tells that in half the time by writing it: that looks in C, and the question itself
-    through the descriptors.
-    """
-    try:
-        payload.SerializeToString()
-    except EncodeError:
-        complete: bool = payload.IsInitialized()
-        return complete
-    return True
-
-
-_LARGEST_TYPE = 2**32 - 1  # ProtoMessage.payloadType is a uint32
 _MOST_NAMED = 10  # missing fields: a list of millions of empty parts would name millions
 
 
@@ -348,47 +363,30 @@ def _missing(payload: Any) -> tuple[str, tuple[str, ...]]:
 
 
 def _text_of(raw: Any, body: bytes) -> bytes:
-    """The payload as JSON again, or the whole frame where it cannot be written: orjson reads deeper than it writes."""
+    """The payload as JSON again, or the whole frame where it is none."""
     if raw is None:
         return b""
     try:
         return orjson.dumps(raw)
-    except orjson.JSONEncodeError:
-        return body
+    except orjson.JSONEncodeError:  # longer or deeper than it writes
+        try:
+            return write_json(raw)
+        except JsonValueError:
+            return body
 
 
-_JsonEnvelope: TypeAlias = tuple[int, Any, Any, "dict[str, Any] | None"]
+def _exact_envelope(body: bytes) -> JsonEnvelope | None:
+    """The envelope with every integer as it stands there, where orjson may have made a float of one."""
+    if not holds_long_integer(body):
+        return None
+    reading = read_again(body)
+    return read_json_envelope(reading.value) if reading is not None else None
 
 
-def _json_envelope(envelope: Any) -> _JsonEnvelope:
-    """Payload type, payload, client message id, and what else stood beside them; None where there is none of it.
-
-    Raises:
-        RemoteProtocolError: it is no object, or has no payload type.
-    """
-    if not isinstance(envelope, dict):
-        raise RemoteProtocolError("the JSON text is not an object")
-    payload_type = _json_payload_type(envelope.pop("payloadType", None))
-    client_msg_id = envelope.pop("clientMsgId", None)
-    raw = envelope.pop("payload", None)
-    extras = {key: value for key, value in envelope.items() if value is not None} if envelope else None
-    return payload_type, raw, client_msg_id, extras or None
-
-
-def _json_payload_type(value: Any) -> int:
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 10:
-        value = int(value)
-    if type(value) is not int or not 0 <= value <= _LARGEST_TYPE:
-        raise RemoteProtocolError("payloadType is missing" if value is None else "payloadType is no number of 32 bits")
-    return value
-
-
-_LONGEST_INTEGER = 400
-
-
-def _integer(digits: str) -> int:
-    """Python reads no more than 4,300 digits. The first of them are enough to tell that no field takes it."""
-    return int(digits[:_LONGEST_INTEGER])
+def _holds_unknown(message: Message) -> bool:
+    if message.unknown_keys or message.unknown_envelope:
+        return True
+    return isinstance(message.payload, UnknownPayload) and message.payload.body is not None
 
 
 def _is_text(value: str) -> bool:

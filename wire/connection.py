@@ -15,6 +15,7 @@ from .dialogue import CLIENT_DISCONNECT, MOVING, ORDER_ERROR, Dialogue
 from .drift import Drift
 from .errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
 from .events import (
+    AnswerDropped,
     Event,
     EventReceived,
     HeartbeatReceived,
@@ -64,8 +65,8 @@ class Connection:
             read them so; an event for each costs more than the message itself.
 
     Attributes:
-        late_answers: how many answers came that nobody waited for any more. They were dropped, but for errors, which
-            are reported without an id.
+        late_answers: how many answers came that nobody waited for any more. They were dropped (`AnswerDropped`), but
+            for errors, which are reported without an id.
         drift: how much of what the peer said differs from our schema.
         idle: whether the last bytes were no sign of life of the peer's: they completed no message, and the one that is
             under way has not grown by `PROGRESS_SIZE` since the last sign. A WebSocket's control frames, blank lines,
@@ -157,10 +158,7 @@ class Connection:
             return
         payload_type = message.payload_type
         entry = CATALOG.get(payload_type)
-        if entry is None:
-            self.drift.unknown_payload_types += 1
-        else:
-            self.drift.look(payload_type, message, len(body))
+        self.drift.look(payload_type, message, len(body))
         take = self._take_from_server if self._role is Role.CLIENT else self._take_from_client
         take(payload_type, entry, message, events)
 
@@ -248,8 +246,8 @@ class Connection:
             return f"{message.name} is nothing that a server says" if kind is Kind.REQUEST else None
         if kind not in (Kind.REQUEST, Kind.HEARTBEAT, None):
             return f"{message.name} is nothing that a client says"
-        if kind is not Kind.HEARTBEAT and message.client_msg_id in self._dialogue.open:
-            return f"client message id {message.client_msg_id!r} is still open"
+        if kind is not Kind.HEARTBEAT and (fault := self._dialogue.unusable(message.client_msg_id)) is not None:
+            return fault
         return self._dialogue.too_early(payload_type, message.payload)
 
     def _take_from_client(self, payload_type: int, entry: Entry | None, message: Message, events: list[Event]) -> None:
@@ -262,6 +260,9 @@ class Connection:
             )
             return
         dialogue, client_msg_id = self._dialogue, message.client_msg_id or None
+        if (fault := dialogue.too_long(client_msg_id)) is not None:
+            self._unplaced(message, fault, events, client_msg_id=None)
+            return
         misplaced = dialogue.too_early(payload_type, message.payload)
         if misplaced is None:
             events += dialogue.ask(payload_type, message.payload, client_msg_id)
@@ -297,8 +298,8 @@ class Connection:
             self.late_answers += 1
         if kind is Kind.ERROR:
             events.append(error_of(message, settled or None))
-        elif settled:
-            events.append(ResponseReceived(settled, message))
+        elif settled or kind is Kind.RESPONSE:
+            events.append(ResponseReceived(settled, message) if settled else AnswerDropped(message))
         if payload_type == CLIENT_DISCONNECT:
             # All of it: whoever cuts it must cover secrets first, for a mask does not know the half of one.
             reason = escaped(message.payload.reason) or "no reason given"

@@ -11,6 +11,7 @@ from typing import Any
 from . import messages as oa
 from .catalog import CATALOG, Kind, account_of
 from .events import AccountChanged
+from .quoting import escaped
 from .states import (
     ACCOUNT_TABLE,
     CONNECTION_TABLE,
@@ -20,7 +21,7 @@ from .states import (
     ConnectionState,
 )
 
-__all__ = ["CLIENT_DISCONNECT", "MOVING", "ORDER_ERROR", "Dialogue"]
+__all__ = ["CLIENT_DISCONNECT", "LONGEST_ID", "MOVING", "ORDER_ERROR", "Dialogue"]
 
 _APP_AUTH = oa.payload_type_of(oa.ProtoOAApplicationAuthReq)
 _APP_AUTH_RES = oa.payload_type_of(oa.ProtoOAApplicationAuthRes)
@@ -62,6 +63,12 @@ _NEEDING_ACCOUNT = _WITH_ACCOUNT - {_ACCOUNT_AUTH} - _EARLY
 _APP_ALREADY = ("CH_CLIENT_ALREADY_AUTHENTICATED", "ALREADY_LOGGED_IN")
 _ACCOUNT_ALREADY = ("ALREADY_LOGGED_IN",)
 _ACCOUNT_LOST = ("ACCOUNT_NOT_AUTHORIZED", "OA_AUTH_TOKEN_EXPIRED", "CH_ACCESS_TOKEN_INVALID")
+LONGEST_ID = 256
+"""Characters of the longest client message id that a request may have.
+
+Clients count, or take a UUID of 36. With the number of open ids it bounds what a peer makes us remember, to 10 MB at
+most: an id may be as long as a frame otherwise.
+"""
 # More requests than this without an answer, or more accounts, and the oldest is forgotten: a peer costs no memory
 # without end. Whoever authorises thousands of accounts uses several connections.
 _MOST_OPEN = 10_000
@@ -97,6 +104,20 @@ class Dialogue:
             return f"{oa.name_of(payload_type)} needs account {account} authorised; it is {state.value}"
         return None
 
+    def unusable(self, client_msg_id: Any) -> str | None:
+        """Why we may not give a request this id, or None."""
+        if client_msg_id is not None and not isinstance(client_msg_id, str):
+            return "a client message id is a string"
+        if client_msg_id in self.open:
+            return f"client message id {client_msg_id!r} is still open"
+        return self.too_long(client_msg_id)
+
+    def too_long(self, client_msg_id: str | None) -> str | None:
+        """Why an id is not remembered, whoever says it, or None."""
+        if not client_msg_id or len(client_msg_id) <= LONGEST_ID:
+            return None
+        return f"its clientMsgId has {len(client_msg_id)} characters; at most {LONGEST_ID} are taken"
+
     def ask(self, payload_type: int, payload: Any, client_msg_id: str | None) -> list[AccountChanged]:
         """A request was said that may be said now. Without an id nobody can be told of its answer."""
         if client_msg_id:
@@ -126,6 +147,8 @@ class Dialogue:
 
         Both are empty where the message belongs to no request.
         """
+        if kind is Kind.HEARTBEAT:
+            return "", ""  # no answer, whatever id it carries: also of a request whose answers nobody knows
         if not client_msg_id:
             return (self._lone_auth if kind is Kind.ERROR else ""), ""
         asked_type, asked_account = self.open.get(client_msg_id, (0, None))
@@ -166,14 +189,17 @@ class Dialogue:
             self._move(ConnectionInput.APP_AUTH_ANSWERED)
         elif payload_type == _ACCOUNT_AUTH_RES:
             return self._move_account(payload.ctidTraderAccountId, AccountInput.AUTH_ANSWERED)
-        elif payload_type in (_ACCOUNT_DISCONNECT, _ACCOUNT_LOGOUT_RES):
-            return self._move_account(payload.ctidTraderAccountId, AccountInput.ENDED)
+        elif payload_type == _ACCOUNT_DISCONNECT:
+            return self._end_account(payload.ctidTraderAccountId, "the server disconnected the account")
+        elif payload_type == _ACCOUNT_LOGOUT_RES:
+            return self._end_account(payload.ctidTraderAccountId, "it was logged out")
         elif payload_type == _TOKEN_INVALIDATED:
-            ended = [self._move_account(account, AccountInput.ENDED) for account in payload.ctidTraderAccountIds]
+            why = f"the server invalidated its token: {escaped(payload.reason) or 'no reason given'}"
+            ended = [self._end_account(account, why) for account in payload.ctidTraderAccountIds]
             return [change for changes in ended for change in changes]
         elif payload_type == _EXECUTION:
             if payload.errorCode and _says_not_authorised(payload.errorCode, ""):
-                return self._move_account(payload.ctidTraderAccountId, AccountInput.ENDED)
+                return self._end_account(payload.ctidTraderAccountId, _unannounced(payload.errorCode, ""))
         elif payload_type in _ERRORS:
             unnamed = not client_msg_id and self.state is ConnectionState.AUTHENTICATING and not self.open
             return self._hear_error(payload, (_APP_AUTH, None) if unnamed else self.open.get(settled, (0, None)))
@@ -181,7 +207,7 @@ class Dialogue:
 
     def end(self) -> list[AccountChanged]:
         """It is over: nobody is authorised and nobody waits."""
-        changes = [self._move_account(account, AccountInput.ENDED) for account in self.accounts]
+        changes = [self._end_account(account, "the connection has ended") for account in self.accounts]
         self._move(ConnectionInput.ENDED)
         self.open.clear()
         return [change for each in changes for change in each]
@@ -198,7 +224,7 @@ class Dialogue:
         elif _says_not_authorised(code, payload.description):
             lost = account or account_of(payload)
             if lost is not None:
-                return self._move_account(lost, AccountInput.ENDED)
+                return self._end_account(lost, _unannounced(code, payload.description))
         return []
 
     @property
@@ -216,7 +242,10 @@ class Dialogue:
     def _move(self, moved_by: ConnectionInput) -> None:
         self.state = CONNECTION_TABLE[self.state, moved_by]
 
-    def _move_account(self, account: int, moved_by: AccountInput) -> list[AccountChanged]:
+    def _end_account(self, account: int, why: str) -> list[AccountChanged]:
+        return self._move_account(account, AccountInput.ENDED, why=why)
+
+    def _move_account(self, account: int, moved_by: AccountInput, *, why: str = "") -> list[AccountChanged]:
         before = self.accounts.get(account)
         if before is None:
             if moved_by is not AccountInput.AUTH:
@@ -225,7 +254,12 @@ class Dialogue:
                 del self.accounts[next(iter(self.accounts))]
             before = AccountState.LOGGED_OUT
         after = self.accounts[account] = ACCOUNT_TABLE[before, moved_by]
-        return [AccountChanged(account, after)] if after is not before else []
+        return [AccountChanged(account, after, why)] if after is not before else []
+
+
+def _unannounced(code: str, description: str) -> str:
+    said = f"{code}: {description}" if description else code
+    return f"not announced, an answer says {escaped(said)}"
 
 
 def _says_not_authorised(code: str, description: str) -> bool:

@@ -9,9 +9,10 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from ..proto.schema import MESSAGES
 from . import messages as oa
+from .completeness import missing_fields
 from .errors import LocalProtocolError
 from .json_fields import FieldError, JsonFields
-from .shape import missing_fields, shape_of
+from .shape import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -107,11 +107,10 @@ def _has_unknown(message: Any, shape: Shape) -> bool:
     if len(UnknownFieldSet(message)):
         return True
     for field, inner in shape.parts:
-        value = getattr(message, field.name)
         if field.repeated:
-            if any(_has_unknown(part, inner) for part in value):
+            if any(_has_unknown(part, inner) for part in getattr(message, field.name)):
                 return True
-        elif message.HasField(field.name) and _has_unknown(value, inner):
+        elif message.HasField(field.name) and _has_unknown(getattr(message, field.name), inner):
             return True
     return False
 
@@ -159,9 +158,13 @@ class Drift:
     _quotes: int = dataclasses.field(default=0, repr=False, compare=False)
 
     def look(self, payload_type: int, message: Message, size: int) -> None:
-        """Counts what is unknown in a message whose type is known, and whose body had so many bytes."""
+        """Counts what is unknown in a message whose body had so many bytes."""
         has_field = bool(message.unknown_keys or message.unknown_envelope)
         has_enum = False
+        if isinstance(message.payload, UnknownPayload):
+            self.unknown_payload_types += 1
+            self.unknown_fields += has_field
+            return
         quotes = self._quotes = self._quotes + (payload_type in _QUOTES)
         if size <= _LARGEST_LOOKED_AT and (quotes % _QUOTES_PER_LOOK == 1 or payload_type not in _QUOTES):
             payload = message.payload

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
+from typing import Any
+
 __all__ = [
     "CTraderError",
     "FrameTooLarge",
@@ -14,6 +17,10 @@ __all__ = [
 
 class CTraderError(Exception):
     """Base of all errors that anyctrader raises on purpose. No text of theirs holds a secret."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is copied and pickled by calling its class with its `args`: here they are the text alone.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class ProtocolError(CTraderError):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountChanged",
+    "AnswerDropped",
     "ErrorReceived",
     "Event",
     "EventReceived",
@@ -139,11 +140,26 @@ class UndecodedReceived:
 
 
 @_event
+class AnswerDropped:
+    """A response that answers no open request: nobody asked for it, or nobody waits any more. It was dropped."""
+
+    message: Message
+
+
+@_event
 class AccountChanged:
-    """An account's table moved."""
+    """An account's table moved.
+
+    Attributes:
+        account: its id.
+        state: where it is now.
+        why: where its session has ended, by what, the server's words escaped and whole: whoever cuts them must cover
+            secrets first.
+    """
 
     account: int
     state: AccountState
+    why: str = field(default="", compare=False)
 
 
 @_event
@@ -167,6 +183,7 @@ Event = (
     | RequestReceived
     | HeartbeatReceived
     | UndecodedReceived
+    | AnswerDropped
     | AccountChanged
     | LinkClosed
 )

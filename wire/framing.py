@@ -10,6 +10,7 @@ import enum
 import re
 import struct
 from abc import ABC, abstractmethod
+from copy import copy
 from itertools import chain
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -128,14 +129,14 @@ class Cutter(ABC):
                 stands behind the fault is ever kept.
         """
         if self._fault is not None:
-            raise self._fault
+            raise copy(self._fault)
         if type(chunk) is not bytes:
             chunk = bytes(chunk)  # whoever reads into a buffer of his own uses it again
         bodies: list[bytes] = []
         try:
             self._cut(chunk, bodies)
         except RemoteProtocolError as fault:
-            self._fault = fault
+            self._fault = copy(fault)  # one that is raised holds, by its traceback, the chunk of every call
             self._forget()
             if not bodies:
                 raise
@@ -148,12 +149,11 @@ class Cutter(ABC):
         Raises:
             RemoteProtocolError: it ended inside a message, or was broken before.
         """
-        if self._fault is not None:
-            raise self._fault
-        if inside := self._inside():
+        if self._fault is None and (inside := self._inside()):
             self._fault = RemoteProtocolError(f"the stream ended inside a frame, {inside} bytes into it")
             self._forget()
-            raise self._fault
+        if self._fault is not None:
+            raise copy(self._fault)
 
     @property
     def inside(self) -> int:
@@ -263,23 +263,22 @@ class NewlineFraming(Cutter):
     def _cut(self, chunk: bytes, bodies: list[bytes]) -> None:
         rest, position = self._rest, 0
         while (stop := chunk.find(b"\n", position)) >= 0:
-            self._check(len(rest) + stop - position)
-            line = chunk[position:stop]
+            line = self._judged(chunk[position:stop])
             if rest:
                 line = b"".join((rest, line))
                 rest.clear()
-            if line := line.strip():
+            if line := line.rstrip():
                 bodies.append(line)
             position = stop + 1
-        self._check(len(rest) + len(chunk) - position)
-        rest += chunk[position:]
+        rest += self._judged(chunk[position:])
 
-    def _check(self, size: int) -> None:
-        if size > self._max_size:
+    def _judged(self, piece: bytes) -> bytes:
+        """A piece of a line as far as it is kept; blanks before the text are not, however many come."""
+        if not self._rest:
+            piece = piece.lstrip()
+        if len(self._rest) + len(piece) > self._max_size:
             raise FrameTooLarge(None, self._max_size)
-
-    def _inside(self) -> int:
-        return 0 if self._rest.isspace() else len(self._rest)  # no copy of what may be long
+        return piece
 
 
 _QUOTE, _ESCAPE, _OPEN, _SHUT = b'"\\{}'

@@ -36,7 +36,9 @@ _INTEGERS = MappingProxyType(
         FieldDescriptor.TYPE_UINT64: (0, 2**64 - 1),
     }
 )
+_WIDEST = 2**128  # what is shown of a number: more than any field is mistaken for
 _LONGEST_INTEGER = 20  # characters of -2**63, the longest that fits any field
+_NO_TEXT = "the string is no text: bytes that are not UTF-8, or half a surrogate pair"
 _KINDS = MappingProxyType(
     {
         dict: "an object",
@@ -82,18 +84,12 @@ class JsonFields:
                 that is not there any more goes with it. A plain string stands for a key of the message itself.
 
         Raises:
-            FieldError: a double is not finite: JSON has no way to say it.
+            FieldError: a double is not finite: JSON has no way to say it; or a path of `unknown_keys` is none, or
+                names a field of the schema: whoever judged the message has seen the field, and not what is put there.
         """
         result = self._object(message)
         for path, value in (unknown_keys or {}).items():
-            *parents, last = (path,) if isinstance(path, str) else path
-            target: Any = result
-            try:
-                for step in parents:
-                    target = target[step]
-            except (KeyError, IndexError):
-                continue
-            target[last] = value
+            self._put(result, type(message).__name__, (path,) if isinstance(path, str) else path, value)
         return result
 
     def from_json(self, cls: type[ProtobufMessage], value: Any) -> tuple[ProtobufMessage, dict[Path, Any] | None]:
@@ -122,6 +118,28 @@ class JsonFields:
                 result[name] = _written(write, value, (name,))
         return result
 
+    def _put(self, target: Any, name: str, path: Path, value: Any) -> None:
+        """Puts a value where the path says, in the object for a message of this name, beside its fields."""
+        if not isinstance(path, tuple) or not path or not isinstance(path[-1], str):
+            raise FieldError((), "the path of an unknown key is a tuple that ends in it")
+        steps, plans = iter(path[:-1]), self._plans_of(name)
+        for step in steps:
+            plan = plans.get(step) if isinstance(step, str) else None
+            if plan is None or plan.part is None:
+                raise FieldError(path, "this path leads through no part of the message")
+            plans = self._plans_of(plan.part)
+            target = target.get(step)
+            if target is not None and plan.repeated:
+                index = next(steps, None)
+                if type(index) is not int or index < 0:
+                    raise FieldError(path, "this path leads through a list without an index")
+                target = target[index] if index < len(target) else None
+            if target is None:
+                return
+        if path[-1] in plans:
+            raise FieldError(path, "this is a field of the schema: it is set in the message itself")
+        target[path[-1]] = value
+
     def _fill(self, message: Any, value: Any, path: Path, unknown: dict[Path, Any]) -> None:
         """Sets the fields in place: a message of its own for each part would cost six times the memory."""
         if not isinstance(value, dict):
@@ -145,6 +163,8 @@ class JsonFields:
                     setattr(message, key, plan.read(item))
                 except _Misfit as misfit:
                     raise FieldError((*path, key), str(misfit)) from None
+                except ValueError:
+                    raise FieldError((*path, key), _NO_TEXT) from None
 
     def _fill_list(self, message: Any, plan: _Plan, items: list[Any], path: Path, unknown: dict[Path, Any]) -> None:
         values = getattr(message, plan.name)
@@ -156,6 +176,8 @@ class JsonFields:
                 values.append(plan.read(item))
             except _Misfit as misfit:
                 raise FieldError((*path, index), str(misfit)) from None
+            except ValueError:
+                raise FieldError((*path, index), _NO_TEXT) from None
 
     def _plans_of(self, name: str) -> dict[str, _Plan]:
         plans = self._plans.get(name)
@@ -180,13 +202,14 @@ class JsonFields:
 class _Plan:
     """How one field is read from JSON (None: as a message), and how it is written where its own value will not do."""
 
-    __slots__ = ("name", "read", "repeated", "write")
+    __slots__ = ("name", "part", "read", "repeated", "write")
 
     def __init__(
         self, field: Field, read: Callable[[Any], Any] | None, write: Callable[[Any], Any] | None = None
     ) -> None:
         self.name = field.name
         self.repeated = field.repeated
+        self.part = field.part.__name__ if field.part is not None else None
         self.read = read
         self.write = write
 
@@ -221,10 +244,11 @@ def _integer(value: Any, low: int, high: int) -> int:
     if type(value) is float and abs(value) >= _BEYOND_64_BITS:
         raise _Misfit(f"the number is out of range, {low} to {high}")
     if type(value) is not int:
-        # orjson reads an integer beyond 64 bits as a float: what it was is lost, so no float is taken.
+        # orjson reads an integer beyond 64 bits as a float: what it was is lost there, so no float is taken.
         raise _Misfit(f"an integer is due, not {_kind(value)}")
     if not low <= value <= high:
-        raise _Misfit(f"{value} is out of range, {low} to {high}")
+        said = str(value) if -_WIDEST < value < _WIDEST else "the number"  # one of thousands of digits is not told
+        raise _Misfit(f"{said} is out of range, {low} to {high}")
     return value
 
 

@@ -98,7 +98,13 @@ def utc_text(at_ms: int) -> str:
     Raises:
         ValueError: they lie outside the years 1 to 9999.
     """
-    return utc_from_ms(at_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, ms = divmod(at_ms, 1000)
+    return f"{_second_text(seconds)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=1024)  # what is said in a second carries its time many times
+def _second_text(seconds: int) -> str:
+    return utc_from_ms(seconds * 1000).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def _plain(number: Decimal) -> str:

@@ -6,14 +6,15 @@ What is shown is what is there, secrets included: whoever shows it to others pas
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import orjson
+from google.protobuf.descriptor import FieldDescriptor
 
 from .codecs import UnknownPayload
 from .drift import UnknownField, unknown_fields
 from .json_fields import FieldError, JsonFields
+from .json_text import write_json
 from .quoting import escaped, quoted
 from .raw_fields import WIRE_TYPES, raw_fields
 from .readings import Place, number_text, reading_of
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["Frame", "Rendering"]
 
 _INDENT: Final = "  "
+_MOST_SAID: Final = 1024  # values of a field: some hundred kilobytes for all the fields of a busy stream
 _LONGEST_BYTES: Final = 64  # of a value that nobody can name, in readable text; JSON has all of them
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):  # there is one for each message of a capture, and a frozen dataclass costs three times as much
     """A message, and where it stood.
 
     Attributes:
@@ -58,7 +59,8 @@ class Rendering:
     def __init__(self, symbols: Mapping[int, str] | None = None) -> None:
         self._symbols = symbols if symbols is not None else {}
         self._json = JsonFields()
-        self._plans: dict[str, dict[str, _Plan]] = {}
+        self._plans: dict[type, dict[FieldDescriptor, _Plan]] = {}
+        self._titles: dict[type, str] = {}
 
     def members(self, frame: Frame) -> dict[str, Any]:
         """The members of a JSON line: `offset`, `size`, `payloadType`, `name`, `clientMsgId`, `payload`.
@@ -107,12 +109,21 @@ class Rendering:
     def head(self, frame: Frame) -> str:
         """The first of `lines`: `@0 ProtoOASpotEvent (2131), 41 bytes, id "a"`."""
         message = frame.message
-        parts = [f"{message.name} ({message.payload_type})"]
+        parts = [self._title(message)]
         if frame.size is not None:
             parts.append(f"{frame.size} bytes")
         if message.client_msg_id is not None:
             parts.append(f"id {quoted(message.client_msg_id)}")
         return ("" if frame.offset is None else f"@{frame.offset} ") + ", ".join(parts)
+
+    def _title(self, message: Message) -> str:
+        cls = type(message.payload)
+        title = self._titles.get(cls)
+        if title is None:
+            title = f"{message.name} ({message.payload_type})"
+            if cls is not UnknownPayload:
+                self._titles[cls] = title
+        return title
 
     def brief(self, message: Message) -> str:
         """All of it on one line, without the numbers that the readable ones were made of."""
@@ -120,7 +131,7 @@ class Rendering:
         if message.client_msg_id is not None:
             words.append(f"id={quoted(message.client_msg_id)}")
         if not isinstance(message.payload, UnknownPayload):
-            words += self._words(message.payload, Place(), "")
+            self._words(message.payload, Place(), "", words)
         words += [f"{_step(field)}={_unknown_value(field)}" for field in self._unknown(message)]
         return " ".join(words)
 
@@ -130,7 +141,11 @@ class Rendering:
             yield from self._facts(message.payload, Place(), "")
 
     def _facts(self, message: Any, place: Place, path: str) -> Iterator[tuple[str, str, str]]:
-        for plan, value, inner in self._walk(message, place):
+        plans, inner = self._plans_of(message), place.within(message)
+        for field, value in message.ListFields():
+            plan = plans.get(field)
+            if plan is None:
+                continue
             for each in value if plan.repeated else (value,):
                 if plan.is_part:
                     yield from self._facts(each, inner.of(each), f"{path}{plan.name}.")
@@ -152,79 +167,139 @@ class Rendering:
                 found.append(_whole(message.name, payload.body))
         return found
 
+    # Into a list: the path of every field of every frame, and a generator in a generator costs at each level.
+
     def _lines(self, message: Any, place: Place, indent: str, lines: list[str]) -> None:
-        # Into a list: the path of every field of every frame, and a generator in a generator costs at each level.
-        for plan, value, inner in self._walk(message, place):
+        plans, inner = self._plans_of(message), place.within(message)
+        for field, value in message.ListFields():
+            plan = plans.get(field)
+            if plan is None:
+                continue
             name = plan.name
             if plan.is_part:
                 for index, part in enumerate(value if plan.repeated else (value,)):
                     lines.append(f"{indent}{name}[{index}]" if plan.repeated else indent + name)
                     self._lines(part, inner.of(part), indent + _INDENT, lines)
             elif plan.repeated:
-                lines.append(f"{indent}{name} = {', '.join(plan.read(each, inner)[0] for each in value)}")
+                lines.append(f"{indent}{name} = {', '.join([plan.read(each, inner)[0] for each in value])}")
+            elif plan.said is not None and inner.sums is None:
+                said = plan.said.get(value)
+                lines.append(indent + (said if said is not None else plan.learn(value, inner)))
             else:
-                shown, scaled = plan.read(value, inner)
-                lines.append(f"{indent}{name} = {shown} ({value})" if scaled else f"{indent}{name} = {shown}")
+                lines.append(indent + plan.line(value, inner))
 
-    def _words(self, message: Any, place: Place, path: str) -> Iterator[str]:
-        for plan, value, inner in self._walk(message, place):
+    def _words(self, message: Any, place: Place, path: str, words: list[str]) -> None:
+        plans, inner = self._plans_of(message), place.within(message)
+        for field, value in message.ListFields():
+            plan = plans.get(field)
+            if plan is None:
+                continue
             name = path + plan.name
             if plan.is_part:
                 for index, part in enumerate(value if plan.repeated else (value,)):
                     step = f"{name}[{index}]." if plan.repeated else f"{name}."
-                    yield from self._words(part, inner.of(part), step)
+                    self._words(part, inner.of(part), step, words)
             elif plan.repeated:
-                yield f"{name}={','.join(plan.read(each, inner)[0] for each in value)}"
+                words.append(f"{name}={','.join([plan.read(each, inner)[0] for each in value])}")
             else:
-                yield f"{name}={plan.read(value, inner)[0]}"
+                words.append(f"{name}={plan.read(value, inner)[0]}")
 
-    def _walk(self, message: Any, place: Place) -> list[tuple[_Plan, Any, Place]]:
-        name = type(message).__name__
-        plans = self._plans.get(name)
+    def _plans_of(self, message: Any) -> dict[FieldDescriptor, _Plan]:
+        """How its fields are read but `payloadType`. By descriptor: to ask one for its name costs more."""
+        cls = type(message)
+        plans = self._plans.get(cls)
         if plans is None:
-            fields = (field for field in shape_of(name).fields if field.name != "payloadType")
-            plans = self._plans[name] = {field.name: _Plan(name, field, self._symbols) for field in fields}
-        inner = place.within(message)
-        return [(plan, value, inner) for field, value in message.ListFields() if (plan := plans.get(field.name))]
+            shape = shape_of(cls.__name__)
+            plans = self._plans[cls] = {
+                cls.DESCRIPTOR.fields_by_name[field.name]: _Plan(cls.__name__, field, self._symbols)
+                for field in shape.fields
+                if field.name != "payloadType"
+            }
+        return plans
 
 
 class _Plan:
-    """How one field is read."""
+    """How one field is read.
 
-    __slots__ = ("_enum", "_symbols", "is_part", "name", "read", "repeated")
+    Attributes:
+        name: of the field.
+        repeated: whether it is a list.
+        is_part: whether it holds messages.
+        read: how a value of it is read.
+        said: lines by value, where they depend on nothing else: quotes repeat their prices, and all messages their
+            accounts and symbols. None where each has to be made.
+    """
+
+    __slots__ = ("_enum", "_names", "_symbols", "is_part", "name", "read", "repeated", "said")
 
     def __init__(self, owner: str, field: Field, symbols: Mapping[int, str]) -> None:
         self.name = field.name
         self.repeated = field.repeated
         self.is_part = field.part is not None
         self._enum = field.enum
+        self._names = {member.value: member.name for member in field.enum} if field.enum is not None else {}
         self._symbols = symbols
         scale = SCALES.get((owner, field.name))
-        self.read: Callable[[Any, Place], Reading] = self._any
+        self.read: Callable[[Any, Place], Reading] = _OF_KIND.get(field.kind, _integer)
         if self._enum is not None:
             self.read = self._number_of_enum
         elif scale is Scale.SYMBOL:
             self.read = self._symbol
         elif scale is not None:
             self.read = reading_of(scale)
+        lasts = scale is Scale.POINTS or (scale is None and self.read not in (_double, _text))
+        self.said: dict[Any, str] | None = {} if lasts else None
 
-    def _any(self, value: Any, place: Place) -> Reading:
-        if isinstance(value, str):
-            return quoted(value), False
-        if isinstance(value, bool):
-            return str(value).lower(), False
-        return (number_text(value) if isinstance(value, float) else str(value)), False
+    def line(self, value: Any, place: Place) -> str:
+        """The line of a value, without its indent."""
+        shown, scaled = self.read(value, place)
+        return f"{self.name} = {shown} ({value})" if scaled else f"{self.name} = {shown}"
+
+    def learn(self, value: Any, place: Place) -> str:
+        """The same, and remembers it."""
+        assert self.said is not None
+        if len(self.said) >= _MOST_SAID:
+            self.said.clear()
+        line = self.said[value] = self.line(value, place)
+        return line
 
     def _number_of_enum(self, value: int, place: Place) -> Reading:
+        name = self._names.get(value)
+        if name is not None:
+            return name, True
         assert self._enum is not None
-        try:
-            return self._enum(value).name, True
-        except ValueError:
-            return f"{value} (unknown to {self._enum.__name__})", False
+        return f"{value} (unknown to {self._enum.__name__})", False
 
     def _symbol(self, value: int, place: Place) -> Reading:
         name = self._symbols.get(value)
         return (str(value) if name is None else f"{escaped(name)}"), name is not None
+
+
+def _integer(value: int, place: Place) -> Reading:
+    return str(value), False
+
+
+def _text(value: Any, place: Place) -> Reading:
+    return (quoted(value) if isinstance(value, str) else str(value)), False  # what is not UTF-8 reads as bytes
+
+
+def _flag(value: bool, place: Place) -> Reading:
+    return ("true" if value else "false"), False
+
+
+def _double(value: float, place: Place) -> Reading:
+    return number_text(value), False
+
+
+_OF_KIND: Final[Mapping[int, Callable[[Any, Place], Reading]]] = MappingProxyType(
+    {
+        FieldDescriptor.TYPE_STRING: _text,
+        FieldDescriptor.TYPE_BYTES: _text,
+        FieldDescriptor.TYPE_BOOL: _flag,
+        FieldDescriptor.TYPE_DOUBLE: _double,
+        FieldDescriptor.TYPE_FLOAT: _double,
+    }
+)
 
 
 def _step(field: UnknownField) -> str:
@@ -249,7 +324,7 @@ def _unknown_value(field: UnknownField) -> str:
             return quoted(text)
         cut = f"{value[:_LONGEST_BYTES].hex()}… ({len(value)} bytes)" if len(value) > _LONGEST_BYTES else value.hex()
         return f"0x{cut}" if value else "empty"
-    return str(value) if isinstance(value, (int, float)) else quoted(orjson.dumps(value).decode())[1:-1]
+    return str(value) if isinstance(value, (int, float)) else quoted(write_json(value).decode())[1:-1]
 
 
 def _unknown_member(field: UnknownField) -> dict[str, Any]:

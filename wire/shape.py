@@ -6,9 +6,9 @@ a repeated or a required field differs between the protobuf runtimes from 5.29 o
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message as ProtobufMessage
 
-__all__ = ["Field", "Shape", "missing_fields", "parts_of", "shape_of"]
+__all__ = ["Field", "Shape", "parts_of", "shape_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class Shape:
         enums: those whose numbers stand for something; not a payload's own `payloadType`, which says what it is.
         texts: those that are strings.
         holds_text: whether there is a string in it at any depth.
+        most_missing: how many required fields it can lack, at any depth; infinite where it has a list of what can.
     """
 
     fields: tuple[Field, ...]
@@ -64,6 +65,7 @@ class Shape:
     enums: tuple[tuple[Field, type[IntEnum], frozenset[int]], ...]
     texts: tuple[Field, ...]
     holds_text: bool
+    most_missing: float
 
 
 @cache
@@ -98,7 +100,12 @@ def shape_of(name: str) -> Shape:
         ),
         texts=texts,
         holds_text=bool(texts) or any(shape.holds_text for _, shape in parts),
+        most_missing=len(required) + sum(_most_missing(field, shape) for field, shape in parts),
     )
+
+
+def _most_missing(field: Field, shape: Shape) -> float:
+    return math.inf if field.repeated and shape.most_missing else shape.most_missing
 
 
 def parts_of(path: str, message: Any, shape: Shape) -> Iterator[tuple[str, Any, Shape]]:
@@ -110,22 +117,3 @@ def parts_of(path: str, message: Any, shape: Shape) -> Iterator[tuple[str, Any, 
                 yield f"{path}{field.name}.{index}", part, inner
         elif message.HasField(field.name):
             yield path + field.name, value, inner
-
-
-def missing_fields(message: ProtobufMessage, *, most: int) -> tuple[str, ...]:
-    """The paths of required fields that a message lacks, such as `order.tradeData.symbolId`.
-
-    Args:
-        most: how many are named at most.
-    """
-    return tuple(islice(_missing("", message, shape_of(type(message).__name__)), most))
-
-
-def _missing(path: str, message: Any, shape: Shape) -> Iterator[str]:
-    if message.IsInitialized():
-        return
-    for name in shape.required:
-        if not message.HasField(name):
-            yield path + name
-    for step, part, inner in parts_of(path, message, shape):
-        yield from _missing(f"{step}.", part, inner)

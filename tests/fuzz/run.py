@@ -22,7 +22,10 @@ def main() -> None:
     watched += {"protobuf_codec": ["codecs", "envelope", "text"], "json_codec": ["codecs", "json_fields"]}.get(name, [])
     with atheris.instrument_imports(include=[f"anyctrader.wire.{module}" for module in watched]):
         check = importlib.import_module(f"tests.fuzz.{name}").check
-    atheris.Setup([sys.argv[0], *options, str(HERE / "corpus" / name)], check)
+    found = HERE / "found" / name  # the first folder is written to: what is committed is not
+    found.mkdir(parents=True, exist_ok=True)
+    prefix = f"-artifact_prefix={HERE}/failed-{name}-"
+    atheris.Setup([sys.argv[0], prefix, *options, str(found), str(HERE / "corpus" / name)], check)
     atheris.Fuzz()
 
 

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from anyctrader.wire.completeness import LARGE
+
 from . import connection_client, connection_server, framing, json_codec, protobuf_codec, websocket
 
 if TYPE_CHECKING:
@@ -48,8 +50,13 @@ def test_a_fuzzer_says_on_its_first_line_what_must_hold_and_has_seeds(fuzzer: Mo
     assert len(seeds(fuzzer)) > 5
 
 
+def test_the_seeds_of_the_protobuf_codec_reach_both_ways_in_which_completeness_is_told() -> None:
+    sizes = [len(seed) for seed in seeds(protobuf_codec)]
+    assert min(sizes) < LARGE < sorted(sizes)[-2]
+
+
 @pytest.mark.parametrize("fuzzer", FUZZERS, ids=name)
-def test_the_seeds_and_every_cut_of_them_hold(fuzzer: ModuleType) -> None:
+def test_the_seeds_hold_whole_and_cut_short_in_some_forty_places(fuzzer: ModuleType) -> None:
     for seed in seeds(fuzzer):
         for size in range(0, len(seed) + 1, 1 + len(seed) // 40):
             fuzzer.check(seed[:size])

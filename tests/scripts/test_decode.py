@@ -5,13 +5,13 @@ import fcntl
 import io
 import os
 import pty
-import select
 import struct
 import subprocess
 import sys
 import termios
+import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 import pytest
@@ -203,12 +203,22 @@ def test_frames_are_shown_as_they_come_and_a_reader_that_leaves_ends_it(tmp_path
         assert process.stderr.read() == b""
 
 
+def waiting_in(pipe: IO[str]) -> int:
+    """How many bytes it holds that nobody has read."""
+    (size,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
+    return int(size)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("output", ["text", "json"])
-def test_an_interrupt_leaves_whole_lines_for_a_slow_reader(tmp_path: Path, output: str) -> None:
+def test_an_interrupt_leaves_whole_lines_for_a_slow_reader(tmp_path: Path, output: str, unbuffered: str) -> None:
     (tmp_path / "many.bin").write_bytes(FRAMES[1] * 20_000)
-    with started("decode", "many.bin", "--format", output, cwd=tmp_path) as process:
+    given = ("decode", "many.bin", "--format", output)
+    with started(*given, cwd=tmp_path, PYTHONUNBUFFERED=unbuffered) as process:
         assert process.stdout is not None
-        select.select([process.stdout], [], [], START_S)  # it writes, and nobody reads: the pipe is full, or will be
+        room = fcntl.fcntl(process.stdout, fcntl.F_GETPIPE_SZ)
+        while waiting_in(process.stdout) < room:  # it writes, and nobody reads
+            time.sleep(0.01)
         out, err = interrupt(process)
     lines = out.splitlines(keepends=True)
     assert (process.returncode, err) == (1, "interrupted\n")

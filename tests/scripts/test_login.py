@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import stat
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ import httpx
 import pytest
 import typer
 
-from anyctrader.fake import FakeServer, Host, ServerSettings, Timing
+from anyctrader.fake import FakeServer, Host, ServerSettings, Timing, faults
 from anyctrader.fake.choices import OAuthErrors
 from anyctrader.fake.settings import AnswerVariants
 from anyctrader.scripts.callback import Callback, LoginFailed, take_code
@@ -26,13 +27,14 @@ from anyctrader.scripts.oauth import PUBLISHED, OAuthService, _unlogged
 from anyctrader.scripts.options import ExitCode, Format
 from anyctrader.session import ConnectFailed, Endpoint, Environment, Secret, load_settings, open_desk
 from anyctrader.session.registration import Registration, load_registration
-from anyctrader.session.token_store import TokenStore
+from anyctrader.session.token_store import TokenPair, TokenStore
 
 from .conftest import Call
 
 pytestmark = pytest.mark.anyio
 
 DEMO = Environment.DEMO
+commands = sys.modules[_login.__module__]
 
 
 @pytest.fixture
@@ -217,6 +219,56 @@ async def test_a_wrong_secret_is_told_whatever_the_http_status(
         assert caught.group_contains(LoginFailed, match="CH_CLIENT_AUTH_FAILURE")
         assert not caught.group_contains(Exception, match="s3cr3t")
         assert TokenStore(tmp_path, DEMO).read() == ()
+
+
+async def test_one_connection_that_fails_behind_the_exchange_costs_no_tokens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "_AGAIN_FIRST_S", 0.01)
+    async with a_server() as server:
+        server.faults.inject(faults.DropBefore(which="ProtoOAGetAccountListByAccessTokenRes"))
+        assert await logged_in(registration_of(server, tmp_path), server, Browser(), monkeypatch) is ExitCode.DONE
+        (kept,) = TokenStore(tmp_path, DEMO).read()
+        assert kept.pair.access_token == Secret(server.access_token)
+        assert kept.account_ids == (1_000_001, 1_000_002)
+        assert "asked for again" in capsys.readouterr().err
+
+
+async def test_tokens_whose_accounts_cannot_be_listed_are_put_aside_and_the_next_login_goes_on_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "_LISTING_S", 0.0)
+    async with a_server() as server:
+        registration, store = registration_of(server, tmp_path), TokenStore(tmp_path, DEMO)
+        with server.faults.inject(faults.Maintenance(code="CANT_ROUTE_REQUEST")):
+            with pytest.raises(BaseExceptionGroup) as caught:
+                await logged_in(registration, server, Browser(), monkeypatch)
+        assert caught.group_contains(ConnectFailed, match="CANT_ROUTE_REQUEST")
+        assert "needs no other consent" in capsys.readouterr().err
+        held = store.held(server.client_id)
+        assert held is not None
+        assert held.access_token == Secret(server.access_token)
+        assert store.find(server.client_id, server.account_id) is None  # no session uses what nobody has seen
+        nobody = Browser()
+        assert await logged_in(registration, server, nobody, monkeypatch) is ExitCode.DONE
+        assert nobody.redirects == []
+        assert "demo account 1000001" in capsys.readouterr().out
+        (kept,) = store.read()
+        assert kept.pair.access_token == Secret(server.access_token)
+        assert kept.account_ids == (1_000_001, 1_000_002)
+
+
+async def test_tokens_that_were_put_aside_and_are_refused_by_now_are_taken_out_and_others_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_server() as server:
+        store = TokenStore(tmp_path, DEMO)
+        store.hold(server.client_id, TokenPair(access_token=Secret("dead"), refresh_token=Secret("dead-too")))
+        browser = Browser()
+        assert await logged_in(registration_of(server, tmp_path), server, browser, monkeypatch) is ExitCode.DONE
+        assert len(browser.redirects) == 1
+        (kept,) = store.read()
+        assert kept.pair.access_token == Secret(server.access_token)
 
 
 async def test_a_service_that_is_not_there_is_no_connection_and_carries_no_secret(

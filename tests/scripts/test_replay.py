@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import math
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
+from anyio.streams.stapled import StapledObjectStream
 
 from anyctrader.fake import ExchangeSettings, FakeServer, Host, ServerSettings, Timing
 from anyctrader.fake.exchange_settings import Delays
 from anyctrader.session import Environment, connect
+from anyctrader.session.conversation import Conversation, Exchange, Said
+from anyctrader.session.recording import Moment, Opened
+from anyctrader.session.replay import Pace, ReplayedServer
+from anyctrader.wire import FrameDecoder, Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 
 from ..fake.foreign import STRICT, installed
@@ -335,6 +345,71 @@ def test_a_port_that_is_taken_is_said(call: Any, tmp_path: Path) -> None:
     assert f"listen on {address}: " in done.stderr
     assert "in use" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def a_spot(number: int) -> Message:
+    return Message(oa.ProtoOASpotEvent(ctidTraderAccountId=7, symbolId=1, bid=number))
+
+
+async def test_what_came_unasked_is_read_as_it_is_said_and_none_of_it_before_its_turn() -> None:
+    given = []
+
+    def endless() -> Iterator[Said]:
+        for number in count(2):
+            given.append(number)
+            yield Said(number, number / 1000, a_spot(number))
+
+    opened = Opened(
+        at=Moment(0, 0),
+        connection="a",
+        environment="demo",
+        codec="protobuf",
+        transport="tcp",
+        delimiting="length",
+        server="x:1",
+        via="proxy",
+    )
+    version = Said(1, 0.0, Message(oa.ProtoOAVersionReq(), "1"))
+    answer = Said(5, 0.001, Message(oa.ProtoOAVersionRes(version="91"), "1"))
+    conversation = Conversation(opened, [Exchange(version, [answer])], endless)
+    server = ReplayedServer(conversation, pace=Pace(math.inf))
+    to_client, from_server = anyio.create_memory_object_stream[bytes](0)
+    to_server, from_client = anyio.create_memory_object_stream[bytes](0)
+    async with to_client, from_server, to_server, from_client, anyio.create_task_group() as tasks:
+        stream: Any = StapledObjectStream(to_client, from_client)
+        tasks.start_soon(server.serve, stream)
+        await anyio.wait_all_tasks_blocked()
+        assert given == [2]  # nothing was asked yet
+        await to_server.send(encode_frame(ProtobufCodec().encode(version.message)))
+        decoder, heard = FrameDecoder(), []
+        with anyio.fail_after(10):
+            while len(heard) < 100:
+                heard += map(ProtobufCodec().decode, decoder.feed(await from_server.receive()))
+        assert [message.name for message in heard].index("ProtoOAVersionRes") == 3  # in its place, the fifth
+        assert [message.payload.bid for message in heard if message.name == "ProtoOASpotEvent"] == list(range(2, 101))
+        assert len(given) <= 103
+        tasks.cancel_scope.cancel()
+
+
+def test_a_recording_is_played_from_a_file_as_from_a_pipe(tmp_path: Path) -> None:
+    from anyctrader.scripts.replay import _conversation
+
+    about = {"at": "2026-11-22T19:40:00.123456Z", "mono_ns": 1, "connection": "a-1"}
+    where = dict.fromkeys(("transport", "delimiting", "server", "via"), "x") | {"codec": "protobuf"}
+    lines: list[dict[str, Any]] = [{"record": "opened", **about, "format": 1, "environment": "demo", **where}]
+    for number in range(3):
+        body = base64.b64encode(ProtobufCodec().encode(a_spot(number))).decode()
+        lines.append({"record": "frame", **about, "direction": "to_client", "size": 1, "body": body})
+    text = "".join(f"{json.dumps(line)}\n" for line in lines)
+    (tmp_path / "file").write_text(text)
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=(text,))
+    writer.start()
+    for name in ("pipe", "file"):
+        conversation = _conversation(tmp_path / name, None)
+        for _ in range(2):  # for each client anew
+            assert [said.message.payload.bid for said in conversation.unasked()] == [0, 1, 2], name
+    writer.join()
 
 
 async def test_where_no_websocket_can_be_served_that_is_said_at_the_start(

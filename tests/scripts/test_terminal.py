@@ -15,6 +15,7 @@ from anyctrader.scripts import terminal
 from anyctrader.scripts.terminal import can_show, escaped, print_json, print_line, print_lines, remark
 from anyctrader.session import Environment
 from anyctrader.session import halt as halts
+from anyctrader.wire import JsonCodec
 
 from .programs import PROGRAM, clean_environment
 
@@ -140,6 +141,12 @@ def test_a_stream_that_lacks_a_character_gets_its_number(monkeypatch: pytest.Mon
 def test_json_is_an_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"a": 1, "text": "two\nlines"})
     assert capsys.readouterr().out == '{"a":1,"text":"two\\nlines"}\n'
+
+
+def test_json_holds_integers_of_any_length_and_any_depth_that_is_decoded(capsys: pytest.CaptureFixture[str]) -> None:
+    deep = JsonCodec().decode(b'{"payloadType":9999,"payload":' + b"[" * 1_000 + b"]" * 1_000 + b"}").payload.body
+    print_json({"id": 2**64, "deep": deep, "mark": "\u202e"})
+    assert capsys.readouterr().out == (f'{{"id":{2**64},"deep":{"[" * 1_000}{"]" * 1_000},"mark":"\\u202e"}}\n')
 
 
 def test_a_remark_goes_to_stderr_and_a_closed_one_is_no_error(

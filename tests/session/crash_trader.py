@@ -32,8 +32,10 @@ from anyctrader.session import (
     Timings,
     open_desk,
 )
+from anyctrader.wire import messages as oa
 
 DEMO = Environment.DEMO
+STEP_CENTS = 100_000  # what partial closes close: 0.01 lots
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,23 @@ async def _trade(desk: Desk, chance: random.Random) -> None:
 
 
 async def _one(desk: Desk, chance: random.Random) -> None:
-    side = chance.choice(list(Side))
-    match chance.randrange(4):
+    side, account = chance.choice(list(Side)), desk.account(DEMO)
+    match chance.randrange(7):
         case 0 if desk.positions(DEMO):
-            await (await desk.close(DEMO, chance.choice(desk.positions(DEMO)).id)).filled()
+            position = chance.choice(desk.positions(DEMO))
+            partly = position.volume_cents > STEP_CENTS and chance.random() < 0.7
+            closing = await desk.close(DEMO, position.id, **({"volume_cents": STEP_CENTS} if partly else {}))
+            await closing.filled()
+        case 4 if desk.positions(DEMO):
+            # Of the same size as those of the desk: nothing but what came of what tells one from the other.
+            position = chance.choice(desk.positions(DEMO))
+            await account.request(oa.ProtoOAClosePositionReq(positionId=position.id, volume=STEP_CENTS))
+        case 5:
+            named = {"clientOrderId": f"raw{chance.getrandbits(100):x}"} if chance.random() < 0.5 else {}
+            request = oa.ProtoOANewOrderReq(
+                symbolId=1, orderType=1, tradeSide=side.value, volume=2 * STEP_CENTS, **named
+            )
+            await account.request(request)
         case 1 if desk.pending_orders(DEMO):
             await desk.cancel(DEMO, chance.choice(desk.pending_orders(DEMO)).id)
         case 2:
@@ -99,7 +114,7 @@ async def _one(desk: Desk, chance: random.Random) -> None:
             if order.order_id is not None and chance.random() < 0.5:
                 await desk.amend(DEMO, OrderAmendment(order.order_id, lots="0.02"))
         case _:
-            order = await desk.place(DEMO, MarketOrder("EURUSD", side, lots="0.01", stop_loss_pips=500))
+            order = await desk.place(DEMO, MarketOrder("EURUSD", side, lots="0.03", stop_loss_pips=500))
             if chance.random() < 0.7:
                 await order.filled()
 

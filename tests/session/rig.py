@@ -20,6 +20,7 @@ from anyctrader.fake.exchange_settings import Delays
 from anyctrader.fake.injection import Fault, OutgoingFrame
 from anyctrader.fake.refused import Blame
 from anyctrader.fake.refused import Refused as Denied
+from anyctrader.fake.settings import Limits as ServerLimits
 from anyctrader.session import (
     Account,
     Credentials,
@@ -28,6 +29,7 @@ from anyctrader.session import (
     Environment,
     EnvironmentSettings,
     Limits,
+    Rates,
     Session,
     SessionState,
     Settings,
@@ -43,7 +45,12 @@ CODEC: Any = os.environ.get("ANYCTRADER_CODEC", "protobuf")
 TRANSPORT: Any = os.environ.get("ANYCTRADER_TRANSPORT", "tcp")
 """What sessions speak where a test does not say: `make test-matrix` runs all of them over each combination."""
 
-QUICK = Timings(reconnect_first_s=0.02, reconnect_most_s=0.05)
+QUICK = Timings(reconnect_first_s=0.02, reconnect_most_s=0.05, order_queue_s=20)  # a machine may stall for seconds
+HASTY: dict[str, Any] = {
+    "rates": Rates(ordinary_per_s=1_000, historical_per_s=1_000),
+    "limits_of_server": ServerLimits(ordinary_per_window=10_000, historical_per_window=10_000),
+}
+"""For `a_desk`: who looks at history more often than 5 times a second would wait for that budget, not for a result."""
 EURUSD = 1  # its id at the fake server
 LOT_CENTS = 100_000  # 0.01 lots of EURUSD
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -241,16 +242,21 @@ def test_waits_grow_and_end_and_a_steady_account_begins_anew() -> None:
     probation = Probation(lambda: Backoff(first_s=1.0, most_s=8.0, steady_s=60.0), steady_s=60.0)
     probation.admit(1, now_s=0.0)
     for _ in range(3):
-        probation.lost(1, now_s=1.0)
+        probation.lost(1, "gone", now_s=1.0)
     assert not probation.waits(1, now_s=1.0)
-    probation.lost(1, now_s=1.0)
+    probation.lost(1, "gone", now_s=1.0)
     assert 1.0 <= probation.next_s <= 2.0
     assert not probation.waits(1, now_s=2.0)
     probation.admit(1, now_s=2.0)
-    probation.lost(1, now_s=100.0)
+    probation.lost(1, "gone", now_s=100.0)
     assert not probation.waits(1, now_s=100.0)
-    assert probation.refuse(2, "no", now_s=0.0, least_s=50.0) >= 50.0
-    assert (probation.refused, probation.why(2), probation.why(1)) == ({2}, ": no", "")
+    assert probation.refuse(2, ServerError("no"), now_s=0.0, least_s=50.0) >= 50.0
+    assert probation.refused == {2}
+    assert probation.why(2, now_s=99.0) == ": no"
+    assert re.fullmatch(": no; tried again in 5[01] s", probation.why(2, now_s=0.0))
+    assert probation.why(1, now_s=100.0) == ": gone"
+    probation.restored(1)
+    assert probation.why(1, now_s=100.0) == ""
     assert probation.waits(2, now_s=49.0)
     probation.pardon()
     assert not probation.waits(2, now_s=49.0)

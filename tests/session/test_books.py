@@ -139,13 +139,16 @@ async def test_snapshots_are_written_when_restored_when_asked_and_at_the_end(tmp
 
 
 async def test_a_snapshot_is_written_each_day_at_the_time_that_is_set(tmp_path: Path) -> None:
-    soon = (datetime.now(UTC) + timedelta(seconds=1.5)).time()
-    async with a_desk(tmp_path, timings=replace(QUICK, snapshot_at=soon)) as (_, desk):
-        order = await desk.place(DEMO, BUY)
-        await order.filled()
-        with anyio.fail_after(20):
-            while "daily" not in [line["why"] for line in snapshots_of(tmp_path)]:  # noqa: ASYNC110
-                await anyio.sleep(0.05)  # the file is all that tells of it
+    async with a_server() as server:
+        async with open_desk(desk_settings(tmp_path, side_of(server))) as desk:
+            order = await desk.place(DEMO, BUY)
+            await order.filled()
+        soon = (datetime.now(UTC) + timedelta(seconds=3)).time()  # by then a desk is open, on a slow machine too
+        timings = replace(QUICK, snapshot_at=soon)
+        async with open_desk(desk_settings(tmp_path, side_of(server, timings=timings))):
+            with anyio.fail_after(20):
+                while "daily" not in [line["why"] for line in snapshots_of(tmp_path)]:  # noqa: ASYNC110
+                    await anyio.sleep(0.05)  # the file is all that tells of it
     daily = [line for line in snapshots_of(tmp_path) if line["why"] == "daily"]
     assert [line.get("open_positions") for line in daily][:2] == [1, None]
     assert daily[1]["id"] == order.position_id

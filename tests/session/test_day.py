@@ -19,7 +19,7 @@ from anyctrader.session.day import Day
 from anyctrader.session.ledger import Ledger
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, a_desk, a_server, desk_settings, heard, side_of
+from .rig import EURUSD, HASTY, a_desk, a_server, desk_settings, heard, side_of
 from .test_allowance import tripped
 from .test_lagging_lists import LaggingLists
 from .test_ledger import closing, paid
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.anyio
 DEMO = Environment.DEMO
 LIMITS = replace(Limits.standard(DEMO), loss_of_day=Decimal(5), loss_check_s=0.02)
 BUY = MarketOrder("EURUSD", Side.BUY, lots="0.01")
+PATIENT, RATES = HASTY["limits_of_server"], HASTY["rates"]  # looks follow each other every 20 ms
 
 
 async def lose(tmp_path: Path, server: Any) -> None:
@@ -46,10 +47,10 @@ async def test_a_loss_that_only_the_balance_shows_counts_after_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(day_module, "_SETTLED_S", 60.0)
-    async with a_server() as server:
+    async with a_server(limits=PATIENT) as server:
         await lose(tmp_path, server)
         server.faults.inject(LaggingLists())
-        async with open_desk(desk_settings(tmp_path, side_of(server, limits=LIMITS))) as desk:
+        async with open_desk(desk_settings(tmp_path, side_of(server, limits=LIMITS, rates=RATES))) as desk:
             with pytest.raises(LimitExceeded, match="that no deal explains yet"):
                 await desk.place(DEMO, BUY)
             assert desk.mode(DEMO) is Mode.ON, "it may be a withdrawal that is not listed yet"
@@ -61,7 +62,7 @@ async def test_a_stop_whose_event_was_lost_counts_and_its_position_goes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(day_module, "_LAG_S", -1.0)  # lists are read again for no other reason
-    async with a_desk(tmp_path, limits=LIMITS) as (server, desk):
+    async with a_desk(tmp_path, limits=LIMITS, **HASTY) as (server, desk):
         server.set_price(EURUSD, bid=110_000, ask=110_010)
         order = await desk.place(DEMO, replace(BUY, stop_loss_pips=100))
         await order.protected()
@@ -74,7 +75,7 @@ async def test_a_stop_whose_event_was_lost_counts_and_its_position_goes(
 
 
 async def test_a_withdrawal_whose_event_was_lost_is_no_loss(tmp_path: Path) -> None:
-    async with a_desk(tmp_path, limits=LIMITS) as (server, desk):
+    async with a_desk(tmp_path, limits=LIMITS, **HASTY) as (server, desk):
         await server.wait_for("ProtoOATraderReq")
         with server.faults.inject(faults.Lose(which="ProtoOAExecutionEvent")):
             server.deposit(server.account_id, amount=-100_000)
@@ -85,7 +86,7 @@ async def test_a_withdrawal_whose_event_was_lost_is_no_loss(tmp_path: Path) -> N
 
 
 async def test_a_withdrawal_that_is_told_explains_the_balance_without_a_look_at_lists(tmp_path: Path) -> None:
-    async with a_desk(tmp_path, limits=LIMITS) as (server, desk):
+    async with a_desk(tmp_path, limits=LIMITS, **HASTY) as (server, desk):
         await server.wait_for("ProtoOATraderReq", count=2)
         lists = len(heard(server, oa.ProtoOACashFlowHistoryListReq))
         server.deposit(server.account_id, amount=-100_000)

@@ -110,7 +110,7 @@ async def test_of_several_symbols_only_what_is_refused_is_given_up(tmp_path: Pat
 async def test_a_block_of_subscriptions_holds_back_nothing_else_and_they_are_asked_for_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anyctrader.session.roster._AGAIN_S", 0.2)
+    monkeypatch.setattr("anyctrader.session.aftercare._AGAIN_S", 0.2)
     async with a_desk(tmp_path, timings=replace(QUICK, request_s=0.5)) as (server, desk):
         order = await desk.place(DEMO, BUY)
         await order.filled()
@@ -129,7 +129,7 @@ async def test_a_block_of_subscriptions_holds_back_nothing_else_and_they_are_ask
 async def test_a_request_whose_end_is_not_told_is_looked_for_until_it_is_known_on_a_new_link_if_need_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anyctrader.session.roster._AGAIN_S", 0.2)
+    monkeypatch.setattr("anyctrader.session.aftercare._AGAIN_S", 0.2)
     timings = replace(QUICK, request_s=0.4, absent_s=0.6, absent_looks=2)
     async with a_desk(tmp_path, timings=timings) as (server, desk):
         order = await desk.place(DEMO, BUY)

@@ -51,6 +51,19 @@ def paid(id_: int, delta_cents: int, *, at_ms: int = 1_000, balance_cents: int =
     )
 
 
+@pytest.mark.parametrize("type_", list(oa.ProtoOAChangeBalanceType))
+def test_each_kind_of_cash_flow_has_the_sign_and_the_place_that_its_name_says(
+    type_: oa.ProtoOAChangeBalanceType,
+) -> None:
+    row = paid(1, 500)
+    row.operationType = type_
+    ledger = Ledger()
+    ledger.pay([row, row])
+    moved = Decimal(5) if type_.name.startswith("BALANCE_DEPOSIT_") or type_.name == "BALANCE_DEPOSIT" else Decimal(-5)
+    charge = type_.name.split("_", 2)[-1] in ("DIVIDENDS", "SWAP", "GSL_CHARGE", "ROLLOVER")
+    assert (ledger.booked_since(0), ledger.paid_since(0)) == ((moved, 0) if charge else (0, moved))
+
+
 def test_a_deal_is_counted_once_with_all_its_charges() -> None:
     ledger = Ledger()
     ledger.add([closing(1, -500), closing(2, 120)])

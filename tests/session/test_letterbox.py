@@ -93,6 +93,14 @@ async def test_what_is_no_letter_is_put_aside(tmp_path: Path, text: bytes) -> No
     assert on_record(tmp_path, "halt", "x") == []
 
 
+async def test_one_that_cannot_be_read_holds_up_nobody(tmp_path: Path) -> None:
+    (tmp_path / "left" / "0.json").mkdir(parents=True)
+    leave(tmp_path, DEMO, "resume", LIFTED, at_ms=1)
+    async with open_audit(tmp_path) as audit:
+        await audit.letterbox.empty_into(audit)
+    assert len(on_record(tmp_path, "resume")) == 1
+
+
 async def test_what_the_disk_does_not_take_is_left_for_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(*_: Any, **__: Any) -> None:
         raise AuditUnavailable("full")

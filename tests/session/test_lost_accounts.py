@@ -11,7 +11,16 @@ from typing import Any
 import anyio
 import pytest
 
-from anyctrader.session import Credentials, Environment, NotSent, Session, SessionState, connect
+from anyctrader.session import (
+    Credentials,
+    Environment,
+    NotSent,
+    OutcomeUnknown,
+    Session,
+    SessionState,
+    connect,
+    open_connection_log,
+)
 from anyctrader.wire import Message
 from anyctrader.wire import messages as oa
 
@@ -63,7 +72,8 @@ class Broker(Peer):
         return [oa.ProtoOAAccountAuthRes(ctidTraderAccountId=request.ctidTraderAccountId)]
 
     async def say(self, payload: Any, client_msg_id: str | None = None) -> None:
-        if isinstance(payload, oa.ProtoOAAccountAuthRes) and self.ends_with is not None:
+        of_one = isinstance(payload, oa.ProtoOAAccountAuthRes) and payload.ctidTraderAccountId == 1
+        if of_one and self.ends_with is not None:
             assert self._connection is not None
             end, self.ends_with = self.ends_with, None
             both = (Message(payload, client_msg_id), Message(end))
@@ -76,10 +86,10 @@ class Broker(Peer):
 
 
 @asynccontextmanager
-async def at_a_broker(folder: Path) -> AsyncIterator[tuple[Broker, Session]]:
+async def at_a_broker(folder: Path, **more: Any) -> AsyncIterator[tuple[Broker, Session]]:
     broker = Broker()
     async with listening(broker, folder) as endpoint:
-        given: Any = {"codec": CODEC, "transport": TRANSPORT, "timings": PATIENT}
+        given: Any = {"codec": CODEC, "transport": TRANSPORT, "timings": PATIENT} | more
         place: Any = {"host": endpoint.host, "port": endpoint.port, "ca_file": endpoint.ca_file}
         async with connect(DEMO, CREDENTIALS, **given, **place) as session:
             await session.authorize(1)
@@ -103,7 +113,7 @@ async def test_a_session_one_of_whose_accounts_is_lost_is_restoring_until_it_is_
         assert (await session.request(oa.ProtoOAVersionReq())).version == "91"
         with pytest.raises(NotSent):
             session.check_ready("ProtoOANewOrderReq", 1)
-        with pytest.raises(NotSent, match="restoring"):
+        with pytest.raises(NotSent, match="account 1 is away just now: its session on this link has ended"):
             await session.authorized[1].request(oa.ProtoOATraderReq(), timeout_s=0.05)
 
         broker.holds = False
@@ -119,13 +129,49 @@ def _auth_id(session: Session) -> str:
     return client_msg_id
 
 
+SAID = "bye\n2026 demo state=ready \x1b[31m access token, its secret \u2028" + "x" * 1000
+ENDS: dict[str, tuple[Any, str]] = {
+    "disconnected": (ENDED, "the server disconnected the account"),
+    "invalidated": (
+        oa.ProtoOAAccountsTokenInvalidatedEvent(ctidTraderAccountIds=[1], reason=SAID),
+        r"the server invalidated its token: bye\n2026 demo state=ready \x1b[31m ***, *** \u2028xxx",
+    ),
+    "unannounced": (
+        oa.ProtoOAErrorRes(errorCode="ACCOUNT_NOT_AUTHORIZED", ctidTraderAccountId=1, description=SAID),
+        r"not announced, an answer says ACCOUNT_NOT_AUTHORIZED: bye\n2026",
+    ),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_what_ended_the_session_of_an_account_is_told_in_the_state_and_the_log(tmp_path: Path, end: str) -> None:
+    event, told = ENDS[end]
+    async with (
+        open_connection_log(tmp_path, DEMO) as log,
+        at_a_broker(tmp_path, log=log) as (broker, session),
+        session.changes() as changes,
+    ):
+        await anext(changes)
+        await broker.say(event)
+        change = await anext(changes)
+        assert change.state is SessionState.RESTORING
+        assert f"account 1: its session on this link has ended: {told}" in change.reason
+        assert len(change.reason) < 500
+        for secret in ("access token", "its secret"):
+            assert secret not in change.reason
+        assert (await anext(changes)).state is SessionState.READY
+    (line,) = [line for line in log.path.read_text().splitlines() if "state=lost" in line]
+    assert told.replace("\\", "\\\\") in line
+    assert "access token" not in line
+
+
 async def test_a_new_link_lets_nobody_trade_before_all_are_back(tmp_path: Path) -> None:
     async with at_a_broker(tmp_path) as (broker, session):
         broker.holds = True
         broker.hang_up()
         await session.wait_for(SessionState.WAITING)
         await session.wait_for(SessionState.RESTORING)
-        await broker.until(lambda: broker.asked("ProtoOAAccountAuthReq") == 3)
+        await broker.until(lambda: broker.asked("ProtoOAAccountAuthReq") == 4)
         for account_id in (1, 3):
             with pytest.raises(NotSent, match="restoring"):
                 session.check_ready("ProtoOANewOrderReq", account_id)
@@ -156,3 +202,26 @@ async def test_an_end_right_behind_the_authorisation_is_heard(tmp_path: Path, en
         accounts = 3 if where == "on a new link" else 2
         assert broker.asked("ProtoOAAccountAuthReq") == before + accounts
         assert broker.links == (2 if where == "on a new link" else 1)
+
+
+async def test_the_end_of_a_link_is_told_before_its_good_bye_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anyctrader.session.link._GOODBYE_S", 60.0)
+    more_than_fits = oa.ProtoOASubscribeSpotsReq(ctidTraderAccountId=3, symbolId=range(2_000_000))
+    timings = replace(PATIENT, write_s=0.3)
+    async with at_a_broker(tmp_path, timings=timings) as (broker, session), anyio.create_task_group() as tasks:
+
+        async def fill() -> None:
+            with pytest.raises(OutcomeUnknown):
+                await session.authorized[3].request(more_than_fits)
+
+        broker.reading = anyio.Event()  # it takes nothing more, the good-bye neither
+        for _ in range(8):
+            tasks.start_soon(fill)
+        with anyio.fail_after(10):
+            await session.wait_for(SessionState.WAITING)
+        assert "a write did not finish" in session.reason
+        with pytest.raises(NotSent, match="waiting"):
+            session.check_ready("ProtoOANewOrderReq", 3)
+        broker.reading.set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +25,7 @@ from anyctrader.session import (
     OrderState,
     PositionAmendment,
     Side,
+    deal_record,
     open_desk,
 )
 from anyctrader.session.past import Past
@@ -33,7 +34,19 @@ from anyctrader.session.stories import lines_of
 from anyctrader.session.trades import totals_of, trades_of
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, LOT_CENTS, a_server, audit_of, by_name, desk_settings, facts_of, heard, side_of
+from .rig import (
+    EURUSD,
+    LOT_CENTS,
+    Denying,
+    a_server,
+    audit_of,
+    by_name,
+    desk_settings,
+    facts_of,
+    heard,
+    ready_again,
+    side_of,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -137,6 +150,20 @@ async def test_a_restart_after_which_all_is_as_it_was_tells_nothing(tmp_path: Pa
             assert not {"missed_deal", "difference"} & set(facts_of(folder))
 
 
+async def test_a_snapshot_that_was_cut_short_tells_of_no_difference(tmp_path: Path) -> None:
+    async with a_server() as server:
+        async with a_desk_at(server, tmp_path) as desk:
+            for _ in range(2):
+                await (await desk.place(DEMO, BUY)).filled()
+            desk.snapshot(DEMO)
+        path = tmp_path / "position_snapshot.jsonl"
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[:-1]))  # the last position of the last snapshot
+        async with a_desk_at(server, tmp_path):
+            pass
+    assert "difference" not in facts_of(tmp_path)
+
+
 async def test_what_was_made_before_there_was_a_record_is_nobodys_loss(tmp_path: Path) -> None:
     async with a_server() as server:
         async with a_desk_at(server, tmp_path / "b") as desk:
@@ -150,6 +177,36 @@ async def test_what_was_made_before_there_was_a_record_is_nobodys_loss(tmp_path:
         async with a_desk_at(server, tmp_path / "a"):
             pass
     assert facts_of(tmp_path / "a") == ["record_begins", "difference", "missed_deal"]
+
+
+async def test_what_is_missed_after_a_first_look_without_a_list_is_missed_and_what_was_made_before_is_not(
+    tmp_path: Path,
+) -> None:
+    async with a_server() as server:
+        market(server, 120_000)
+        async with a_desk_at(server, tmp_path / "b") as desk:
+            done = await desk.place(DEMO, BUY)
+            await done.filled()
+            assert done.position_id is not None
+            await (await desk.close(DEMO, done.position_id)).filled()
+            await (await desk.place(DEMO, GUARDED)).protected()
+        with ExitStack() as refusal:
+            refusal.enter_context(server.faults.inject(Denying(oa.ProtoOADealListReq, code="TIMEOUT_ERROR")))
+            async with a_desk_at(server, tmp_path / "a") as desk:
+                await desk.flush()
+                assert facts_of(tmp_path / "a") == ["record_begins"]
+
+                def fall() -> None:
+                    refusal.close()
+                    server.drop_clients()
+                    market(server, 119_000)  # the stop is hit while nobody listens
+
+                await ready_again(desk.session(DEMO), links=fall)
+        async with a_desk_at(server, tmp_path / "a"):
+            pass
+    (missed,) = by_name(audit_of(tmp_path / "a"), "fact", "missed_deal")
+    assert missed["closes"]
+    assert facts_of(tmp_path / "a").count("record_begins") == 1
 
 
 async def test_what_was_missed_too_long_ago_is_not_asked_for_and_that_is_told(tmp_path: Path) -> None:
@@ -169,6 +226,29 @@ async def test_what_was_missed_too_long_ago_is_not_asked_for_and_that_is_told(tm
     assert asked == 5  # 30 days and two for the clocks, a week each
     (line,) = told(tmp_path, "not_looked_up")
     assert "from 2020-09-13" in line
+
+
+async def test_a_deal_that_a_process_had_no_time_to_ask_for_is_found_though_a_later_one_is_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deal_record, "_LOOK_BACK_MS", 0)
+    async with a_server() as server:
+        market(server, 120_000)
+        deals = []
+        async with a_desk_at(server, tmp_path) as desk:
+            for _ in range(3):
+                order = await desk.place(DEMO, BUY)
+                await order.filled()
+                deals.append(order.record.fills[0].deal_id)
+
+        def without(text: bytes, line: dict[str, Any]) -> bytes | None:
+            return None if line.get("deal_id") == deals[1] else text
+
+        rewritten(tmp_path, without)
+        for _ in range(2):
+            async with a_desk_at(server, tmp_path):
+                pass
+    assert [line["deal_id"] for line in by_name(audit_of(tmp_path), "fact", "missed_deal")] == [deals[1]]
 
 
 async def test_a_fill_that_is_on_record_is_not_recorded_again_by_the_next_process(tmp_path: Path) -> None:
@@ -263,6 +343,7 @@ def test_the_memory_of_deals_is_bounded_and_keeps_the_newest() -> None:
         past.follow({"fact": "deal", "deal_id": number, "executed_at_ms": 1_000 + number})
     past.follow({"fact": "record_begins", "executed_at_ms": 999_999})
     assert next(iter(past.deals)) == 2_000
+    assert past.deals_since_ms == 3_000
     assert (past.deals_until_ms, past.begins_ms) == (12_999, 5)
 
 

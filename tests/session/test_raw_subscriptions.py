@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
-from anyctrader.fake import FakeServer, faults
+from anyctrader.fake import FakeServer, Timing, faults
 from anyctrader.session import (
     Account,
     Environment,
     OutcomeUnknown,
     ServerError,
     Session,
+    SessionState,
+    aftercare,
     open_connection_log,
-    roster,
 )
 from anyctrader.session.raw_subscriptions import RawSubscriptions
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, Denying, a_server, connected, heard, ready_again
+from .rig import EURUSD, QUICK, Denying, a_server, connected, heard, ready_again
 
 pytestmark = pytest.mark.anyio
 
+SYMBOLS = (1, 2, 4, 41)
 GBPUSD, M1, H1 = 2, oa.ProtoOATrendbarPeriod.M1, oa.ProtoOATrendbarPeriod.H1
 
 
@@ -201,7 +204,7 @@ async def test_quotes_that_a_raw_request_ended_and_that_are_refused_then_end_the
 async def test_quotes_that_a_raw_request_ended_are_asked_for_until_they_can_be_had(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(roster, "_AGAIN_S", 0.05)
+    monkeypatch.setattr(aftercare, "_AGAIN_S", 0.05)
     async with a_server() as server, connected(server) as session:
         account = await session.authorize(server.account_id)
         async with account.spots("EURUSD") as stream:
@@ -231,3 +234,49 @@ async def test_quotes_that_depth_needs_stay_with_it() -> None:
         assert served(server) == ([EURUSD], [EURUSD], [])
         await ready_again(session, links=server.drop_clients)
         assert served(server) == ([EURUSD], [EURUSD], [])
+
+
+# Many of them
+
+
+async def subscribed_to_bars(server: FakeServer, session: Session) -> Account:
+    account = await session.authorize(server.account_id)
+    await account.request(oa.ProtoOASubscribeSpotsReq(symbolId=SYMBOLS))
+    for symbol_id in SYMBOLS:
+        for period in range(1, 11):
+            await account.request(oa.ProtoOASubscribeLiveTrendbarReq(symbolId=symbol_id, period=period))
+    return account
+
+
+def bars_at(server: FakeServer, account: Account) -> int:
+    """How many live bars the newest connection has."""
+    client = max((each for each in server.clients.values() if each.closing is None), key=lambda each: each.number)
+    return sum(len(spots.periods) for spots in client.sessions[account.id].subscriptions.spots.values())
+
+
+async def test_many_subscriptions_are_back_when_the_session_is_ready() -> None:
+    # At the real server's 45 ms an answer, one after the other they take almost two seconds.
+    async with a_server(timing=replace(Timing.instant(), answer_s=0.045)) as server, connected(server) as session:
+        account = await subscribed_to_bars(server, session)
+        await ready_again(session, links=server.drop_clients)
+        assert session.reason == "ready"
+        assert bars_at(server, account) == 40
+
+
+async def test_a_session_that_is_ready_says_how_many_subscriptions_are_missing_and_when_they_are_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("anyctrader.session.comeback._QUOTES_S", 0.2)
+    monkeypatch.setattr(aftercare, "_AGAIN_S", 0.05)
+    async with a_server() as server, connected(server, timings=replace(QUICK, request_s=0.5)) as session:
+        account = await subscribed_to_bars(server, session)
+        with server.faults.inject(faults.Unanswering("ProtoOASubscribeLiveTrendbarRes")):
+            await ready_again(session, links=server.drop_clients)
+            assert session.reason == f"ready; account {account.id}: 40 subscriptions are not back yet"
+        with anyio.fail_after(10):
+            async with session.changes() as changes:
+                async for change in changes:
+                    assert change.state is SessionState.READY
+                    if change.reason == "ready":
+                        break
+        assert bars_at(server, account) == 40

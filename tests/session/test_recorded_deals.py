@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from anyctrader.fake import FakeServer, faults
-from anyctrader.session import Desk, Environment, MarketOrder, Side
+from anyctrader.fake import ExchangeSettings, FakeServer, faults
+from anyctrader.fake.exchange_settings import Liquidity
+from anyctrader.session import Desk, Environment, MarketOrder, OrderState, PositionAmendment, Side, open_desk
+from anyctrader.session.leftovers import Leftovers, leftovers_of
 from anyctrader.session.stories import lines_of
 from anyctrader.session.trades import Trade, totals_of, trades_of
+from anyctrader.session.verification import verify
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, LOT_CENTS, a_desk, audit_of, by_name, facts_of, is_execution, ready_again
+from .rig import (
+    EURUSD,
+    LOT_CENTS,
+    a_desk,
+    a_server,
+    audit_of,
+    by_name,
+    desk_settings,
+    facts_of,
+    is_execution,
+    ready_again,
+    side_of,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -160,3 +176,77 @@ async def test_what_events_tell_during_a_gap_hides_no_deal_that_was_missed_befor
         assert books.deals.unbroken_until_ms == known_ms
         assert books.deals.missed([late], until_ms=0) == []
         assert books.deals.unbroken_until_ms == late.executionTimestamp
+
+
+async def test_a_part_whose_event_was_lost_before_the_process_ended_is_in_the_row_of_its_order(tmp_path: Path) -> None:
+    parts = ExchangeSettings(liquidity=Liquidity(part_cents=2 * LOT_CENTS))
+    async with a_server(exchange=parts) as server:
+        async with open_desk(desk_settings(tmp_path, side_of(server))) as desk:
+            server.faults.inject(faults.Lose(which="ProtoOAExecutionEvent:ORDER_PARTIAL_FILL"))
+            order = await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, lots="0.05", stop_loss_pips=500))
+            await order.protected()
+            assert (await order.finished(), order.record.filled_volume_cents) == (OrderState.FILLED, 3 * LOT_CENTS)
+            await desk.flush()
+            folder = crashed(tmp_path)
+        (left,) = leftovers_of(folder, DEMO).orders
+        assert left.end is not None
+        async with open_desk(desk_settings(folder, side_of(server))) as desk:
+            assert desk.orders == {}, "it has ended, and nobody waits for it"
+            await flushed(desk)
+            assert order.position_id is not None
+            await desk.amend(DEMO, PositionAmendment(order.position_id, take_profit="2"))
+        commission = sum(
+            Decimal(deal.commission) for deal in server.exchange.accounts[server.account_id].deals.values()
+        )
+    trades, _ = traded(folder)
+    assert [(trade.origin, trade.units, trade.commission) for trade in trades] == [("desk", 5_000, commission / 100)]
+    assert leftovers_of(folder, DEMO) == Leftovers()
+    assert verify(folder) == []
+
+
+def crashed(folder: Path) -> Path:
+    """What is on the disk at this moment, as a process that dies now would leave it."""
+    to = folder / "crashed"
+    to.mkdir()
+    for path in sorted(folder.glob("*.jsonl")):
+        shutil.copy(path, to)
+    return to
+
+
+def line_of_ours(fact: str, **more: Any) -> dict[str, Any]:
+    return {"fact": fact, "environment": "demo", "client_order_id": "a", "order_id": 6, "symbol": "EURUSD", **more}
+
+
+@pytest.mark.parametrize(
+    ("price", "average", "slippage"), [("1.2", "1.2", ("10", "50")), ("1.205", "1.202", (None, None))]
+)
+def test_a_missed_deal_is_in_the_row_of_the_order_that_it_names(
+    price: str, average: str, slippage: tuple[str | None, str | None]
+) -> None:
+    of_all = {"executed_volume_cents": 500_000, "average_price": "1.2", "commission": "-0.08"}
+    slipped = {"slippage_points": "10", "slippage_pips": "1", "slippage_quote_money": "30"}
+    missed = {
+        "fact": "missed_deal",
+        "environment": "demo",
+        "order_id": 6,
+        "deal_id": 3,
+        "executed_volume_cents": 200_000,
+        "price": price,
+        "commission": "-0.05",
+    }
+    lines = [
+        line_of_ours("fill", deal_id=1, volume_cents=200_000, **(of_all | {"commission": "-0.05"}), **slipped),
+        line_of_ours("fill", deal_id=2, volume_cents=100_000, **(of_all | {"commission": "-0.03"}), **slipped),
+        line_of_ours("finished", **of_all, **slipped),
+        missed,
+        {**missed, "order_id": 7, "deal_id": 4},
+        {**missed, "environment": "live", "deal_id": 5},
+    ]
+    row, *others = trades_of(iter(lines))
+    assert (row.units, row.commission, row.price) == (5_000, Decimal("-0.13"), Decimal(average))
+    told = row.slippage_points, row.slippage_quote_money
+    assert told == tuple(None if each is None else Decimal(each) for each in slippage)
+    assert [(other.origin, other.order_id, other.environment) for other in others] == [
+        ("missed", 7, "demo"),
+        ("missed", 6, "live"),
+    ]

@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from anyctrader.session.disk import Disk
+from anyctrader.session.kept_frame import kept_of
 from anyctrader.session.recorder import RecordingUnavailable, open_recorder
 from anyctrader.session.recording import (
     Closed,
@@ -24,6 +25,7 @@ from anyctrader.session.recording import (
 )
 from anyctrader.wire import JsonCodec, Message, ProtobufCodec, UnknownPayload
 from anyctrader.wire import messages as oa
+from anyctrader.wire.redaction import Redaction
 
 AT = Moment(1_764_000_000_123_456, 77)
 TOKEN = "planted-access-token-0123456789"
@@ -185,6 +187,15 @@ async def test_no_secret_is_in_a_recording_wherever_it_travelled(tmp_path: Path)
         assert "plant" not in text
         assert codec.decode(frames[0].body).payload.clientId == "app"
         assert codec.decode(frames[6].body).payload.volume == 1
+
+
+def test_a_secret_that_the_text_of_json_gives_away_is_covered_at_once() -> None:
+    body = b'{"payloadType":2142,"payload":{"errorCode":"X","description":"token=hunter2 is wrong"}}'
+    kept = kept_of(body, codec=JsonCodec(), redaction=Redaction())
+    assert kept.masked
+    assert kept.body is not None
+    assert b"hunter2" not in kept.body
+    assert b"token=***" in kept.body
 
 
 async def test_a_secret_that_the_settings_know_is_covered_from_the_first_frame(tmp_path: Path) -> None:

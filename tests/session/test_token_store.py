@@ -68,6 +68,31 @@ def test_a_probe_finds_out_whether_a_pair_could_be_stored_and_changes_nothing(tm
         store.probe()
 
 
+def test_a_pair_that_is_put_aside_is_found_by_no_session_and_gives_way_to_itself_once_it_is_known(
+    tmp_path: Path,
+) -> None:
+    store = TokenStore(tmp_path, DEMO)
+    store.save(a_pair("old"))
+    new = a_pair("new")
+    store.hold("app", new.pair)
+    assert store.held("app") == new.pair
+    assert store.held("second app") is None
+    assert store.find("app", 1) == a_pair("old")
+    assert store.find("app", None) is None
+    store.save(new)
+    assert store.read() == (new,)
+    assert store.held("app") is None
+
+
+def test_a_pair_that_was_put_aside_can_be_taken_out_again(tmp_path: Path) -> None:
+    store = TokenStore(tmp_path, DEMO)
+    store.save(a_pair("old"))
+    store.hold("app", a_pair("new").pair)
+    store.drop(a_pair("new").pair)
+    store.drop(a_pair("never there").pair)
+    assert store.read() == (a_pair("old"),)
+
+
 def test_a_newer_pair_takes_the_place_of_its_users_older_one_and_of_no_other(tmp_path: Path) -> None:
     store = TokenStore(tmp_path, DEMO)
     seed, other = a_pair("seed", user_id=None, accounts=(1,)), a_pair("other", user_id=8, accounts=(5,))

@@ -460,6 +460,21 @@ def a_vault(server: FakeServer, folder: Path, disk: Disk, notes: list[str] | Non
 NEW = TokenPair(access_token=Secret("new-access"), refresh_token=Secret("new-refresh"))
 
 
+async def test_accounts_that_could_not_be_stored_are_stored_when_the_server_names_them_again(tmp_path: Path) -> None:
+    async with a_server() as server:
+        disk = _Stubborn()
+        store_of(tmp_path).save(stored(server))
+        vault = a_vault(server, tmp_path, disk)
+        await vault.open()
+        disk.refusing = True
+        await vault.belongs_to(777, [server.account_id, 99])  # gone on without: the pair itself lies there
+        assert store_of(tmp_path).read()[0].user_id is None
+        disk.refusing = False
+        await vault.belongs_to(777, [server.account_id, 99])
+        (kept,) = store_of(tmp_path).read()
+        assert (kept.user_id, set(kept.account_ids)) == (777, {server.account_id, 99})
+
+
 async def test_a_save_that_fails_is_tried_until_it_succeeds_and_the_pair_is_not_used_before(tmp_path: Path) -> None:
     async with a_server() as server:
         disk, notes = _Stubborn(), list[str]()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,8 +12,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from anyctrader.fake import FakeServer
-from anyctrader.session import Environment, NotSent, Secret, Session, SessionState, clock, open_connection_log, tokens
+from anyctrader.fake import FakeServer, faults
+from anyctrader.fake.tokens import TokenScope
+from anyctrader.session import Environment, NotSent, Secret, Session, SessionState, clock, open_connection_log, rotation
 from anyctrader.session.disk import Disk
 from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore
 from anyctrader.wire import messages as oa
@@ -31,17 +33,20 @@ class FullDisk:
     def __init__(self, server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
         self.room = False
         self.refused = 0
+        self.answers = threading.Event()
+        self.answers.set()
         rename = Disk.rename
 
         def rename_or_not(disk: Disk, path: Path, to: Path) -> None:
+            assert self.answers.wait(30)
             if not self.room and heard(server, oa.ProtoOARefreshTokenReq):
                 self.refused += 1
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             rename(disk, path, to)
 
         monkeypatch.setattr(Disk, "rename", rename_or_not)
-        monkeypatch.setattr(tokens, "_SAVE_FIRST_S", 0.01)
-        monkeypatch.setattr(tokens, "_SAVE_MOST_S", 0.02)
+        monkeypatch.setattr(rotation, "_SAVE_FIRST_S", 0.01)
+        monkeypatch.setattr(rotation, "_SAVE_MOST_S", 0.02)
 
     async def until_refused(self, times: int) -> None:
         while self.refused < times:  # noqa: ASYNC110 - it is counted in threads
@@ -108,7 +113,7 @@ async def test_a_session_whose_new_pair_cannot_be_stored_is_not_ready_says_why_a
 async def test_the_half_minute_for_a_last_save_begins_when_the_session_is_left_and_not_with_the_end_of_a_link(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokens, "_LAST_SAVES_S", 0.1)
+    monkeypatch.setattr(rotation, "_LAST_SAVES_S", 0.1)
     async with with_a_full_disk(tmp_path, monkeypatch) as (server, session, disk):
         await session.authorize(server.account_id)
         await disk.until_refused(1)
@@ -129,7 +134,7 @@ async def test_the_half_minute_for_a_last_save_begins_when_the_session_is_left_a
 async def test_who_leaves_waits_no_longer_than_that_for_a_disk_and_is_told_that_the_pair_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokens, "_LAST_SAVES_S", 0.1)
+    monkeypatch.setattr(rotation, "_LAST_SAVES_S", 0.1)
     with anyio.fail_after(20):
         async with with_a_full_disk(tmp_path, monkeypatch) as (_, session, disk):
             await session.wait_for(SessionState.WAITING)
@@ -153,3 +158,38 @@ async def test_a_pair_that_is_given_meanwhile_counts_once_there_is_room(
             await session.wait_for(SessionState.READY)
         kept = {row.pair.access_token for row in TokenStore(tmp_path, DEMO).read()}
         assert Secret(consent.access_token) in kept
+
+
+async def test_credentials_that_are_given_while_the_disk_fails_are_the_ones_that_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_server() as server:
+        TokenStore(tmp_path, DEMO).save(stored(server))
+        disk = FullDisk(server, monkeypatch)
+        credentials = credentials_of(server, refresh_token=server.refresh_token)
+        with server.faults.inject(faults.Late(0.3, which="ProtoOARefreshTokenRes")):
+            async with connected(server, credentials=credentials, token_folder=tmp_path) as session:
+                await server.wait_for("ProtoOARefreshTokenReq")
+                consent = server.directory.consent(
+                    server.client_id,
+                    778,
+                    account_ids=(server.account_id,),
+                    scope=TokenScope.TRADE,
+                    now_ms=server.now_ms,
+                )
+                given = credentials_of(server, access_token=consent.access_token, refresh_token=consent.refresh_token)
+                disk.answers.clear()
+                async with session.changes() as changes:
+                    session.resume(given)
+                    async for change in changes:  # it waits for the renewal before it opens another link
+                        if change.state is SessionState.CONNECTING:
+                            break
+                    await anyio.wait_all_tasks_blocked()
+                    disk.answers.set()
+                    await disk.until_refused(3)
+                    disk.room = True
+                    async for change in changes:
+                        if change.state is SessionState.READY:
+                            break
+                await session.authorize(server.account_id)
+        assert heard(server, oa.ProtoOAAccountAuthReq)[-1].accessToken == consent.access_token

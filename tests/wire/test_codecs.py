@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from anyctrader.proto.schema import MESSAGES
 from anyctrader.wire import (
     Codec,
+    Connection,
     JsonCodec,
     LocalProtocolError,
     Message,
     ProtobufCodec,
     RemoteProtocolError,
+    Role,
     UndecodablePayload,
     UnknownPayload,
     encode_frame,
@@ -182,6 +184,37 @@ def test_what_json_cannot_say_is_not_encoded() -> None:
         JSON.encode(Message(UnknownPayload(9999, {1: object()})))
 
 
+def test_unknown_keys_cannot_take_the_place_of_what_was_judged() -> None:
+    request = oa.ProtoOATraderReq(ctidTraderAccountId=1)
+    for path in (("ctidTraderAccountId",), ("payloadType",), "ctidTraderAccountId"):
+        with pytest.raises(LocalProtocolError, match="this is a field of the schema"):
+            JSON.encode(Message(request, unknown_keys={path: 999}))  # type: ignore[dict-item]  # a string is a path, too
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message(oa.ProtoOAVersionReq),
+        Message(UnknownPayload([1])),  # type: ignore[arg-type]
+        Message(UnknownPayload(True)),
+        Message(UnknownPayload(9999, float("nan"))),
+        Message(UnknownPayload(9999, {1})),
+        Message(oa.ProtoOAVersionReq(), unknown_keys=[1]),  # type: ignore[arg-type]
+        Message(oa.ProtoOAVersionReq(), unknown_keys={("a",): float("nan")}),
+        Message(oa.ProtoOAVersionReq(), unknown_keys={("a",): [b"x"]}),
+        Message(oa.ProtoOAVersionReq(), unknown_keys={("a",): "\ud800"}),
+        Message(oa.ProtoOAVersionReq(), unknown_envelope=[1]),
+        Message(oa.ProtoOAVersionReq(), unknown_envelope={"a": float("inf")}),
+    ],
+    ids=repr,
+)
+def test_whatever_a_caller_gives_that_cannot_be_encoded_is_one_kind_of_error(message: Message) -> None:
+    with pytest.raises(LocalProtocolError):
+        JSON.encode(message)
+    with pytest.raises(LocalProtocolError):
+        Connection(Role.SERVER, JSON).send(message)
+
+
 def test_a_message_shows_what_it_is_and_not_what_is_in_it() -> None:
     secret = Message(oa.ProtoOAAccountAuthReq(ctidTraderAccountId=1, accessToken="hush"), "7")
     assert repr(secret) == "<Message ProtoOAAccountAuthReq client_msg_id='7'>"
@@ -299,7 +332,7 @@ def test_a_protobuf_string_that_is_not_utf8_is_named() -> None:
     [
         ([], "no ProtoOASpotEvent: an object is due, not a list"),
         ({"symbolId": 1.0}, "no ProtoOASpotEvent: symbolId: an integer is due, not a float"),
-        ({"bid": 2**64}, "no ProtoOASpotEvent: bid: the number is out of range, 0 to 18446744073709551615"),
+        ({"bid": 2**64}, f"no ProtoOASpotEvent: bid: {2**64} is out of range, 0 to 18446744073709551615"),
         ({"bid": -1}, "no ProtoOASpotEvent: bid: -1 is out of range, 0 to 18446744073709551615"),
         (
             {"ctidTraderAccountId": 1, "symbolId": 1, "payloadType": 2126},
@@ -331,7 +364,7 @@ STOP = '{{"payloadType":2107,"clientMsgId":"1","payload":{{"ctidTraderAccountId"
         ("1", "1e999", "stopPrice: inf is no finite number"),
         ("1", "9" * 400, "stopPrice: the number is out of range"),
         ("NaN", "1", "ctidTraderAccountId: an integer is due, not a float"),
-        ("9" * 400, "1", f"ctidTraderAccountId: {'9' * 400} is out of range, -9223372036854775808 to"),
+        ("9" * 400, "1", "ctidTraderAccountId: the number is out of range, -9223372036854775808 to"),
     ],
 )
 def test_numbers_that_json_does_not_have_are_refused_with_the_path_of_their_field(
@@ -346,7 +379,9 @@ def test_numbers_that_json_does_not_have_are_refused_with_the_path_of_their_fiel
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"payloadType":2105,"clientMsgId":"1","payload":{"version":"\\ud800"}}',
+        b'{"payloadType":2105,"clientMsgId":"1","payload":{"version":"91","new":"\\ud800"}}',
+        b'{"payloadType":2105,"clientMsgId":"1","payload":{"version":"91","new":"\xff"}}',
+        b'{"payloadType":2105,"clientMsgId":"1","payload":{"version":"91","new":' + b"9" * 4_301 + b"}}",
         b'{"payloadType":2105,"clientMsgId":"1","payload":{"version":"91","new":NaN}}',
         b'{"payloadType":9999,"clientMsgId":"1","payload":NaN}',
     ],
@@ -357,17 +392,55 @@ def test_what_is_no_json_elsewhere_in_a_message_costs_that_message_only(body: by
     assert (fault.client_msg_id, fault.body) == ("1", body)
 
 
-@pytest.mark.parametrize("client_msg_id", [b'"\\ud800"', b"NaN", b"1e999"])
+@pytest.mark.parametrize("client_msg_id", [b'"\\ud800"', b'"\xff"', b"NaN", b"1e999"])
 def test_an_id_that_is_no_text_is_not_passed_on(client_msg_id: bytes) -> None:
     fault = undecodable(JSON, b'{"payloadType":51,"clientMsgId":' + client_msg_id + b"}")
     assert fault.client_msg_id is None
 
 
-def test_a_payload_that_is_too_deep_to_be_written_again_is_reported_with_its_whole_frame() -> None:
-    body = b'{"payloadType":2105,"payload":{"version":' + b"[" * 900 + b"]" * 900 + b"}}"
-    fault = undecodable(JSON, body)
-    assert fault.reason == "no ProtoOAVersionRes: version: a string is due, not a list"
-    assert fault.body == body
+@pytest.mark.parametrize("string", [b'"a\\ud800"', b'"a\xff"', b'"\xc3"'])
+def test_a_string_that_is_no_text_costs_the_message_and_is_named_as_in_protobuf(string: bytes) -> None:
+    said = "the string is no text: bytes that are not UTF-8, or half a surrogate pair"
+    fault = undecodable(JSON, b'{"payloadType":2105,"clientMsgId":"1","payload":{"version":' + string + b"}}")
+    assert (fault.reason, fault.client_msg_id) == (f"no ProtoOAVersionRes: version: {said}", "1")
+
+
+def test_json_that_the_schema_does_not_know_is_kept_exactly_whatever_its_size_and_depth() -> None:
+    for value in (
+        str(2**64).encode(),
+        str(-(2**63) - 1).encode(),
+        b"-" + b"9" * 4_300,
+        b"[" * 1_000 + b"]" * 1_000,
+        b'{"a":' * 300 + str(2**70).encode() + b"}" * 300,
+        b'[1.5,-0.0,null,true,"\\u0000\xc3\xa9",{}]',
+    ):
+        for frame in (
+            b'{"payloadType":9999,"payload":%s}',
+            b'{"payloadType":2104,"payload":{"new":%s}}',
+            b'{"payloadType":51,"new":%s,"payload":{}}',
+        ):
+            body = frame % value
+            again = JSON.decode(JSON.encode(JSON.decode(body)))
+            assert JSON.encode(again) == JSON.encode(JSON.decode(body))
+            assert value in JSON.encode(again)
+
+
+def test_an_integer_in_what_is_nested_too_deeply_for_python_is_kept_as_a_double() -> None:
+    body = b'{"payloadType":9999,"payload":' + b"[" * 1_000 + str(2**64).encode() + b"]" * 1_000 + b"}"
+    assert b"1.8446744073709552e" in JSON.encode(JSON.decode(body))
+
+
+def test_a_payload_that_orjson_cannot_write_again_is_reported_as_it_came() -> None:
+    for value in (b"[" * 900 + b"]" * 900, b"[%d]" % 2**70):
+        payload = b'{"version":' + value + b"}"
+        fault = undecodable(JSON, b'{"payloadType":2105,"payload":' + payload + b"}")
+        assert fault.reason == "no ProtoOAVersionRes: version: a string is due, not a list"
+        assert fault.body == payload
+
+
+def test_a_payload_that_is_no_json_is_reported_with_its_whole_frame() -> None:
+    body = b'{"payloadType":2105,"payload":{"version":[NaN]}}'
+    assert undecodable(JSON, body).body == body
 
 
 # No envelope: the stream is broken
@@ -381,7 +454,8 @@ def test_a_payload_that_is_too_deep_to_be_written_again_is_reported_with_its_who
         (b'{"payloadType":51}x', "are no JSON: .* at byte 18"),
         (b'{"payloadType":51,}', "are no JSON"),
         (b"\xff\xfe", "are no JSON"),
-        (b'{"payloadType":51,"clientMsgId":"\xff"}', "are no JSON"),
+        (b'{"payloadType":"\xff"}', "are no JSON: this is not UTF-8 at byte 16"),
+        ('{"payloadType":51,"clientMsgId":"日本",x}'.encode(), "a string key at byte 41"),
         ('{"payloadType":51}'.encode("utf-16"), "are no JSON"),
         (b"\xef\xbb\xbf{}", "are no JSON"),
         (b"NaN", "are no JSON"),

@@ -25,8 +25,10 @@ from anyctrader.wire import (
     framing_of,
 )
 from anyctrader.wire import messages as oa
+from anyctrader.wire.dialogue import LONGEST_ID
 from anyctrader.wire.events import (
     AccountChanged,
+    AnswerDropped,
     ErrorReceived,
     Event,
     EventReceived,
@@ -506,9 +508,8 @@ def test_an_answer_that_nobody_waits_for_is_counted_and_dropped() -> None:
     pair.asks(RECONCILE, "1")
     pair.client.abandon("1")
     assert pair.client.open_ids == frozenset()
-    assert pair.answers(RECONCILE_RES, "1") == []
-    assert pair.answers(VERSION_RES, "unheard of") == []
-    assert pair.answers(VERSION_RES) == []
+    for answer, client_msg_id in ((RECONCILE_RES, "1"), (VERSION_RES, "unheard of"), (VERSION_RES, None)):
+        assert pair.answers(answer, client_msg_id) == [AnswerDropped(Message(answer, client_msg_id))]
     assert pair.client.late_answers == 3
     pair.client.abandon("unheard of")
 
@@ -528,7 +529,7 @@ def test_the_answer_to_a_request_without_an_id_moves_states_and_reaches_nobody()
     pair = Pair()
     pair.asks(APP_AUTH)
     assert pair.client.open_ids == pair.server.open_ids == frozenset()
-    assert pair.answers(APP_AUTH_RES) == []
+    assert pair.answers(APP_AUTH_RES) == [AnswerDropped(Message(APP_AUTH_RES))]
     assert pair.client.state is pair.server.state is ConnectionState.READY
 
 
@@ -613,7 +614,7 @@ def test_an_abandoned_application_auth_may_be_asked_again() -> None:
     [event] = pair.asks(APP_AUTH, "2")
     assert isinstance(event, RequestReceived)
     assert event.misplaced == "ProtoOAApplicationAuthReq may not be said while the application is authenticating"
-    assert pair.answers(APP_AUTH_RES, "1") == []
+    assert pair.answers(APP_AUTH_RES, "1") == [AnswerDropped(Message(APP_AUTH_RES, "1"))]
     assert pair.client.state is ConnectionState.READY
     pair.answers(error("CH_CLIENT_ALREADY_AUTHENTICATED"), "2")
     assert pair.client.state is pair.server.state is ConnectionState.READY
@@ -642,6 +643,32 @@ def test_an_id_that_is_open_may_not_be_used_again() -> None:
     pair.asks(HEARTBEAT, "1")
     pair.answers(RECONCILE_RES, "1")
     pair.asks(VERSION, "1")
+
+
+@pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
+def test_an_id_is_taken_up_to_a_length_so_that_a_client_cannot_make_a_server_remember_without_bound(
+    codec: Codec,
+) -> None:
+    pair = ready(codec=codec)
+    pair.asks(VERSION, "é" * LONGEST_ID)
+    long = "é" * (LONGEST_ID + 1)
+    reason = f"its clientMsgId has {LONGEST_ID + 1} characters; at most {LONGEST_ID} are taken"
+    with pytest.raises(LocalProtocolError, match=reason):
+        pair.asks(VERSION, long)
+    for payload in (VERSION, UnknownPayload(9999)):
+        [refused] = pair.server.receive_data(encode_frame(codec.encode(Message(payload, long))))
+        assert isinstance(refused, UndecodedReceived)
+        assert (refused.client_msg_id, refused.reason) == (None, reason)
+    assert pair.server.open_ids == pair.client.open_ids == {"é" * LONGEST_ID}
+
+
+@pytest.mark.parametrize("client_msg_id", [7, b"7", ["7"]])
+def test_an_id_that_is_no_string_may_not_be_said(client_msg_id: Any) -> None:
+    connection = authorised().client
+    before = snapshot(connection)
+    with pytest.raises(LocalProtocolError, match="a client message id is a string"):
+        connection.send(Message(VERSION, client_msg_id))
+    assert snapshot(connection) == before
 
 
 @pytest.mark.parametrize(
@@ -709,6 +736,21 @@ def test_a_payload_type_that_the_schema_does_not_know_fails_its_request_and_keep
     assert pair.client.drift == Drift(unknown_payload_types=2)
     assert pair.server.drift == Drift(unknown_payload_types=1)
     assert pair.answers(error("UNSUPPORTED_MESSAGE"), "2")[0].client_msg_id == "2"  # type: ignore[union-attr]
+
+
+def test_a_heartbeat_with_the_id_of_a_request_that_nobody_knows_is_no_answer_to_it_at_either_end() -> None:
+    pair = authorised()
+    pair.asks(UnknownPayload(7777), "1")
+    assert pair.answers(HEARTBEAT, "1") == [HeartbeatReceived()]
+    assert pair.client.open_ids == pair.server.open_ids == {"1"}
+
+
+@pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
+def test_unknown_keys_of_the_envelope_are_counted_where_its_payload_is_unknown_too(codec: Codec) -> None:
+    pair = authorised(codec=codec)
+    extras: Any = b"\xb8\x3e\x01" if codec.name == "protobuf" else {"new": 1}
+    pair.client.receive_data(pair.server.send(Message(UnknownPayload(9999), None, None, extras)))
+    assert pair.client.drift == Drift(unknown_fields=1, unknown_payload_types=1)
 
 
 def test_drift_is_counted_by_kind() -> None:

@@ -7,7 +7,7 @@ import pytest
 from anyctrader.wire import AccountState, ConnectionState
 from anyctrader.wire import messages as oa
 from anyctrader.wire.catalog import CATALOG, Kind
-from anyctrader.wire.dialogue import CLIENT_DISCONNECT, MOVING, ORDER_ERROR, Dialogue
+from anyctrader.wire.dialogue import CLIENT_DISCONNECT, LONGEST_ID, MOVING, ORDER_ERROR, Dialogue
 from anyctrader.wire.events import AccountChanged
 
 ACCOUNT = 7
@@ -294,6 +294,19 @@ def test_a_response_settles_the_request_that_it_answers(authorised: Dialogue) ->
     assert authorised.settled_by(number(answer), Kind.RESPONSE, answer, "1") == ("1", "")
     hear(authorised, answer, "1")
     assert authorised.settled_by(number(answer), Kind.RESPONSE, answer, "1") == ("", "")
+
+
+def test_an_id_can_be_used_where_it_is_a_string_of_some_length_that_is_not_open(authorised: Dialogue) -> None:
+    ask(authorised, TRADER, "1")
+    assert [authorised.unusable(each) for each in (None, "", "2", "x" * LONGEST_ID)] == [None] * 4
+    assert authorised.unusable("1") == "client message id '1' is still open"
+    assert authorised.unusable("x" * (LONGEST_ID + 1)) == "its clientMsgId has 257 characters; at most 256 are taken"
+    assert authorised.unusable(["1"]) == "a client message id is a string"
+
+
+def test_a_heartbeat_answers_nothing(authorised: Dialogue) -> None:
+    authorised.ask(7777, None, "1")
+    assert authorised.settled_by(51, Kind.HEARTBEAT, oa.ProtoHeartbeatEvent(), "1") == ("", "")
 
 
 def test_a_response_of_another_kind_or_account_settles_nothing_and_is_a_problem(authorised: Dialogue) -> None:

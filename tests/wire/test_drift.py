@@ -194,3 +194,10 @@ def test_an_enum_number_in_a_quotes_bar_is_counted_when_it_is_looked_at() -> Non
 def test_a_field_in_a_part_that_is_no_list_is_found_too() -> None:
     message = Message(oa.ProtoOAExecutionEvent(ctidTraderAccountId=1, executionType=2, order=order_with(VARINT)))
     assert [field.path for field in unknown_fields(message)] == ["ProtoOAExecutionEvent.order.999"]
+
+
+def test_a_message_of_an_unknown_type_is_counted_and_so_are_the_keys_of_its_envelope() -> None:
+    drift = Drift()
+    drift.look(9999, Message(UnknownPayload(9999, {"a": 1})), 10)
+    drift.look(9999, Message(UnknownPayload(9999), unknown_envelope={"new": 1}), 10)
+    assert drift == Drift(unknown_fields=1, unknown_payload_types=2)

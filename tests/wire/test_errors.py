@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 
 from anyctrader.wire import (
@@ -34,3 +37,21 @@ def test_a_payload_that_cannot_be_read_is_kept_but_not_shown() -> None:
     assert (error.reason, error.missing_fields) == ("no text", ("a.b",))
     assert str(error) == "payload of type 2100: no text"
     assert UndecodablePayload("no text", 2100, client_msg_id=None, body=b"").missing_fields == ()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FrameTooLarge(16, 15),
+        FrameTooLarge(None, 15),
+        UndecodablePayload("no text", 2100, client_msg_id="7", body=b"x", missing_fields=("a.b",)),
+        LocalProtocolError("no"),
+    ],
+    ids=repr,
+)
+def test_an_error_can_be_copied_and_pickled(error: CTraderError) -> None:
+    error.add_note("seen in a test")
+    for again in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+        assert type(again) is type(error)
+        assert (again.args, str(again), vars(again)) == (error.args, str(error), vars(error))
+        assert again.__traceback__ is None

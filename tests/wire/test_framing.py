@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 import tracemalloc
 from itertools import pairwise
 from pathlib import Path
@@ -156,6 +157,42 @@ def test_what_was_whole_before_a_fault_is_given_first_and_the_fault_is_final() -
         decoder.close()
 
 
+@pytest.mark.parametrize(
+    ("delimiting", "broken"),
+    [(Delimiting.LENGTH, b"\xff" * 4), (Delimiting.NEWLINE, b"x" * 101), (Delimiting.OBJECTS, b"]")],
+)
+def test_nothing_that_is_fed_behind_a_fault_is_kept_and_each_error_is_raised_as_new(
+    delimiting: Delimiting, broken: bytes
+) -> None:
+    framing = framing_of(delimiting, max_size=100)
+    faults: list[RemoteProtocolError] = []
+    tracemalloc.start()
+    try:
+        for number in range(50):
+            with pytest.raises(RemoteProtocolError) as caught:
+                list(framing.feed(broken + bytes([number]) * 100_000))
+            caught.value.__traceback__ = None  # our own hold on what was fed
+            faults.append(caught.value)
+            del caught
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 150_000
+    assert len({str(fault) for fault in faults}) == 1
+    assert len(set(map(id, faults))) == 50
+
+
+def test_an_error_that_is_raised_again_and_again_does_not_grow() -> None:
+    framing = framing_of(Delimiting.LENGTH)
+    framing.feed(b"\0\0")
+    lengths = set()
+    for _ in range(20):
+        with pytest.raises(RemoteProtocolError, match="ended inside a frame, 2 bytes into it") as caught:
+            framing.close()
+        lengths.add(len(traceback.extract_tb(caught.value.__traceback__)))
+    assert len(lengths) == 1
+
+
 def test_the_largest_frame_in_small_pieces_costs_each_byte_once_and_little_more_memory_than_itself() -> None:
     body = bytes(MAX_FRAME_SIZE)
     stream = encode_frame(body) + encode_frame(b"next")
@@ -223,6 +260,23 @@ def test_lines_may_end_in_any_way_and_empty_ones_mean_nothing() -> None:
     assert list(framing.feed(b'\n\r\n{"a":1}\r\n  {"b":2} \n\n{"c"')) == [b'{"a":1}', b'{"b":2}']
     assert list(framing.feed(b":3}\n \r")) == [b'{"c":3}']
     framing.close()  # blanks are no message
+
+
+def test_blanks_before_a_line_cost_no_memory_and_each_is_looked_at_once() -> None:
+    framing = NewlineFraming(max_size=10)
+    for _ in range(100_000):  # 100 MB, which took hours
+        assert list(framing.feed(b" " * 1000)) == []
+        assert framing.inside == 0
+    assert list(framing.feed(b'{"a":1}\n')) == [b'{"a":1}']
+
+
+@pytest.mark.parametrize("step", [1, 3, 100])
+@pytest.mark.parametrize(("line", "fits"), [(b"  1234567890\n", True), (b" 1234567 \t \r\n", False)])
+def test_blanks_before_a_line_do_not_count_for_its_length_and_those_behind_do(
+    step: int, line: bytes, *, fits: bool
+) -> None:
+    bodies, fault = fed(NewlineFraming(max_size=10), (line[at : at + step] for at in range(0, len(line), step)))
+    assert (bodies, fault is None) == ([line.strip()] * fits, fits)
 
 
 def test_a_line_cannot_hold_a_line_break() -> None:

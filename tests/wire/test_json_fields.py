@@ -300,3 +300,53 @@ def test_all_kinds_of_fields_that_the_schema_has_are_known_here() -> None:
     assert holders == {"ProtoMessage"}  # section 3: bytes never occur inside a message
     assert all(complete(cls).IsInitialized() for cls in MESSAGES.values())
     assert any(is_repeated(field) for field in oa.ProtoOASpotEvent.DESCRIPTOR.fields)
+
+
+@pytest.mark.parametrize("digits", ["9" * 19, "9" * 21, "-" + "9" * 5_000])
+def test_a_number_beyond_64_bits_is_out_of_range_and_told_only_where_it_is_short(digits: str) -> None:
+    for value in (digits, *([int(digits)] if len(digits) < 4_300 else [])):
+        said = refusal(oa.ProtoOATraderRes, {"trader": {"balance": value}})
+        assert said.startswith("trader.balance: ")
+        assert said.endswith("is out of range, -9223372036854775808 to 9223372036854775807")
+        assert len(said) < 150
+
+
+def test_strings_that_are_no_text_are_named() -> None:
+    said = "the string is no text: bytes that are not UTF-8, or half a surrogate pair"
+    assert refusal(oa.ProtoOAVersionRes, {"version": "\ud800"}) == f"version: {said}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("position", 0, "positionId"),
+        ("position", 0, "tradeData", "volume"),
+        ("position",),
+        ("position", 0, "tradeData"),
+    ],
+)
+def test_an_unknown_key_is_not_written_over_a_field_at_any_depth_set_or_not(path: Any) -> None:
+    answer = oa.ProtoOAReconcileRes(ctidTraderAccountId=1, position=[complete(oa.ProtoOAPosition)])
+    with pytest.raises(FieldError, match="this is a field of the schema"):
+        JsonFields().to_json(answer, unknown_keys={path: 1})
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ((), "the path of an unknown key is a tuple that ends in it"),
+        (5, "the path of an unknown key is a tuple that ends in it"),
+        (("a", 5), "the path of an unknown key is a tuple that ends in it"),
+        (("ctidTraderAccountId", "x"), "this path leads through no part of the message"),
+        (("new", "x"), "this path leads through no part of the message"),
+        ((0, "x"), "this path leads through no part of the message"),
+        (("position", "x"), "this path leads through a list without an index"),
+        (("position", "y", "x"), "this path leads through a list without an index"),
+        (("position", -1, "x"), "this path leads through a list without an index"),
+        (("position", True, "x"), "this path leads through a list without an index"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_refused(path: Any, said: str) -> None:
+    answer = oa.ProtoOAReconcileRes(ctidTraderAccountId=1, position=[complete(oa.ProtoOAPosition)])
+    with pytest.raises(FieldError, match=said):
+        JsonFields().to_json(answer, unknown_keys={path: 1})

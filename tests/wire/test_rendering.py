@@ -139,6 +139,14 @@ def test_a_payload_of_unknown_type_from_json_is_shown_key_by_key() -> None:
     assert Rendering().lines(Frame(Message(UnknownPayload(9999, [1]))))[1:] == ["  unknown field Unknown(9999) = [1]"]
 
 
+def test_unknown_integers_of_any_length_are_shown_whatever_they_stand_in() -> None:
+    message = JsonCodec().decode(b'{"payloadType":9999,"payload":{"a":%d,"b":[%d]}}' % (2**64, 2**64))
+    assert Rendering().lines(Frame(message))[1:] == [
+        f"  unknown field Unknown(9999).a = {2**64}",
+        f"  unknown field Unknown(9999).b = [{2**64}]",
+    ]
+
+
 def test_keys_that_json_brought_stand_in_the_payload_and_in_the_list() -> None:
     message = JsonCodec().decode(b'{"payloadType":2121,"payload":{"ctidTraderAccountId":7,"newer":"x"},"more":1}')
     members = Rendering().members(Frame(message))
@@ -184,7 +192,23 @@ def test_every_message_of_the_schema_can_be_shown(cls: Any) -> None:
 
 
 def test_the_payload_type_is_told_once_also_where_the_payload_repeats_it() -> None:
-    assert lines(oa.ProtoOATraderReq(payloadType=2121, ctidTraderAccountId=7))[1:] == ["  ctidTraderAccountId = 7"]
+    payload = oa.ProtoOATraderReq(payloadType=2121, ctidTraderAccountId=7)
+    assert lines(payload)[1:] == ["  ctidTraderAccountId = 7"]
+    assert Rendering().brief(Message(payload)) == "ProtoOATraderReq ctidTraderAccountId=7"
+    assert list(Rendering().facts(Message(payload))) == [("ctidTraderAccountId", "7", "7")]
+
+
+def test_a_value_reads_the_same_however_many_others_came_between() -> None:
+    rendering = Rendering()
+
+    def line(bid: int) -> str:
+        payload = oa.ProtoOASpotEvent(ctidTraderAccountId=7, symbolId=1, bid=bid)
+        return rendering.lines(Frame(Message(payload)))[3]
+
+    first = line(114811)
+    assert first == "  bid = 1.14811 (114811)"
+    assert len({line(bid) for bid in range(3000)}) == 3000
+    assert line(114811) == first
 
 
 def test_every_value_is_told_with_its_path_as_it_is_and_as_it_is_shown() -> None:

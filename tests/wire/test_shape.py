@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from anyctrader.proto.schema import ENUM_FIELDS, MESSAGES
 from anyctrader.wire import messages as oa
-from anyctrader.wire.shape import missing_fields, parts_of, shape_of
+from anyctrader.wire.shape import parts_of, shape_of
 
 from .generated import complete, is_repeated
 
@@ -51,22 +52,9 @@ def test_the_parts_of_a_message_are_those_that_are_there_one_level_down() -> Non
     assert [(path, part.orderId) for path, part, _ in parts] == [("order.0", 1), ("order.1", 2)]
 
 
-def test_missing_required_fields_are_named_by_their_path_at_any_depth() -> None:
-    event = complete(oa.ProtoOAExecutionEvent)
-    assert missing_fields(event, most=10) == ()
-    event.ClearField("ctidTraderAccountId")
-    event.order.orderId = 1
-    assert missing_fields(event, most=10) == (
-        "ctidTraderAccountId",
-        "order.tradeData",
-        "order.orderType",
-        "order.orderStatus",
-    )
-    answer = oa.ProtoOAReconcileRes(order=[complete(oa.ProtoOAOrder), complete(oa.ProtoOAOrder)])
-    answer.order[1].tradeData.ClearField("symbolId")
-    assert missing_fields(answer, most=10) == ("ctidTraderAccountId", "order.1.tradeData.symbolId")
-
-
-def test_of_millions_of_missing_fields_the_first_are_named() -> None:
-    answer = oa.ProtoOASymbolsListRes(symbol=[oa.ProtoOALightSymbol() for _ in range(1_000)])
-    assert missing_fields(answer, most=3) == ("ctidTraderAccountId", "symbol.0.symbolId", "symbol.1.symbolId")
+def test_a_shape_knows_how_many_required_fields_can_be_missing_in_it() -> None:
+    assert shape_of("ProtoHeartbeatEvent").most_missing == 0
+    assert shape_of("ProtoOATrendbar").most_missing == 1
+    assert shape_of("ProtoOAOrder").most_missing == 4 + 3  # its own, and those of its trade data
+    assert shape_of("ProtoOAAssetClassListRes").most_missing == 1  # nothing is required of an asset class
+    assert shape_of("ProtoOADealListRes").most_missing == math.inf

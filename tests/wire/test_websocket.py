@@ -160,8 +160,8 @@ def test_garbage_gives_messages_or_one_fault_and_never_another_exception(
 ) -> None:
     framing = server(kind) if role is Role.SERVER else client(kind)
     faults = [fault for chunk in chunks if (fault := read(framing, chunk)[1]) is not None]
-    assert len(set(map(id, faults))) <= 1
-    assert not faults or read(framing, frame(0x82, b"more")) == ([], faults[0])
+    assert len(set(map(repr, faults))) <= 1
+    assert not faults or repr(read(framing, frame(0x82, b"more"))) == repr(([], faults[0]))
 
 
 # What a peer must not send

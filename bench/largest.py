@@ -1,0 +1,77 @@
+"""How long one frame of the largest size, made to be as slow as can be, keeps the reader busy, and its memory.
+
+    python bench/largest.py
+
+A frame that is read blocks its connection's event loop, heartbeats included. Each row is a process of its own.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+
+from anyctrader.wire import Codec, Connection, JsonCodec, ProtobufCodec, Role, encode_frame
+from anyctrader.wire import messages as oa
+from anyctrader.wire.framing import MAX_FRAME_SIZE
+
+BARS = b'{"payloadType":2138,"payload":{"ctidTraderAccountId":1,"period":1,"timestamp":1,"trendbar":['
+
+
+def filled(head: bytes, part: bytes, tail: bytes = b"") -> bytes:
+    return head + part * ((MAX_FRAME_SIZE - 40 - len(head) - len(tail)) // len(part)) + tail
+
+
+def wrapped(payload_type: int, payload: bytes) -> bytes:
+    return oa.ProtoMessage(payloadType=payload_type, payload=payload).SerializeToString()
+
+
+def frame_of(kind: str) -> tuple[Codec, bytes]:
+    match kind:
+        case "protobuf, symbols of two bytes":
+            return ProtobufCodec(), wrapped(2115, filled(b"\x10\x01", b"\x1a\x02\x08\x01"))
+        case "protobuf, empty deals":
+            return ProtobufCodec(), wrapped(2134, filled(b"\x10\x01\x20\x01", b"\x1a\x00"))
+        case "protobuf, one string":
+            return ProtobufCodec(), wrapped(2142, b"\x12\x01a\x1a\x80\x80\x80\x07" + b"a" * (7 << 21))
+        case "JSON, empty bars":
+            return JsonCodec(), filled(BARS, b"{},", b"{}]}}")
+        case "JSON, bars":
+            return JsonCodec(), filled(BARS, b'{"volume":1},', b'{"volume":1}]}}')
+        case _:
+            return JsonCodec(), filled(b'{"payloadType":9999,"payload":[', b"[],", b"1]}")
+
+
+KINDS = (
+    "protobuf, symbols of two bytes",
+    "protobuf, empty deals",
+    "protobuf, one string",
+    "JSON, empty bars",
+    "JSON, bars",
+    "JSON, empty lists of unknown type",
+)
+
+
+def measure(kind: str) -> None:
+    codec, body = frame_of(kind)
+    data = encode_frame(body)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.process_time()
+    Connection(Role.CLIENT, codec).receive_data(data)
+    took = time.process_time() - began
+    grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e6
+    print(f"| {kind} | {took:.1f} | {grown_mb:.0f} |")
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        measure(sys.argv[1])
+        return
+    print("| a frame of 15 MB | seconds of the processor | more memory, MB |\n|---|---:|---:|", flush=True)
+    for kind in KINDS:
+        subprocess.run([sys.executable, __file__, kind], check=True)
+
+
+if __name__ == "__main__":
+    main()
