@@ -76,7 +76,13 @@ class Account:
         raw: what callers have subscribed to by raw requests.
     """
 
-    def __init__(self, session: _Asking, listed: oa.ProtoOACtidTraderAccount) -> None:
+    def __init__(
+        self,
+        session: _Asking,
+        listed: oa.ProtoOACtidTraderAccount,
+        *,
+        mask: Callable[[str], str] = lambda text: text,
+    ) -> None:
         self.id: int = listed.ctidTraderAccountId
         self.environment = session.environment
         self.is_live: bool = listed.isLive
@@ -86,7 +92,7 @@ class Account:
         self.raw = RawSubscriptions()
         self._session = session
         self._keeper: Keeper | None = None
-        self.book = SymbolBook(self.ask, owner=f"account {self.id} of {self.environment.value}")
+        self.book = SymbolBook(self.ask, owner=f"account {self.id} of {self.environment.value}", mask=mask)
         self._subscriber = Subscriber(self, self._session)
         self._events: list[EventStream[Message]] = []
 

@@ -292,7 +292,7 @@ class Session:
         return await self._supervisor.authorize(account_id)
 
     def _make_account(self, listed: Any) -> Account:
-        account = Account(self, listed)
+        account = Account(self, listed, mask=self._gate.mask)
         if self._gate.audit is not None:
             books = Books(
                 account, gate=self._gate, log=self._log, doubt=self.review, left=self._left, timings=self.timings
@@ -363,7 +363,8 @@ async def connect(
         proxy: an HTTP proxy, such as `http://user:password@host:3128`; no environment variable is read for it.
         timings: intervals and deadlines.
         rates: what may leave a second.
-        trading: what the guard lets pass. Without both a mode and an audit, no trading request does.
+        trading: what the guard lets pass. Without both a mode and an audit, no trading request does. `Mode.ON` for live
+            is the caller's explicit opt-in: `CTRADER_LIVE_ENABLED` is of the settings, and not read here.
         audit: where orders are recorded. A halt in its folder counts here too. What earlier processes left in it is
             gone on with, as a desk does (docs/orders.md).
         limits: what an order may not exceed; None for `Limits.standard` of the environment.

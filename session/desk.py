@@ -294,6 +294,8 @@ class Desk:
         check_word("environment", environment, Environment)
         check_kind("why", why, str)
         check_word("mode", mode, Mode)
+        for side in self._sides.values():
+            why = side.gate.mask(why)
         at_ms = clock.utc_ms()
         await anyio.to_thread.run_sync(
             lambda: halt.halt(self.log_folder, environment, why=why, who="desk", at_ms=at_ms, mode=mode)
@@ -309,7 +311,7 @@ class Desk:
         gate = self._side(environment).gate
         gate.standing()  # a halt that nobody has met yet is on record before it is lifted, and then its end is
         await anyio.to_thread.run_sync(halt.resume, self.log_folder, environment)
-        gate.standing()
+        gate.standing(lifted_by="desk")
 
     def snapshot(self, environment: Environment) -> None:
         """Writes what is open into `position_snapshot.jsonl`.

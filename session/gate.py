@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["READING", "Gate", "Intent"]
 
+_NOBODY_KNOWN = "unknown: its file was found gone"
+
 READING = frozenset({Permission.SESSION, Permission.READ})
 """What changes nothing: it needs no mode, no audit and no intent."""
 
@@ -93,8 +95,12 @@ class Gate:
         self._intents: dict[int, Intent] = {}  # by the identity of the payload, which the intent keeps alive
         self._guard = Guard(environment, standing=self.standing)
 
-    def standing(self) -> Standing:
-        """What may be asked now: the settings' mode, or what a halt or a trip has left of it."""
+    def standing(self, *, lifted_by: str = _NOBODY_KNOWN) -> Standing:
+        """What may be asked now: the settings' mode, or what a halt or a trip has left of it.
+
+        Args:
+            lifted_by: who has just lifted the halt, for the record; whose file it was lifted nothing by that.
+        """
         standings = [self._granted]
         if self._scope is not None:
             standings.append(self._scope)
@@ -104,19 +110,21 @@ class Gate:
             halted = halt.read(self._halts, self.environment)
             # What the command itself has left to be put on record says more: it comes first.
             if halted != self._halted and not (self.audit is not None and self.audit.letterbox.waiting):
-                self._tell(halted)
+                self._tell(halted, lifted_by=lifted_by)
             if halted is not None:
-                standings.append(halted.standing)
+                standing = halted.standing  # whoever placed it may have written anything
+                standings.append(Standing(standing.mode, self.mask(standing.why)))
         return strictest(*standings)
 
-    def _tell(self, halted: halt.Halt | None) -> None:
+    def _tell(self, halted: halt.Halt | None, *, lifted_by: str) -> None:
         """A halt was placed or lifted, by us or by another process, which may not write to our audit."""
         before, self._halted = self._halted, halted
         one, fact = (before, "resume") if halted is None else (halted, "halt")
         if one is None or (self.audit is not None and not self.audit.letterbox.is_news(self.environment, fact, one.at)):
             return
         mode = {} if halted is None else {"mode": one.mode.value}
-        self.note(fact, {**mode, "reason": one.why, "who": one.who, "halted_at": one.at})
+        who = lifted_by if halted is None else one.who
+        self.note(fact, {**mode, "reason": one.why, "who": who, "halted_at": one.at})
 
     def trip(self, mode: Mode, why: str) -> None:
         """Allows no more than this until the session ends: something is not as it was believed."""

@@ -26,10 +26,14 @@ class SymbolBook:
     Args:
         ask: a request of the account, and the payload of its answer.
         owner: whose they are, for people.
+        mask: covers secrets in a name that is none: it may stand in the wrong place.
     """
 
-    def __init__(self, ask: Callable[[Any], Awaitable[Any]], *, owner: str) -> None:
+    def __init__(
+        self, ask: Callable[[Any], Awaitable[Any]], *, owner: str, mask: Callable[[str], str] = lambda text: text
+    ) -> None:
         self._ask = ask
+        self._mask = mask
         self._owner = owner
         self._light: dict[str, oa.ProtoOALightSymbol] | None = None
         self._known: dict[str, Symbol] = {}
@@ -116,7 +120,7 @@ class SymbolBook:
             if name not in lights:
                 near = difflib.get_close_matches(name, lights, n=3, cutoff=0.5)
                 hint = f"; nearest: {', '.join(near)}" if near else ""
-                raise fields.invalid("symbol", name, f"{self._owner} has no symbol of that name{hint}")
+                raise fields.invalid("symbol", self._mask(name), f"{self._owner} has no symbol of that name{hint}")
             missing.append(lights[name])
         for start in range(0, len(missing), _AT_ONCE):
             some = {light.symbolId: light for light in missing[start : start + _AT_ONCE]}

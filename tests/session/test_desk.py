@@ -16,6 +16,7 @@ from anyctrader.fake import FakeServer, Host, faults
 from anyctrader.session import (
     Desk,
     Environment,
+    InvalidOrder,
     LimitExceeded,
     LimitOrder,
     Limits,
@@ -406,7 +407,23 @@ async def test_a_halt_stops_new_orders_at_once_until_it_is_lifted(tmp_path: Path
         await desk.flush()
     facts = facts_of(tmp_path, environment="live")
     assert facts.index("halt") < facts.index("refused") < facts.index("resume")
+    assert [line["who"] for line in audit_of(tmp_path) if line["fact"] == "resume"] == ["desk"]
     assert "halt" not in facts_of(tmp_path, environment="demo")
+
+
+async def test_a_secret_in_the_wrong_place_is_not_shown(tmp_path: Path) -> None:
+    async with both(tmp_path) as (demo_server, live_server, desk):
+        secrets = (demo_server.access_token, live_server.access_token)
+        with pytest.raises(InvalidOrder) as refused:
+            await desk.place(DEMO, replace(BUY, symbol=demo_server.access_token))
+        await desk.halt(DEMO, why=f"because of {secrets[0]} and {secrets[1]}")
+        halts.halt(tmp_path, LIVE, why=f"by hand: {secrets[1]}", who="me", at_ms=5)  # which no desk could cover
+        shown = (str(refused.value), desk.why(DEMO), desk.why(LIVE), (tmp_path / "demo.halt").read_text())
+        halts.path_of(tmp_path, LIVE).unlink()
+        await desk.flush()
+    for secret in secrets:
+        assert not any(secret in text for text in (*shown, str(audit_of(tmp_path))))
+    assert "because of *** and ***" in shown[1]
 
 
 async def test_a_halt_to_reducing_lets_closes_and_cancels_through(tmp_path: Path) -> None:

@@ -76,7 +76,8 @@ async def test_a_halt_that_went_by_hand_is_told_by_the_first_who_sees_it(tmp_pat
         halts.path_of(tmp_path, DEMO).unlink()
         for gate in gates:
             gate.standing()
-    assert [line["fact"] for line in on_record(tmp_path, "halt", "resume")] == ["halt", "resume"]
+    told = on_record(tmp_path, "halt", "resume")
+    assert [(line["fact"], line["who"].split(":")[0]) for line in told] == [("halt", "me"), ("resume", "unknown")]
 
 
 @pytest.mark.parametrize(
