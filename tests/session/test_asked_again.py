@@ -21,7 +21,7 @@ from anyctrader.session import (
     SessionState,
     Side,
     UnderMaintenance,
-    roster,
+    aftercare,
 )
 from anyctrader.session.refusals import is_already_subscribed, is_final
 from anyctrader.wire import messages as oa
@@ -39,7 +39,7 @@ TEMPORARY = ("SERVER_IS_UNDER_MAINTENANCE", "CANT_ROUTE_REQUEST", "CH_SERVER_NOT
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roster, "_AGAIN_S", 0.05)
+    monkeypatch.setattr(aftercare, "_AGAIN_S", 0.05)
 
 
 @pytest.mark.parametrize(
