@@ -61,12 +61,12 @@ async def test_callers_reads_that_wait_keep_no_session_away(tmp_path: Path) -> N
             answered += 1
 
         async with anyio.create_task_group() as tasks:
-            for _ in range(100):  # twenty seconds' worth
+            for _ in range(300):  # a minute's worth
                 tasks.start_soon(ask)
             await server.wait_for("ProtoOADealListReq", count=3)
-            with anyio.fail_after(5):
+            with anyio.fail_after(30):  # a machine may stall for seconds
                 await ready_again(desk.session(DEMO), links=server.drop_clients)
-            assert answered < 40
+            assert answered < 160
             tasks.cancel_scope.cancel()
 
 
