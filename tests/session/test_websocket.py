@@ -153,7 +153,7 @@ async def test_a_close_of_the_server_is_in_the_log_with_code_and_reason_and_the_
 async def test_half_a_message_is_told_from_a_plain_end(tmp_path: Path) -> None:
     async with a_server() as server, wss(server) as session:
         server.faults.inject(faults.HalfMessage(which="ProtoOAVersionRes"))
-        with pytest.raises(Exception, match="ended inside a frame"):
+        with pytest.raises(Exception, match="ended inside a message"):
             await session.request(VERSION)
 
 
