@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import binascii
 import re
+from base64 import b64decode
 from typing import TYPE_CHECKING
 
 from .injection import Refusal
@@ -18,6 +20,7 @@ _LONGEST_HEAD = 16_384  # bytes of a request
 _END = re.compile(rb"\r?\n\r?\n")
 _VERSION = 13  # RFC 6455 section 4.1, the only one that was ever finished
 _OTHER_VERSION = Refusal(426, f"this server speaks version {_VERSION} of WebSocket alone")
+_NONCE = 16  # bytes that are in a Sec-WebSocket-Key, as base64 (section 4.2.1)
 _MISSING = Refusal(501, "this server has no WebSocket: pip install 'anyctrader[ws]'")
 
 
@@ -67,6 +70,8 @@ async def upgrade(stream: ByteStream, received: bytes, refusal: Refusal | None) 
         asked = [event for event in handshake.events() if isinstance(event, Request)]
         if not asked:
             raise ProtocolError("it has a body")
+        if (fault := _fault_of(received[: end.end()], dict(asked[0].extra_headers))) is not None:
+            raise ProtocolError(fault)
         await stream.send(handshake.send(AcceptConnection()))  # no extension: nothing is ever compressed
     except (ProtocolError, UnicodeError) as error:  # UnicodeError: wsproto reads some headers as ASCII
         hint = getattr(error, "event_hint", None)
@@ -75,7 +80,19 @@ async def upgrade(stream: ByteStream, received: bytes, refusal: Refusal | None) 
             return None, f"its request is for another version of WebSocket than {_VERSION}"
         await stream.send(_answer(Refusal(400, f"{error}")))
         return None, f"its request for a WebSocket is none: {error}"
-    return received[end.end() :], f"WebSocket at {asked[0].target}"
+    path, query, _ = asked[0].target.partition("?")
+    return received[end.end() :], f"WebSocket at {path}{'?…' if query else ''}"  # a query may hold a token
+
+
+def _fault_of(head: bytes, headers: dict[bytes, bytes]) -> str | None:
+    """What wsproto lets pass and RFC 6455 section 4.2.1 does not."""
+    if head.partition(b"\n")[0].rstrip().endswith(b"HTTP/1.0"):
+        return "it is HTTP/1.0, which has no upgrade"
+    try:
+        nonce = b64decode(headers[b"sec-websocket-key"], validate=True)
+    except binascii.Error:
+        nonce = b""
+    return None if len(nonce) == _NONCE else f"its Sec-WebSocket-Key is not {_NONCE} bytes in base64"
 
 
 def _answer(refusal: Refusal, *headers: str) -> bytes:

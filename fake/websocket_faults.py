@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..wire.websocket import Opcode, control_frame, data_frame
+from ..wire.websocket import LONGEST_CONTROL, Opcode, control_frame, data_frame
 from .injection import Fault, Nth, OutgoingFrame, Refusal, Then, Transport, Which
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["CloseWebSocket", "Fragments", "HalfMessage", "NoUpgrade"]
 
 _FIN = 0x80  # the bit of a frame that ends its message
+_HIGHEST_CODE = 0xFFFF  # a code has two bytes
+_LONGEST_REASON = LONGEST_CONTROL - 2  # behind the code
 
 
 class HalfMessage(Nth):
@@ -59,12 +61,19 @@ class CloseWebSocket(Nth):
     """The WebSocket is closed with a code and a reason in place of the n-th message that fits.
 
     Args:
-        code: RFC 6455 section 7.4.
+        code: RFC 6455 section 7.4; one that must never travel may be tried too.
         reason: for people; at most 123 bytes.
+
+    Raises:
+        ValueError: there is no room for it in a close frame.
     """
 
     def __init__(self, code: int = 1001, reason: str = "", nth: int = 1, *, which: Which = None) -> None:
         super().__init__(nth, which=which)
+        if not 0 <= code <= _HIGHEST_CODE:
+            raise ValueError(f"code is {code}; a close frame has one from 0 to {_HIGHEST_CODE}")
+        if (size := len(reason.encode())) > _LONGEST_REASON:
+            raise ValueError(f"reason has {size} bytes; a close frame holds at most {_LONGEST_REASON}")
         self._frame = control_frame(Opcode.CLOSE, code.to_bytes(2, "big") + reason.encode())
 
     def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:

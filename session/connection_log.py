@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionLog", "open_connection_log", "readable"]
 
 _LONGEST_TEXT = 1000  # a line is for a person; the server's own texts are shorter
+_BACKSLASH = re.compile(r"\\(?![nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:;/@+*()\[\]-]+")
 
 
@@ -47,9 +48,8 @@ def readable(value: object) -> str:
         text = f"{text[:_LONGEST_TEXT]}… ({len(text)} characters)"
     if _PLAIN.fullmatch(text):
         return text
-    escaped = "".join(
-        f"\\{char}" if char in '"\\' else char if char.isprintable() else ascii(char)[1:-1] for char in text
-    )
+    text = _BACKSLASH.sub(r"\\\\", text).replace('"', '\\"')
+    escaped = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
     return f'"{escaped}"'
 
 

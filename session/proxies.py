@@ -66,14 +66,22 @@ class Proxy:
         """A text of the proxy's own, with what it may repeat of our secrets covered."""
         if self.user is None:
             return text
-        password = self.user.reveal().partition(":")[2]
-        for secret in (self.authorization, self.user.reveal(), password):
+        user = self.user.reveal()
+        if self.authorization is not None:
+            text = text.replace(self.authorization.removeprefix("Basic "), "***")
+        for secret in (user, user.partition(":")[2]):
             if secret:
-                text = text.replace(secret.removeprefix("Basic "), "***")
+                text = re.sub("".join(map(_in_any_form, secret)), "***", text)
         return text
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+def _in_any_form(char: str) -> str:
+    """A pattern of this character, with percent signs as in an address (the longer form first), or as it is."""
+    written = "".join(f"%{byte:02x}" for byte in char.encode())
+    return f"(?:(?i:{written})|{re.escape(char)})"
 
 
 def _read(url: str) -> Proxy | None:

@@ -258,6 +258,9 @@ async def open_stream(
     except ssl.SSLError as error:
         raise ConnectFailed(f"{where}: no TLS ({error.reason or error}); is this the right port?") from error
     except (OSError, anyio.EndOfStream, anyio.BrokenResourceError, LinkLost) as error:
+        if proxy is not None and isinstance(error, anyio.EndOfStream):
+            who = f"the server, or the proxy {proxy} on the way to it,"
+            raise ConnectFailed(f"{where}: {who} closed the connection in the handshake") from error
         raise ConnectFailed(f"{where}: {first_hop}{_text(error)}") from error
     finally:
         if raw is not None and not opened:

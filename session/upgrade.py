@@ -14,7 +14,7 @@ import anyio
 
 from .environments import NO_WSPROTO
 from .errors import ConnectFailed
-from .tunnel import authority, shown
+from .tunnel import MOST_INTERIM, MOST_TEXT, TEXT_S, authority, is_interim, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +26,8 @@ __all__ = ["upgrade"]
 
 _PATH = "/"  # docs/protocol.md section 1
 _LONGEST_HEAD = 65_536  # bytes; wsproto gives up sooner
-_MOST_TEXT = 2_048  # bytes of a refusal's body that are read: it is for a person
-_TEXT_S = 1.0  # the status is known by then; its text is not worth longer
 _END = re.compile(rb"\r?\n\r?\n")
+_PHRASE = re.compile(rb"HTTP/1\.[01] [0-9]{3} ([^\r\n]*)")
 
 
 async def upgrade(stream: TlsStream, endpoint: Endpoint, *, mask: Callable[[str], str] = str) -> None:
@@ -54,21 +53,29 @@ async def upgrade(stream: TlsStream, endpoint: Endpoint, *, mask: Callable[[str]
     where = authority(endpoint.host, endpoint.port)
     handshake = H11Handshake(ConnectionType.CLIENT)
     received = bytearray()
+    interim = 0
     try:
         await stream.send(handshake.send(Request(host=where, target=_PATH)))
         while True:
             received += await stream.receive()
             # Head by head: what stands behind the one that accepts is no HTTP any more.
             while (end := _END.search(received)) is not None:
-                handshake.receive_data(bytes(received[: end.end()]))
+                head = bytes(received[: end.end()])
                 del received[: end.end()]
+                handshake.receive_data(head)
                 for event in handshake.events():
                     if isinstance(event, AcceptConnection):
                         stream.give_back(bytes(received))
                         return
-                    if isinstance(event, RejectConnection):
+                    if isinstance(event, RejectConnection) and is_interim(event.status_code):
+                        interim += 1  # to wsproto it is a refusal
+                        if interim > MOST_INTERIM:
+                            raise ConnectFailed(f"{where}: interim answers to the WebSocket upgrade have no end")
+                    elif isinstance(event, RejectConnection):
                         text = await _text(stream, handshake, bytes(received), mask)
-                        raise ConnectFailed(f"{where}: {_status(event.status_code)} in place of a WebSocket{text}")
+                        raise ConnectFailed(
+                            f"{where}: {_status(event.status_code, head, mask)} in place of a WebSocket{text}"
+                        )
             if len(received) > _LONGEST_HEAD:
                 raise ConnectFailed(f"{where}: the answer to the WebSocket upgrade has no end")
     except (ProtocolError, UnicodeError) as error:  # UnicodeError: wsproto reads some headers as ASCII
@@ -85,9 +92,9 @@ async def _text(stream: TlsStream, handshake: Any, data: bytes, mask: Callable[[
     from .transport import LinkLost
 
     body, finished = bytearray(), False
-    with anyio.move_on_after(_TEXT_S):
+    with anyio.move_on_after(TEXT_S):
         try:
-            while not finished and len(body) < _MOST_TEXT:
+            while not finished and len(body) < MOST_TEXT:
                 handshake.receive_data(data)
                 for event in handshake.events():
                     if isinstance(event, RejectData):
@@ -102,8 +109,13 @@ async def _text(stream: TlsStream, handshake: Any, data: bytes, mask: Callable[[
     return f": {text}" if text else ""
 
 
-def _status(code: int) -> str:
-    try:
-        return f"HTTP {code} {HTTPStatus(code).phrase}"
-    except ValueError:
-        return f"HTTP {code}"
+def _status(code: int, head: bytes, mask: Callable[[str], str]) -> str:
+    """The status with the server's own words for it, or the usual ones where it has none."""
+    found = _PHRASE.match(head)
+    phrase = shown(mask(found[1].decode(errors="replace"))) if found is not None else ""
+    if not phrase:
+        try:
+            phrase = HTTPStatus(code).phrase
+        except ValueError:
+            return f"HTTP {code}"
+    return f"HTTP {code} {phrase}"

@@ -132,6 +132,7 @@ class Connection:
                     if self._closed:
                         break
         except RemoteProtocolError as error:
+            self._framing.found_unreadable()
             self._end(events, str(error), error)
         if (ended := self._framing.ended) is not None and not self._closed:
             self._end(events, ended, None)
@@ -327,8 +328,7 @@ class Connection:
         events.append(UndecodedReceived(payload_type, client_msg_id or None, body, reason))
 
     def _end(self, events: list[Event], reason: str, error: RemoteProtocolError | None) -> None:
-        events += self._dialogue.end()
-        events.append(LinkClosed(reason, error))
+        events += [*self._dialogue.end(), LinkClosed(reason, error)]
 
 
 def _no_spots(bodies: Sequence[bytes], start: int) -> list[Any]:

@@ -81,6 +81,9 @@ class Framing(Protocol):
     def take_owed(self) -> bytes:
         """What it has to say, once; may be empty."""
 
+    def found_unreadable(self) -> None:
+        """A body that it gave is no message: its last word may say so."""
+
     def farewell(self) -> bytes:
         """Its last word, once; may be empty."""
 
@@ -150,7 +153,7 @@ class Cutter(ABC):
             RemoteProtocolError: it ended inside a message, or was broken before.
         """
         if self._fault is None and (inside := self._inside()):
-            self._fault = RemoteProtocolError(f"the stream ended inside a frame, {inside} bytes into it")
+            self._fault = RemoteProtocolError(f"the stream ended inside a {self._under_way()}, {inside} bytes into it")
             self._forget()
         if self._fault is not None:
             raise copy(self._fault)
@@ -169,6 +172,9 @@ class Cutter(ABC):
         """Nothing: these ways of delimiting say nothing of their own."""
         return b""
 
+    def found_unreadable(self) -> None:  # noqa: B027 - nothing to do where there is no last word
+        """Says nothing either."""
+
     def farewell(self) -> bytes:
         """Nothing either."""
         return b""
@@ -180,6 +186,10 @@ class Cutter(ABC):
     def _inside(self) -> int:
         """How many bytes of a frame that is not complete are here."""
         return len(self._rest)
+
+    def _under_way(self) -> str:
+        """What these bytes are the beginning of."""
+        return "frame"
 
     def _forget(self) -> None:
         """Nothing more comes of what is here."""

@@ -60,7 +60,7 @@ class CloseCode(enum.IntEnum):
     GOING_AWAY = 1001
     PROTOCOL_ERROR = 1002
     WRONG_KIND = 1003
-    NOT_UTF8 = 1007
+    UNFIT_DATA = 1007
     TOO_LARGE = 1009
     INTERNAL_ERROR = 1011
 
@@ -135,6 +135,7 @@ class WebSocketFraming(Cutter):
         self._fragments = 0
         self._close_code: int = CloseCode.NORMAL
         self.closed_with: tuple[int, str] | None = None
+        self._unreadable = False
         self._said_goodbye = False
 
     # Out
@@ -148,16 +149,21 @@ class WebSocketFraming(Cutter):
         owed, self._owed, self.owes = self._owed, b"", False
         return owed
 
+    def found_unreadable(self) -> None:
+        """A message is none of its kind, such as text that is no JSON: the close frame says so (1007)."""
+        if self._fault is None and self.ended is None:  # those have a code already
+            self._unreadable, self._close_code = True, CloseCode.UNFIT_DATA
+
     def farewell(self, *, code: int = CloseCode.NORMAL, reason: str = "") -> bytes:
         """The close frame, once; else nothing.
 
-        After a fault of the peer's it names the fault, after a close of the peer's it is the answer to that; `code`
-        and `reason` are said where neither was.
+        After a fault of the peer's, or a message that is none, it names that; after a close of the peer's it is the
+        answer to it. `code` and `reason` are said where there was neither.
         """
         if self._said_goodbye:
             return b""
         self._said_goodbye = True
-        if self._fault is not None or self.ended is not None:
+        if self._fault is not None or self.ended is not None or self._unreadable:
             code, reason = self._close_code, ""
         payload = b""
         if code != _UNSAID:
@@ -338,6 +344,9 @@ class WebSocketFraming(Cutter):
         begun = self._due is not None or bool(self._fragments)
         return len(self._message) + len(self._rest) + begun
 
+    def _under_way(self) -> str:
+        return "frame" if self._due is not None or self._rest else "message"
+
     def _forget(self) -> None:
         super()._forget()
         self._message, self._fragments, self._due = bytearray(), 0, None
@@ -347,7 +356,7 @@ class WebSocketFraming(Cutter):
         return RemoteProtocolError(f"the {self._peer} broke the WebSocket protocol: {what}")
 
     def _not_utf8(self, what: str) -> RemoteProtocolError:
-        self._close_code = CloseCode.NOT_UTF8
+        self._close_code = CloseCode.UNFIT_DATA
         return RemoteProtocolError(f"{what} of the {self._peer}'s is not UTF-8")
 
 

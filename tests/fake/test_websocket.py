@@ -16,6 +16,12 @@ from anyctrader.fake import FakeServer, Limits, ServerSettings, Timing, faults
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]  # which `websockets` runs on
 
+KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n" % KEY
+)
+
 
 def a_server(**given: Any) -> FakeServer:
     given.setdefault("timing", Timing.instant())
@@ -160,6 +166,11 @@ async def test_a_fault_answers_an_upgrade_with_an_http_error() -> None:
             b"Sec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 8\r\n\r\n",
             b"426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\n",
         ),
+        (UPGRADE.replace(b"HTTP/1.1", b"HTTP/1.0"), b"400"),
+        (UPGRADE.replace(KEY, b"abc"), b"400"),
+        (UPGRADE.replace(KEY, b"eA=="), b"400"),
+        (UPGRADE.replace(KEY, KEY[:-4]), b"400"),
+        (UPGRADE, b"101"),
     ],
 )
 async def test_an_http_request_that_is_no_upgrade_gets_an_http_answer(request_: bytes, status: bytes) -> None:
@@ -167,3 +178,22 @@ async def test_an_http_request_that_is_no_upgrade_gets_an_http_answer(request_: 
         async with await over_tls(server) as web:
             await web.send(request_)
             assert (await web.receive()).startswith(b"HTTP/1.1 " + status)
+
+
+async def test_the_query_of_an_upgrade_is_covered_wherever_it_is_told() -> None:
+    remarks: list[str] = []
+    async with a_server(log=remarks.append) as server:
+        async with await over_tls(server) as web:
+            await web.send(UPGRADE.replace(b"GET /", b"GET /stream?token=planted"))
+            assert (await web.receive()).startswith(b"HTTP/1.1 101 ")
+            assert [seen.text for seen in server.seen if seen.name == "upgraded"] == ["WebSocket at /stream?…"]
+    assert [line for line in remarks if "WebSocket at /stream?…" in line]
+    assert "planted" not in "".join(remarks)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "limit"), [(70_000, "", "65535"), (-1, "", "65535"), (1000, "é" * 62, "124 bytes.*at most 123")]
+)
+async def test_a_close_that_fits_into_no_frame_is_refused_with_the_limit(code: int, reason: str, limit: str) -> None:
+    with pytest.raises(ValueError, match=limit):
+        faults.CloseWebSocket(code, reason)

@@ -15,6 +15,7 @@ from anyctrader.session.connection_log import open_connection_log, readable
 from anyctrader.session.disk import Disk
 from anyctrader.session.environments import Environment
 from anyctrader.session.secret import Secret
+from anyctrader.wire.quoting import escaped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +84,8 @@ async def test_it_goes_on_behind_what_is_there(tmp_path: Path) -> None:
         ('say "x"\\', '"say \\"x\\"\\\\"'),
         ("a\nb\r\tc", '"a\\nb\\r\\tc"'),
         ("\x1b[31mred", '"\\x1b[31mred"'),
+        (escaped("a\x1b[2J\nb\u202e\U000e0001"), r'"a\x1b[2J\nb\u202e\U000e0001"'),
+        (r"C:\dir\x5g \\n\\", r'"C:\\dir\\x5g \\\n\\\\"'),
         ("\x9b31m", '"\\x9b31m"'),
         ("\u2028\u202e", '"\\u2028\\u202e"'),
         ("\ud800", '"\\ud800"'),

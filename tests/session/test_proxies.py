@@ -14,6 +14,7 @@ import pytest
 from anyctrader.session import ConnectFailed, Environment, Secret, SettingsError, load_settings
 from anyctrader.session.environments import Endpoint
 from anyctrader.session.proxies import PROXY_EXPECTS, Proxy, is_exempt
+from anyctrader.session.transport import open_stream
 from anyctrader.wire import messages as oa
 
 from .rig import a_server, connected
@@ -104,6 +105,13 @@ async def test_a_name_that_the_certificate_does_not_have_is_refused_through_a_pr
         ),
         (b"HTTP/1.1 503 Not now\r\n\r\n", "refused to connect: 503 Not now"),
         (b"HTTP/1.1 407 %s%s\r\n\r\n" % (b"x" * 195, PASSWORD.encode()), "407 xxx"),
+        (b"HTTP/1.1 502 No\r\nContent-Length: 9\r\n\r\nno\nroute: and more", "refused to connect: 502 No: no route:$"),
+        (b"HTTP/1.1 502 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n", "502 No$"),
+        (b"HTTP/1.1 403\r\n\r\n%s" % PASSWORD.encode(), r"403 \*\*\*$"),
+        (b"HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 403 Never\r\n\r\n", "refused to connect: 403 Never"),
+        (b"HTTP/1.1 103 Soon\r\n\r\n" * 11, "interim answers to CONNECT without an end"),
+        (b"HTTP/1.1 101 Other\r\n\r\n", "refused to connect: 101 Other"),
+        (b"", r"the proxy 127\.0\.0\.1:\d+ closed the connection in place of an answer to CONNECT"),
         (b"SSH-2.0\r\n\r\n", "is no HTTP proxy"),
         (b"x" * 20_000, "without an end"),
         (b"HTTP/1.1 200 OK\r\n\r\nmore", "more than it was asked"),
@@ -116,6 +124,39 @@ async def test_a_proxy_that_does_not_lead_on_is_said_to_and_its_password_is_not(
                 pass
         assert PASSWORD[:5] not in str(failure.value)
         assert "\x1b" not in str(failure.value)
+
+
+@pytest.mark.anyio
+async def test_interim_answers_of_a_proxy_are_not_its_answer() -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+    async with a_proxy(interim + b"HTTP/1.1 200 OK\r\n\r\n") as middle, a_server() as server:
+        async with connected(server, proxy=f"http://127.0.0.1:{middle.port}") as session:
+            assert (await session.request(oa.ProtoOAVersionReq())).version == "91"
+
+
+@pytest.mark.anyio
+async def test_a_proxy_that_hangs_up_behind_its_answer_is_named_beside_the_server() -> None:
+    async with a_proxy() as middle:
+        async with (
+            await anyio.create_tcp_listener(local_host="127.0.0.1") as closing,
+            anyio.create_task_group() as tasks,
+        ):
+
+            async def hang_up(stream: Any) -> None:
+                await stream.aclose()
+
+            tasks.start_soon(closing.serve, hang_up)
+            port = closing.extra(anyio.abc.SocketAttribute.local_port)
+            endpoint = Endpoint("127.0.0.1", port, None, proxy=Proxy("127.0.0.1", middle.port))
+            with pytest.raises(ConnectFailed, match=f"the server, or the proxy 127.0.0.1:{middle.port} on the way"):
+                await open_stream(endpoint, deadline_s=5)
+            tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("said", ["p@ss wörd%", "p%40ss%20w%C3%B6rd%25", "p%40ss w%c3%b6rd%", "%70@ss%20wörd%25"])
+def test_a_proxys_password_is_covered_in_whichever_form_it_is_repeated(said: str) -> None:
+    proxy = Proxy.from_url("http://m%65:p%40ss%20w%C3%B6rd%25@127.0.0.1:1")
+    assert proxy.masked(f"no {said}, me:{said}") == "no ***, ***"
 
 
 @pytest.mark.parametrize(

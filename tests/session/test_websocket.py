@@ -62,7 +62,7 @@ def context_of(folder: Path) -> ssl.SSLContext:
 
 @asynccontextmanager
 async def scripted(
-    folder: Path, *said: bytes | Callable[[], Awaitable[bytes]], upgrade: bool = True
+    folder: Path, *said: bytes | Callable[[], Awaitable[bytes]], upgrade: bool = True, interim: bytes = b""
 ) -> AsyncIterator[Endpoint]:
     """A TLS server that accepts a WebSocket, says these bytes, and then only listens."""
     context = context_of(folder)
@@ -71,6 +71,7 @@ async def scripted(
         async with raw:
             try:
                 stream = await TLSStream.wrap(raw, server_side=True, ssl_context=context, standard_compatible=False)
+                await stream.send(interim)
                 if upgrade:
                     await accept_websocket(stream)
                 else:
@@ -152,7 +153,7 @@ async def test_a_close_of_the_server_is_in_the_log_with_code_and_reason_and_the_
 async def test_half_a_message_is_told_from_a_plain_end(tmp_path: Path) -> None:
     async with a_server() as server, wss(server) as session:
         server.faults.inject(faults.HalfMessage(which="ProtoOAVersionRes"))
-        with pytest.raises(Exception, match="ended inside a frame"):
+        with pytest.raises(Exception, match="ended inside a message"):
             await session.request(VERSION)
 
 
@@ -312,6 +313,12 @@ async def test_what_no_server_may_send_is_named_in_the_error(
             "upgrade is none",
         ),
         (b"SSH-2.0-OpenSSH\r\n\r\n", "upgrade is none"),
+        (
+            b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 403 Not \x1b[2Jfrom here\r\nContent-Length: 9\r\n\r\nblocked 7",
+            r"HTTP 403 Not \\x1b\[2Jfrom here in place of a WebSocket: blocked 7",
+        ),
+        (b"HTTP/1.1 503\r\nContent-Length: 0\r\n\r\n", "HTTP 503 Service Unavailable in place of a WebSocket$"),
+        (b"HTTP/1.1 102 Wait\r\n\r\n" * 11, "interim answers to the WebSocket upgrade have no end"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP 200 OK in place of a WebSocket: hello"),
         (b"x" * 70_000, "upgrade has no end"),
     ],
@@ -320,6 +327,14 @@ async def test_an_answer_that_is_no_upgrade_is_said_to_be_none(tmp_path: Path, s
     async with scripted(tmp_path, said, upgrade=False) as endpoint:
         with pytest.raises(ConnectFailed, match=text):
             await open_stream(endpoint, deadline_s=5)
+
+
+async def test_interim_answers_ahead_of_the_one_that_accepts_are_not_the_answer(tmp_path: Path) -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+    async with scripted(tmp_path, b"\x81\x02{}", interim=interim) as endpoint:
+        stream = await open_stream(endpoint, deadline_s=5)
+        assert await stream.receive() == b"\x81\x02{}"
+        await stream.aclose()
 
 
 async def test_an_extension_that_was_never_offered_is_refused(tmp_path: Path) -> None:

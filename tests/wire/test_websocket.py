@@ -342,24 +342,38 @@ def test_our_own_close_has_the_code_and_reason_that_it_was_given_as_far_as_they_
 
 
 @pytest.mark.parametrize(
-    ("data", "inside"),
+    ("data", "inside", "what"),
     [
-        (b"\x82", 1),
-        (frame(0x82, b"abc")[:2], 1),
-        (frame(0x82, b"abc")[:4], 3),
-        (frame(0x02, b"abc"), 4),
-        (frame(0x02), 1),
-        (frame(0x02, b"abc") + frame(0x80, b"def")[:3], 5),
+        (b"\x82", 1, "frame"),
+        (frame(0x82, b"abc")[:2], 1, "frame"),
+        (frame(0x82, b"abc")[:4], 3, "frame"),
+        (frame(0x02, b"abc"), 4, "message"),
+        (frame(0x02), 1, "message"),
+        (frame(0x02, b"abc") + frame(0x80, b"def")[:3], 5, "frame"),
     ],
 )
-def test_a_stream_that_ends_inside_a_message_is_broken(data: bytes, inside: int) -> None:
+def test_a_stream_that_ends_inside_a_message_is_broken(data: bytes, inside: int, what: str) -> None:
     framing = client()
     assert list(framing.feed(data)) == []
-    with pytest.raises(RemoteProtocolError, match=f"ended inside a frame, {inside} bytes"):
+    with pytest.raises(RemoteProtocolError, match=f"ended inside a {what}, {inside} bytes"):
         framing.close()
 
 
 # In a Connection
+
+
+@pytest.mark.parametrize("said", [b"{nope", b"", b"[1,2]", b"[" * 10_000])
+def test_text_that_is_no_message_is_closed_with_1007(said: bytes) -> None:
+    ours = Connection(Role.CLIENT, JsonCodec(), framing=client(MessageKind.TEXT))
+    [closed] = ours.receive_data(frame(0x81, said))
+    assert isinstance(closed, LinkClosed)
+    assert said_by_client(ours.close()) == (0x88, NOT_UTF8.to_bytes(2, "big"))
+
+
+def test_a_close_behind_text_that_is_no_message_is_answered_with_its_own_code() -> None:
+    ours = Connection(Role.CLIENT, JsonCodec(), framing=client(MessageKind.TEXT))
+    ours.receive_data(frame(0x81, b"{nope") + frame(0x88, (1001).to_bytes(2, "big")))
+    assert said_by_client(ours.close()) == (0x88, (1001).to_bytes(2, "big"))
 
 
 @pytest.mark.parametrize(
