@@ -97,12 +97,7 @@ def newest_credentials(settings: Settings, part: EnvironmentSettings) -> Credent
 
 def known_secrets(*known: Credentials) -> list[str]:
     """The secrets of these credentials, to be hidden wherever a server says them back."""
-    texts = []
-    for credentials in known:
-        texts += [credentials.client_secret.reveal(), credentials.access_token.reveal()]
-        if credentials.refresh_token is not None:
-            texts.append(credentials.refresh_token.reveal())
-    return texts
+    return [secret.reveal() for each in known for secret in (*each.sent, *each.never_sent)]
 
 
 def refuse_anothers(data: bytes, settings: Settings, environment: Environment) -> None:
@@ -114,8 +109,9 @@ def refuse_anothers(data: bytes, settings: Settings, environment: Environment) -
     for part in settings.environments.values():
         if part.environment is environment:
             continue
-        for secret in known_secrets(part.credentials, newest_credentials(settings, part)):
-            if secret.encode() in data:
+        known = (*part.credentials.sent, *newest_credentials(settings, part).sent)
+        for secret in known:  # and not a password, which both may share and which may be any word
+            if secret.reveal().encode() in data:
                 raise WrongEnvironment(
                     f"this is refused: a secret of {part.environment.value} is in it, and it was to go to "
                     f"{environment.value}"

@@ -200,6 +200,27 @@ def test_secrets_of_a_reply_are_hidden(call: Call, server: BlockingServer) -> No
     assert server.access_token not in done.stdout + done.stderr
 
 
+def test_the_password_of_the_settings_is_hidden_like_their_tokens(
+    call: Call, server: BlockingServer, tmp_path: Path
+) -> None:
+    secret = "hunter2-of-the-settings"
+    variables = variables_of(server, PASSWORD=secret)
+    order = ("symbolId=1", "tradeSide=BUY", "volume=100000", f"label={secret}", f"comment=it is {secret}")
+    done = call("send", "demo", "NewOrderReq", *order, "orderType=MARKET", **variables)
+    assert done.returncode == 0, done.stderr
+    waits = call("send", "demo", "NewOrderReq", *order, "orderType=LIMIT", "limitPrice=0.5", **variables)
+    body = body_of(oa.ProtoOAReconcileReq(ctidTraderAccountId=server.account_id))
+    raw = call("send", "demo", "--raw", body.hex(), **variables)
+    refused = call("send", "demo", "GetAccountListByAccessTokenReq", f"accessToken={secret}", **variables)
+    assert "it is ***" in raw.stdout
+    assert refused.returncode != 0
+    for told in (done, waits, raw, refused):
+        assert secret not in told.stdout + told.stderr
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert "position_snapshot.jsonl" in [path.name for path in files]
+    assert [path.name for path in files if secret in path.read_text()] == []
+
+
 @pytest.mark.parametrize("framed", [True, False])
 def test_raw_bytes_arrive_as_they_were_written(call: Call, server: BlockingServer, framed: bool) -> None:
     # Not as we would write it: the id stands before the payload.
