@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -14,6 +15,7 @@ from .environments import CodecName, Endpoint, Environment
 from .errors import SettingsError
 from .keys import ENVIRONMENT_KEYS, SHARED_KEYS, EnvironmentKey, known_names, nearest, prefix
 from .proxies import PROXY_NAMES, ProxyChoice, proxy_for
+from .secret import Secret
 from .settings import (
     STANDARD_PORTS,
     STANDARD_REDIRECT_URI,
@@ -170,6 +172,14 @@ def registration_of(
         "proxies": found.proxies,
         "token_folder": shared.get(_TOKEN_FOLDER_KEY, _DEFAULT_TOKEN_FOLDER),
     }
+
+
+def secrets_given(env_file: Path | str | None) -> list[Secret]:
+    """What the keys hold that is secret, also where the settings as a whole cannot be used; no user name."""
+    texts = _texts(env_file, None, [], [])
+    keys = [key for key in ENVIRONMENT_KEYS if key.about.rule.convert is Secret and key.field != "user_name"]
+    names = {name for key in keys for name in (*map(key.name, Environment), *chain.from_iterable(key.old))}
+    return [Secret(texts[name]) for name in names if texts.get(name)]
 
 
 def _texts(
