@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from anyctrader.session import ConnectFailed, Mode, SettingsError, WrongEnvironment, connect, load_settings, open_desk
-from anyctrader.session.keys import prefix
+from anyctrader.session.keys import none_set
 from anyctrader.session.token_store import TokenStore, TokensUnreadable, origin_of
 
 from .terminal import remark
@@ -30,8 +30,7 @@ def settings_of(environment: Environment, env_file: Path | None) -> tuple[Settin
     settings = load_settings(env_file)
     part = settings.environments.get(environment)
     if part is None:
-        key = f"{prefix(environment)}APPLICATION_ID"
-        raise SettingsError([f"no key of {environment.value} is set: {key} and its like (docs/settings.md)"])
+        raise SettingsError([none_set(environment)])
     for warning in settings.warnings:
         remark(warning)
     return settings, part

@@ -103,6 +103,8 @@ def test_what_is_typed_wrong_is_told_before_anything_is_connected(call: Call) ->
             ("SymbolByIdReq", "symbol=1"),
             "value for FIELD: ProtoOASymbolByIdReq has no field 'symbol'; near it: symbolId",
         ),
+        (("TraderReq", "foo=1"), "ProtoOATraderReq has no field 'foo'; its fields: ctidTraderAccountId"),
+        (("NewOrderReq", "qqq=1"), "ctidTraderAccountId, symbolId, orderType,"),
         (("SymbolByIdReq", f"symbolId={'9' * 30}"), "symbolId.0: the number is out of range, -9223372036854775808 to"),
         (("SymbolByIdReq", '{"symbolId": %s}' % ("9" * 30)), "symbolId.0: the number is out of range"),
         (("SymbolByIdReq", '{"symbolId": "x"}'), "an integer is due"),
