@@ -141,7 +141,9 @@ def _verify(folder: Path, output: Format) -> ExitCode:
             print_json(asdict(damage))
         else:
             print_line(escaped(str(damage)))
-    if not found and output is Format.TEXT:
+    if not found and output is Format.JSON:
+        print_json({"folder": str(folder), "sound": True})
+    elif not found:
         print_line(f"{escaped(str(folder))}: every line is as it was written")
     if found:
         kinds = Counter(damage.kind for damage in found)

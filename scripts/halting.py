@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,12 +13,15 @@ import anyio.to_thread
 import typer
 
 from anyctrader.session import AuditUnavailable, SettingsError, clock, letterbox, load_settings, open_audit
+from anyctrader.session.loading import secrets_given
+from anyctrader.session.secret import covered
 
+from .opening import newest_credentials
 from .options import SANDBOX_FOLDER, Format
 from .terminal import escaped, print_json, print_line, remark
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from anyctrader.session import Environment
 
@@ -24,10 +29,12 @@ __all__ = [
     "DesksSandboxOption",
     "FolderOption",
     "check_folder",
+    "covered_reason",
     "folder_of",
     "on_record",
     "resumed_by",
     "show",
+    "told_at_least",
     "user_name",
 ]
 
@@ -72,6 +79,33 @@ def folder_of(folder: Path | None, *, sandbox: bool, env_file: Path | None) -> P
         return load_settings(env_file).log_folder
     except SettingsError:
         remark("where that desk keeps its files cannot be told; --folder says it without any settings")
+        raise
+
+
+def covered_reason(why: str, env_file: Path | None) -> str:
+    """A reason without the secrets of the settings, the stored tokens among them. It never holds up a halt."""
+    try:
+        secrets = secrets_given(env_file)
+        try:
+            settings = load_settings(env_file)
+        except SettingsError:
+            pass  # what the keys hold is known all the same
+        else:
+            for part in settings.environments.values():
+                secrets += newest_credentials(settings, part).sent
+        return covered(why, secrets)
+    except Exception:  # whatever it is: trading is to be stopped
+        return "a reason that is not shown, since the settings' secrets could not be looked for in it"
+
+
+@contextmanager
+def told_at_least(text: str) -> Iterator[None]:
+    """Within it something that counts is done already: whatever goes wrong, stderr says that it is."""
+    try:
+        yield
+        sys.stdout.flush()  # a full disk is noticed here
+    except BaseException:
+        remark(text)
         raise
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from anyctrader.session import ConnectFailed, Mode, SettingsError, WrongEnvironment, connect, load_settings, open_desk
-from anyctrader.session.keys import prefix
+from anyctrader.session.keys import none_set
 from anyctrader.session.token_store import TokenStore, TokensUnreadable, origin_of
 
 from .terminal import remark
@@ -30,8 +30,7 @@ def settings_of(environment: Environment, env_file: Path | None) -> tuple[Settin
     settings = load_settings(env_file)
     part = settings.environments.get(environment)
     if part is None:
-        key = f"{prefix(environment)}APPLICATION_ID"
-        raise SettingsError([f"no key of {environment.value} is set: {key} and its like (docs/settings.md)"])
+        raise SettingsError([none_set(environment)])
     for warning in settings.warnings:
         remark(warning)
     return settings, part
@@ -97,12 +96,7 @@ def newest_credentials(settings: Settings, part: EnvironmentSettings) -> Credent
 
 def known_secrets(*known: Credentials) -> list[str]:
     """The secrets of these credentials, to be hidden wherever a server says them back."""
-    texts = []
-    for credentials in known:
-        texts += [credentials.client_secret.reveal(), credentials.access_token.reveal()]
-        if credentials.refresh_token is not None:
-            texts.append(credentials.refresh_token.reveal())
-    return texts
+    return [secret.reveal() for each in known for secret in (*each.sent, *each.never_sent)]
 
 
 def refuse_anothers(data: bytes, settings: Settings, environment: Environment) -> None:
@@ -114,8 +108,9 @@ def refuse_anothers(data: bytes, settings: Settings, environment: Environment) -
     for part in settings.environments.values():
         if part.environment is environment:
             continue
-        for secret in known_secrets(part.credentials, newest_credentials(settings, part)):
-            if secret.encode() in data:
+        known = (*part.credentials.sent, *newest_credentials(settings, part).sent)
+        for secret in known:  # and not a password, which both may share and which may be any word
+            if secret.reveal().encode() in data:
                 raise WrongEnvironment(
                     f"this is refused: a secret of {part.environment.value} is in it, and it was to go to "
                     f"{environment.value}"

@@ -32,10 +32,11 @@ from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_line, remark
 from anyctrader.session import AuditUnavailable, CTraderError, Environment, Mode, open_audit
 from anyctrader.session.conversation import Conversation, conversations, differences, is_ignored, unasked_of
+from anyctrader.session.player import Outcome, play_to_server
 from anyctrader.session.recorded import open_recorded
 from anyctrader.session.recorder import open_recorder
 from anyctrader.session.recording import read_recording
-from anyctrader.session.replay import Outcome, Pace, ReplayedServer, play_to_server
+from anyctrader.session.replay import Pace, ReplayedServer
 from anyctrader.wire.rendering import Rendering
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from anyctrader.scripts.halting import (
     folder_of,
     on_record,
     show,
+    told_at_least,
     user_name,
 )
 from anyctrader.scripts.options import (
@@ -67,17 +68,19 @@ async def _resume(where: partial[Path], environment: Environment, output: Format
     recorded = await on_record(folder, environment, "resume", facts, sandbox=sandbox)
     lifted = await anyio.to_thread.run_sync(lambda: halts.resume(folder, environment)) or found
     since = f" since {lifted.at}" if lifted.at else ""
-    show(
-        output,
-        {
-            "environment": environment.value,
-            "lifted": True,
-            "halted_at": lifted.at or None,
-            "why": lifted.why,
-            "recorded": recorded,
-        },
-        f"{environment.value} is no longer halted. It was{since}: {escaped(lifted.why)}.",
-    )
+    text = f"{environment.value} is no longer halted. It was{since}: {escaped(lifted.why)}."
+    with told_at_least(text):
+        show(
+            output,
+            {
+                "environment": environment.value,
+                "lifted": True,
+                "halted_at": lifted.at or None,
+                "why": lifted.why,
+                "recorded": recorded,
+            },
+            text,
+        )
     return ExitCode.DONE
 
 

@@ -137,6 +137,12 @@ def tail(
         )
     except DraftError as error:
         raise typer.BadParameter(escaped(str(error)), param_hint="--name") from None
+    for cls in classes:
+        if not _is_pushed(cls):
+            raise typer.BadParameter(
+                f"{cls.__name__} never comes as an event of an account: name one such as ExecutionEvent or SpotEvent",
+                param_hint="--name",
+            )
     heard = classes or tuple(cls for cls in oa.PAYLOAD_CLASSES.values() if cls.__name__.endswith("Event"))
     plan = _Plan(
         environment=Environment(env.value),
@@ -151,6 +157,12 @@ def tail(
         env_file=env_file,
     )
     carry_out(partial(_tail, plan), debug=debug)
+
+
+def _is_pushed(cls: Any) -> bool:
+    fields = cls.DESCRIPTOR.fields_by_name
+    of_account = "ctidTraderAccountId" in fields or "ctidTraderAccountIds" in fields
+    return of_account and cls.__name__.endswith("Event")
 
 
 def _event(name: str) -> str:

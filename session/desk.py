@@ -288,6 +288,11 @@ class Desk:
     async def halt(self, environment: Environment, *, why: str, mode: Mode = Mode.OFF) -> None:
         """Stops trading there at once, in every process that uses this log folder, until somebody resumes it.
 
+        Args:
+            environment: where.
+            why: the reason, for people; secrets of the settings are covered in it.
+            mode: what is left.
+
         Raises:
             OSError: no halt could be placed. Trading goes on.
         """
@@ -297,6 +302,8 @@ class Desk:
         for side in self._sides.values():
             why = side.gate.mask(why)
         at_ms = clock.utc_ms()
+        for side in self._sides.values():
+            why = side.gate.mask(why)
         await anyio.to_thread.run_sync(
             lambda: halt.halt(self.log_folder, environment, why=why, who="desk", at_ms=at_ms, mode=mode)
         )

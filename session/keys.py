@@ -19,7 +19,16 @@ from .settings import Credentials, EnvironmentSettings, Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ENVIRONMENT_KEYS", "SHARED_KEYS", "EnvironmentKey", "SharedKey", "known_names", "nearest", "prefix"]
+__all__ = [
+    "ENVIRONMENT_KEYS",
+    "SHARED_KEYS",
+    "EnvironmentKey",
+    "SharedKey",
+    "known_names",
+    "nearest",
+    "none_set",
+    "prefix",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +151,18 @@ ENVIRONMENT_KEYS: Final = _environment_keys()
 
 SHARED_KEYS: Final = _shared_keys()
 """The keys that belong to no environment, in the order of the docs."""
+
+
+NOTHING_SET: Final = (
+    "nothing is set: copy .env.example to .env and fill in demo, live or both (docs/settings.md); "
+    "the sandbox needs no settings at all"
+)
+"""What to tell whoever has set no key of either environment."""
+
+
+def none_set(environment: Environment) -> str:
+    """What to tell whoever asks for an environment that has no key, where the other one has."""
+    return f"no key of {environment.value} is set: {prefix(environment)}APPLICATION_ID and its like (docs/settings.md)"
 
 
 def known_names() -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from .bounds import Limits, Rates, Timings
 from .environments import CodecName, Endpoint, Environment
 from .errors import SettingsError
-from .keys import ENVIRONMENT_KEYS, SHARED_KEYS, EnvironmentKey, known_names, nearest, prefix
+from .keys import ENVIRONMENT_KEYS, NOTHING_SET, SHARED_KEYS, EnvironmentKey, known_names, nearest, none_set, prefix
 from .proxies import PROXY_NAMES, ProxyChoice, proxy_for
+from .secret import Secret
 from .settings import (
     STANDARD_PORTS,
     STANDARD_REDIRECT_URI,
@@ -35,11 +37,6 @@ Part = TypeVar("Part", Credentials, Timings, Rates, Limits)
 _DEFAULT_FILE: Final = Path(".env")
 _DEFAULT_TOKEN_FOLDER: Final = Path("tokens/ctrader")
 _TOKEN_FOLDER_KEY: Final = "CTRADER_TOKEN_FOLDER"  # noqa: S105 - a key
-
-_NOTHING_SET = (
-    "nothing is set: copy .env.example to .env and fill in demo, live or both (docs/settings.md); "
-    "the sandbox needs no settings at all"
-)
 
 _WHY_APART: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -123,7 +120,7 @@ def _load(env_file: Path | str | None, environ: Mapping[str, str] | None) -> Set
     founds = [_find(environment, texts, warnings) for environment in Environment]
     present = {found.environment: found for found in founds if found is not None}
     if not present:
-        problems.append(_NOTHING_SET)
+        problems.append(NOTHING_SET)
     for found in present.values():
         _look_into_store(found, token_folder)
     built = {environment: _build(found) for environment, found in present.items()}
@@ -152,7 +149,10 @@ def registration_of(
     shared = _shared(texts, problems)
     found = _find(environment, texts, [])
     if found is None:
-        return [*problems, _NOTHING_SET]
+        return [
+            *problems,
+            none_set(environment) if any(_find(each, texts, []) for each in Environment) else NOTHING_SET,
+        ]
     codec, endpoint = _where(found)
     standard = Limits.standard(environment)
     found.problems += found.by_key(contradictions(environment, codec=codec, endpoint=endpoint, limits=standard))
@@ -170,6 +170,14 @@ def registration_of(
         "proxies": found.proxies,
         "token_folder": shared.get(_TOKEN_FOLDER_KEY, _DEFAULT_TOKEN_FOLDER),
     }
+
+
+def secrets_given(env_file: Path | str | None) -> list[Secret]:
+    """What the keys hold that is secret, also where the settings as a whole cannot be used; no user name."""
+    texts = _texts(env_file, None, [], [])
+    keys = [key for key in ENVIRONMENT_KEYS if key.about.rule.convert is Secret and key.field != "user_name"]
+    names = {name for key in keys for name in (*map(key.name, Environment), *chain.from_iterable(key.old))}
+    return [Secret(texts[name]) for name in names if texts.get(name)]
 
 
 def _texts(

@@ -1,4 +1,4 @@
-"""A recording played back: as the server to a client, or as the client to a server."""
+"""A recording played back as the server, to a client; `player` has the other side, and the pace is that of both."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import heapq
 import math
 from bisect import bisect_left
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
@@ -16,29 +16,20 @@ from ..wire.catalog import Kind, entry_of, permission_of
 from ..wire.errors import RemoteProtocolError
 from . import clock
 from .conversation import differences_of
-from .errors import CTraderError
 from .transport import server_framing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from anyio.abc import ByteStream
 
     from ..wire.framing import Framing
-    from .client import Session
     from .conversation import Conversation, Exchange, Said
     from .environments import CodecName, TransportName
-    from .settings import Credentials
 
-__all__ = ["Outcome", "Pace", "ReplayedServer", "play_to_server"]
+__all__ = ["Pace", "ReplayedServer"]
 
 _BEAT_S = 20.0  # an idle real server beats every 25 to 30 s (docs/protocol.md section 4)
-_ANSWER_S = 30.0  # how long a request waits for what came before it in the recording
 _GOODBYE_S = 1.0  # a peer that does not even take our good-bye is not worth longer
 _LOST = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
-_FILLED_IN = ("accessToken",)
-_KEPT_IDS: Any = (("position", "positionId"), ("order", "orderId"))
-_SKIPPED = ("ProtoOAApplicationAuthReq", "ProtoOARefreshTokenReq")
 
 
 class Step(Protocol):
@@ -62,9 +53,6 @@ class Pace:
     def wait_s(self, recorded_s: float) -> float:
         """How long is waited where the recording has so many seconds."""
         return max(0.0, recorded_s) / self.speed if math.isfinite(self.speed) and self.step is None else 0.0
-
-
-# As the server
 
 
 class ReplayedServer:
@@ -253,121 +241,3 @@ class ReplayedServer:
 
 def _index(said: Said) -> int:
     return said.index
-
-
-# As the client
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a request that was said again.
-
-    Attributes:
-        name: of the request.
-        error: why it has no answer, or None.
-        skipped: why it was not said at all, or None.
-    """
-
-    name: str
-    error: CTraderError | None = None
-    skipped: str | None = None
-
-
-async def play_to_server(
-    conversation: Conversation,
-    session: Session,
-    *,
-    credentials: Credentials,
-    pace: Pace,
-    told: Callable[[Outcome], None],
-) -> None:
-    """Says the requests of a recorded connection again, in their order, through the session: its guard, limits, audit.
-
-    What the session does by itself is not said twice: the application's auth. A token is never refreshed. An account is
-    authorised by the session; tokens are the settings' own. A request waits for the answers that came before it when it
-    was recorded. Positions and orders that the replay opens are meant where the recording closes, amends or cancels its
-    own.
-
-    Args:
-        conversation: what was recorded.
-        session: to the server.
-        credentials: those of the settings.
-        pace: how fast.
-        told: what became of each request, as they end.
-    """
-    player = _Player(session, credentials, pace=pace, told=told)
-    async with anyio.create_task_group() as tasks:
-        done: list[tuple[Exchange, anyio.Event]] = []
-        last_s: float | None = None
-        for exchange in conversation.exchanges:
-            request = exchange.request
-            for earlier, event in done:
-                if earlier.answers and earlier.answers[0].index < request.index:
-                    with anyio.move_on_after(_ANSWER_S):
-                        await event.wait()
-            if last_s is not None:
-                await anyio.sleep(pace.wait_s(request.at_s - last_s))
-            last_s = request.at_s
-            if pace.step is not None:
-                await pace.step(request.message)
-            event = anyio.Event()
-            done = [(each, waits) for each, waits in done if not waits.is_set()]
-            done.append((exchange, event))
-            tasks.start_soon(player.play, exchange, event)
-
-
-class _Player:
-    """Says one recorded request after the other."""
-
-    def __init__(
-        self, session: Session, credentials: Credentials, *, pace: Pace, told: Callable[[Outcome], None]
-    ) -> None:
-        self._session = session
-        self._credentials = credentials
-        self._told = told
-        self._ids: dict[tuple[str, int], int] = {}  # of the recording to those of now
-
-    async def play(self, exchange: Exchange, done: anyio.Event) -> None:
-        name = exchange.name
-        try:
-            if name in _SKIPPED:
-                why = "a token is never refreshed by a replay" if "Refresh" in name else "the session has said it"
-                self._told(Outcome(name, skipped=why))
-                return
-            payload = exchange.request.message.payload
-            if name == "ProtoOAAccountAuthReq":
-                await self._session.authorize(payload.ctidTraderAccountId)
-            else:
-                answer = await self._session.request(self._filled_in(payload))
-                self._learn(exchange, answer)
-        except CTraderError as error:
-            self._told(Outcome(name, error=error))
-        except TypeError as error:  # no message of the schema: nothing left
-            self._told(Outcome(name, skipped=str(error)))
-        else:
-            self._told(Outcome(name))
-        finally:
-            done.set()
-
-    def _filled_in(self, recorded: Any) -> Any:
-        payload = type(recorded)()
-        payload.CopyFrom(recorded)
-        fields = payload.DESCRIPTOR.fields_by_name
-        for name in _FILLED_IN:
-            if name in fields:
-                setattr(payload, name, self._credentials.access_token.reveal())
-        for name in ("positionId", "orderId"):
-            if name in fields and payload.HasField(name):
-                setattr(payload, name, self._ids.get((name, getattr(payload, name)), getattr(payload, name)))
-        return payload
-
-    def _learn(self, exchange: Exchange, answer: Any) -> None:
-        """Which position and order of now stand for those of the recording."""
-        if not isinstance(answer, oa.ProtoOAExecutionEvent) or not exchange.answers:
-            return
-        recorded = exchange.answers[0].message.payload
-        if not isinstance(recorded, oa.ProtoOAExecutionEvent):
-            return
-        for part, name in _KEPT_IDS:
-            if recorded.HasField(part) and answer.HasField(part):
-                self._ids[name, getattr(getattr(recorded, part), name)] = getattr(getattr(answer, part), name)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from hmac import compare_digest
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-__all__ = ["Secret"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Secret", "covered"]
 
 _MASK = "***"
+_SHORTEST = 6  # characters: a shorter one is found in the middle of innocent words, and so is covered as a word only
 
 
 class Secret:
@@ -71,3 +76,13 @@ class Secret:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a Secret is not pickled: it would be written out in the clear")
+
+
+def covered(text: str, secrets: Iterable[Secret]) -> str:
+    """A text with `***` wherever one of these stands in it; one of less than six characters only as a word."""
+    for secret in sorted({secret.reveal() for secret in secrets}, key=len, reverse=True):  # one may be part of another
+        if len(secret) < _SHORTEST:
+            text = re.sub(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", _MASK, text)
+        else:
+            text = text.replace(secret, _MASK)
+    return text

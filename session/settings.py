@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from .bounds import AllowedSymbols, LargestOrder, Limits, NoLimit, Percent, Rates, Timings
+from .credentials import Credentials
 from .environments import (
     STANDARD_PORTS,
     CodecName,
@@ -24,11 +25,8 @@ from .environments import (
     endpoint_problems,
 )
 from .errors import SettingsError
-from .rules import check_fields, choice, described, flag, folder, loopback_url, secret_text, secret_word, whole, word
+from .rules import check_fields, choice, described, flag, folder, loopback_url, secret_text
 from .secret import Secret
-
-if TYPE_CHECKING:
-    from .token_store import TokenPair
 
 __all__ = [
     "STANDARD_PORTS",
@@ -55,126 +53,6 @@ __all__ = [
 STANDARD_REDIRECT_URI: Final = "http://127.0.0.1:8721/ctrader"
 """The address that is registered with an application where nothing else is."""
 
-_REGISTER = "register an application for {environment} at https://openapi.ctrader.com/apps (docs/settings.md)"
-_AUTHORISE = (
-    "at https://openapi.ctrader.com/apps open the playground of the application that you registered for "
-    '{environment}, choose "Get token", tick the {environment} account, and set this key to the access token '
-    "(docs/settings.md)"
-)
-_NAME_THE_ACCOUNT = (
-    "set it to the ctidTraderAccountId of the {environment} account, which the account list shows; "
-    "it is not the trader login (docs/settings.md)"
-)
-
-
-@dataclass(frozen=True, slots=True, init=False)
-class Credentials:
-    """Who we are towards one environment. They carry it, and `connect` refuses those of the other.
-
-    The secrets may be given as `str`; they are held as `Secret` and are not in the `repr`.
-
-    Raises:
-        SettingsError: a field breaks its rule.
-    """
-
-    environment: Environment
-    client_id: str = field(
-        metadata=described(
-            word(),
-            "client id of the application",
-            key="APPLICATION_ID",
-            required=True,
-            advice=_REGISTER + " and set this key to its client id",
-            reason="one application for each environment: a second consent kills the first refresh token",
-        )
-    )
-    client_secret: Secret = field(
-        repr=False,
-        metadata=described(
-            secret_word(),
-            "client secret of the application",
-            key="APPLICATION_SECRET",
-            required=True,
-            advice=_REGISTER + " and set this key to its client secret",
-            reason="secret: never shown, logged or put into an error",
-        ),
-    )
-    access_token: Secret = field(
-        repr=False,
-        metadata=described(
-            secret_word(),
-            "access token of the account",
-            required=True,
-            advice=_AUTHORISE,
-            reason="secret; valid for about 30 days",
-        ),
-    )
-    refresh_token: Secret | None = field(
-        default=None,
-        repr=False,
-        metadata=described(
-            secret_word(),
-            "refresh token that came with the access token",
-            default="none",
-            reason="secret; valid until it is used or the account is authorised again",
-        ),
-    )
-    account_id: int | None = field(
-        default=None,
-        metadata=described(
-            whole(1, 2**63 - 1),
-            "`ctidTraderAccountId` of the one account to trade; not the trader login",
-            required=True,
-            advice=_NAME_THE_ACCOUNT,
-            reason="the desk trades no other account, however many the token covers",
-        ),
-    )
-
-    def __init__(
-        self,
-        environment: Environment,
-        *,
-        client_id: str,
-        client_secret: Secret | str,
-        access_token: Secret | str,
-        refresh_token: Secret | str | None = None,
-        account_id: int | None = None,
-    ) -> None:
-        _set(
-            self,
-            environment=environment,
-            client_id=client_id,
-            client_secret=_secret(client_secret),
-            access_token=_secret(access_token),
-            refresh_token=_secret(refresh_token),
-            account_id=account_id,
-        )
-        if not isinstance(environment, Environment):
-            raise SettingsError(["environment must be an Environment"])
-        check_fields(self)
-
-    def with_tokens(self, pair: TokenPair) -> Credentials:
-        """The same with another pair of tokens."""
-        return Credentials(
-            self.environment,
-            client_id=self.client_id,
-            client_secret=self.client_secret,
-            access_token=pair.access_token,
-            refresh_token=pair.refresh_token,
-            account_id=self.account_id,
-        )
-
-    def holds(self, text: str) -> bool:
-        """Whether a text is one of their secrets."""
-        return Secret(text) in (self.client_secret, self.access_token, self.refresh_token)
-
-    def masked(self, text: str) -> str:
-        """A text of somebody else's, a server's for one, with every secret of these credentials in it covered."""
-        for secret in (self.client_secret, self.access_token, self.refresh_token):
-            if secret is not None:
-                text = text.replace(secret.reveal(), "***")
-        return text
-
 
 @dataclass(frozen=True, slots=True, init=False)
 class EnvironmentSettings:
@@ -192,7 +70,7 @@ class EnvironmentSettings:
         live_enabled: live may be traded. Without it, live is `OFF` and cannot be made anything else.
         redirect_uri: where a browser is led back to in `anyctrader login`.
         user_name: held as a secret and never sent: the Open API takes tokens, not names.
-        password: held as a secret and never sent.
+        password: held as a secret and never sent; covered like those of the credentials, which take it along.
 
     Raises:
         SettingsError: a field breaks its rule, or two contradict each other.
@@ -282,8 +160,11 @@ class EnvironmentSettings:
             password=_secret(password),
         )
         check_fields(self)
+        if self.password is not None and isinstance(credentials, Credentials):
+            credentials = credentials.beside(self.password)
         _set(
             self,
+            credentials=credentials,
             endpoint=endpoint if endpoint is not None else Endpoint.published(environment, codec),
             timings=timings if timings is not None else Timings(),
             rates=rates if rates is not None else Rates(),

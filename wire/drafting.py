@@ -34,6 +34,7 @@ _TRUE: Final = frozenset({"true", "yes", "1"})
 _FALSE: Final = frozenset({"false", "no", "0"})
 _MOST_NEAR: Final = 3
 _MOST_MISSING: Final = 10
+_MOST_LISTED: Final = 12  # of the fields of a message: two lines of a terminal
 _LARGEST_TYPE: Final = 2**32 - 1
 
 
@@ -186,7 +187,15 @@ def _field(shape: Shape, name: str, owner: str) -> Field:
         if field.name == name:
             return field
     names = {_short(field.name): field.name for field in shape.fields if field.name != "payloadType"}
-    raise DraftError(f"{owner} has no field {name[:60]!r}{_near(_short(name), names)}")
+    said = _near(_short(name), names) or _listed([*names.values()])
+    raise DraftError(f"{owner} has no field {name[:60]!r}{said}")
+
+
+def _listed(names: list[str]) -> str:
+    if not names:
+        return "; it has none"
+    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    return f"; its fields: {', '.join(names[:_MOST_LISTED])}{more}"
 
 
 def _value(field: Field, text: str, owner: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import orjson
@@ -13,7 +14,7 @@ from anyctrader.session import halt as halts
 from anyctrader.session.verification import verify
 
 from .conftest import Call
-from .programs import json_lines
+from .programs import PROGRAM, clean_environment, json_lines
 
 
 def lines_of(folder: Path) -> list[tuple[str, str, str]]:
@@ -119,3 +120,33 @@ def test_while_another_process_writes_the_audit_both_are_left_to_it_and_on_recor
             assert "whoever writes the audit puts this on record" in done.stderr
     assert lines_of(tmp_path / "desk") == [("live", "halt", "stopped by hand"), ("live", "resume", "stopped by hand")]
     assert verify(tmp_path / "desk") == []
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_no_secret_of_the_settings_stands_in_the_reason(call: Call, tmp_path: Path, whole: bool) -> None:
+    secrets = {"APPLICATION_SECRET": "planted-secret", "ACCESS_TOKEN": "planted-access", "PASSWORD": "planted-pass"}
+    rest = {
+        "APPLICATION_ID": "app",
+        "ACCOUNT_ID": "1" if whole else "none",
+    }  # settings that cannot be used stop no halt
+    variables = {f"CTRADER_DEMO_{key}": value for key, value in (secrets | rest).items()}
+    (tmp_path / "desk").mkdir()
+    done = call("halt", "demo", "--why", f"t {' '.join(secrets.values())}", "--folder", "desk", **variables)
+    assert done.returncode == 0, done.stderr
+    resumed = call("resume", "demo", "--folder", "desk", **variables)
+    assert "t *** *** ***" in resumed.stdout
+    assert lines_of(tmp_path / "desk")[0] == ("demo", "halt", "t *** *** ***")
+    left = [path.read_text() for path in (tmp_path / "desk").iterdir()]
+    assert "planted" not in "".join((done.stdout, done.stderr, resumed.stdout, resumed.stderr, *left))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
+def test_where_the_result_cannot_be_written_stderr_says_that_it_is_halted(tmp_path: Path) -> None:
+    command = (*PROGRAM, "halt", "demo", "--folder", ".")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, cwd=tmp_path, env=clean_environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert "demo is halted: nothing that trades leaves" in done.stderr
+    assert halts.read(tmp_path, Environment.DEMO) is not None

@@ -183,6 +183,9 @@ def test_without_settings_it_says_what_to_do(call: Call) -> None:
     done = call("ping", "demo")
     assert done.returncode == 2
     assert ".env" in done.stderr
+    other = call("ping", "live", **{"CTRADER_DEMO_APPLICATION_ID": "app"})
+    assert other.returncode == 2
+    assert "no key of live is set: CTRADER_LIVE_APPLICATION_ID" in other.stderr
     assert call("ping").returncode == 2
     assert call("ping", "prod").returncode == 2
 

@@ -6,6 +6,8 @@ import base64
 import json
 import math
 import os
+import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -51,8 +53,8 @@ def variables_of(server: FakeServer, environment: str = "DEMO", **changes: str) 
 
 
 def quick(host: Host = Host.DEMO, **more: Any) -> FakeServer:
-    exchange = ExchangeSettings(delays=Delays.none())
-    return FakeServer(ServerSettings(host=host, timing=Timing.instant(), exchange=exchange, seed="r", **more))
+    known = {"exchange": ExchangeSettings(delays=Delays.none())} | more
+    return FakeServer(ServerSettings(host=host, timing=Timing.instant(), seed="r", **known))
 
 
 def secrets_of(server: FakeServer) -> tuple[str, ...]:
@@ -180,8 +182,9 @@ async def test_a_recording_is_said_again_to_a_server_through_the_guard(tmp_path:
     async with quick() as server:
         port = server.port if codec == "protobuf" else server.json_port
         settings = variables_of(server, CODEC=codec, PORT=str(port))
-        ignored = ("*Timestamp", "*Price", "*Rate", "*Id", "*Margin", "price", "balance", "grossProfit")
-        options = [text for name in ignored for text in ("--ignore", name)]
+        documented = (Path(__file__).parents[2] / "docs" / "tools.md").read_text().replace("\\\n", " ")
+        (example,) = re.findall(r"^anyctrader replay .* --to demo --check (.*)$", documented, re.MULTILINE)
+        options = shlex.split(example)
         done = await in_thread(
             "replay", str(recording), "--to", "demo", "--fast", "--check", *options, cwd=tmp_path, **settings
         )
@@ -192,6 +195,17 @@ async def test_a_recording_is_said_again_to_a_server_through_the_guard(tmp_path:
         assert names.count("ProtoOANewOrderReq") == names.count("ProtoOAClosePositionReq") == 1
         text = done.stdout + done.stderr
         assert not any(secret[:16] in text for secret in secrets_of(server))
+
+
+@pytest.mark.parametrize("pace", ["--fast", "--step"])
+async def test_a_close_waits_for_the_fill_that_was_recorded_ahead_of_it(tmp_path: Path, pace: str) -> None:
+    recording = await a_recording(tmp_path / "r")
+    async with quick(exchange=ExchangeSettings(delays=Delays(fill_ms=700))) as server:
+        arguments = ("replay", str(recording), "--to", "demo", pace)
+        variables = variables_of(server)
+        done = await anyio.to_thread.run_sync(lambda: run(*arguments, cwd=tmp_path, stdin="\n" * 9, **variables))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "ProtoOAClosePositionReq: answered" in done.stdout
 
 
 async def test_a_replay_step_by_step_sends_nothing_more_once_its_input_ends(tmp_path: Path) -> None:

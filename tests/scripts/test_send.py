@@ -103,6 +103,8 @@ def test_what_is_typed_wrong_is_told_before_anything_is_connected(call: Call) ->
             ("SymbolByIdReq", "symbol=1"),
             "value for FIELD: ProtoOASymbolByIdReq has no field 'symbol'; near it: symbolId",
         ),
+        (("TraderReq", "foo=1"), "ProtoOATraderReq has no field 'foo'; its fields: ctidTraderAccountId"),
+        (("NewOrderReq", "qqq=1"), "ctidTraderAccountId, symbolId, orderType,"),
         (("SymbolByIdReq", f"symbolId={'9' * 30}"), "symbolId.0: the number is out of range, -9223372036854775808 to"),
         (("SymbolByIdReq", '{"symbolId": %s}' % ("9" * 30)), "symbolId.0: the number is out of range"),
         (("SymbolByIdReq", '{"symbolId": "x"}'), "an integer is due"),
@@ -198,6 +200,27 @@ def test_secrets_of_a_reply_are_hidden(call: Call, server: BlockingServer) -> No
     assert done.returncode == 0, done.stderr
     assert '  accessToken = "***"' in done.stdout
     assert server.access_token not in done.stdout + done.stderr
+
+
+def test_the_password_of_the_settings_is_hidden_like_their_tokens(
+    call: Call, server: BlockingServer, tmp_path: Path
+) -> None:
+    secret = "hunter2-of-the-settings"
+    variables = variables_of(server, PASSWORD=secret)
+    order = ("symbolId=1", "tradeSide=BUY", "volume=100000", f"label={secret}", f"comment=it is {secret}")
+    done = call("send", "demo", "NewOrderReq", *order, "orderType=MARKET", **variables)
+    assert done.returncode == 0, done.stderr
+    waits = call("send", "demo", "NewOrderReq", *order, "orderType=LIMIT", "limitPrice=0.5", **variables)
+    body = body_of(oa.ProtoOAReconcileReq(ctidTraderAccountId=server.account_id))
+    raw = call("send", "demo", "--raw", body.hex(), **variables)
+    refused = call("send", "demo", "GetAccountListByAccessTokenReq", f"accessToken={secret}", **variables)
+    assert "it is ***" in raw.stdout
+    assert refused.returncode != 0
+    for told in (done, waits, raw, refused):
+        assert secret not in told.stdout + told.stderr
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert "position_snapshot.jsonl" in [path.name for path in files]
+    assert [path.name for path in files if secret in path.read_text()] == []
 
 
 @pytest.mark.parametrize("framed", [True, False])

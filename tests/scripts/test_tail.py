@@ -81,6 +81,8 @@ def test_what_is_typed_wrong_is_told_before_anything_is_connected(call: Call) ->
         (("--depth",), "--symbol"),
         (("--symbol", "EURUSD", "--bars", "M7"), "M7 is no period: M1"),
         (("--name", "ExecutonEvent"), "near it: ProtoOAExecutionEvent"),
+        (("--name", "TraderReq"), "ProtoOATraderReq never comes as an event"),
+        (("--name", "HeartbeatEvent"), "ProtoHeartbeatEvent never comes as an event"),
         (("--where", "x"), "FIELD=VALUE"),
         (("--where", "order.tradeData.simbolId=1"), "near it: order.tradeData.symbolId"),
         (("--name", "SpotEvent", "--where", "executionType=ORDER_FILLED"), "no field is called 'executionType'"),

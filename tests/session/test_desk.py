@@ -389,6 +389,14 @@ async def test_the_settings_raise_the_largest_order(tmp_path: Path) -> None:
 # Halts
 
 
+async def test_the_reason_of_a_halt_holds_no_secret_of_either_environment(tmp_path: Path) -> None:
+    async with both(tmp_path, live_enabled=True) as (demo_server, live_server, desk):
+        await desk.halt(LIVE, why=f"it said {demo_server.access_token}, {live_server.client_secret}")
+        assert "it said ***, ***;" in desk.why(LIVE)
+        await desk.flush()
+    assert "it said ***, ***" in (tmp_path / "order_audit.jsonl").read_text()
+
+
 async def test_a_halt_stops_new_orders_at_once_until_it_is_lifted(tmp_path: Path) -> None:
     async with both(tmp_path, live_enabled=True) as (_, live_server, desk):
         order = await desk.place(LIVE, BUY)

@@ -26,6 +26,7 @@ from anyctrader.session.settings import (
     Settings,
     Timings,
 )
+from anyctrader.session.token_store import TokenPair
 
 DEMO, LIVE = Environment.DEMO, Environment.LIVE
 
@@ -286,6 +287,23 @@ def test_what_belongs_to_one_environment_is_refused_in_both(theirs: str, ours: s
             }
         )
     assert caught.value.problems == (f"live {ours} is the same as demo {theirs}",)
+
+
+def test_the_password_is_covered_wherever_the_credentials_go_and_is_no_secret_to_send() -> None:
+    made = settings(DEMO, password="planted-password").credentials
+    renewed = made.with_tokens(
+        TokenPair(access_token=Secret("another-access"), refresh_token=Secret("another-refresh"))
+    )
+    for credentials in (made, renewed):
+        assert credentials.masked("is planted-password it") == "is *** it"
+        assert not credentials.holds("planted-password")
+        assert "planted" not in repr(credentials)
+    assert renewed.masked("another-access, another-refresh") == "***, ***"
+
+
+def test_a_short_password_is_covered_as_a_word_only() -> None:
+    made = settings(DEMO, password="in").credentials
+    assert made.masked("in: inside, again in") == "***: inside, again ***"
 
 
 def test_one_person_may_have_one_name_and_password_for_both() -> None:
