@@ -5,6 +5,7 @@ A replay goes by it, and `differences` holds two of them against each other.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -174,6 +175,8 @@ def differences(
 ) -> Iterator[str]:
     """What was answered otherwise than it was recorded: the nth request of a kind is held against the nth of that kind.
 
+    Of a kind that was said more often now, the first are left out: a session asks for some by itself, before anything.
+
     Args:
         recorded: what is to be met.
         now: what came.
@@ -183,6 +186,9 @@ def differences(
     later: dict[str, list[Exchange]] = {}
     for exchange in now.exchanges:
         later.setdefault(exchange.name, []).append(exchange)
+    counts = Counter(exchange.name for exchange in recorded.exchanges)
+    for name, exchanges in later.items():
+        del exchanges[: max(0, len(exchanges) - counts[name])]
     for exchange in recorded.exchanges:
         name = exchange.name
         if name in left_out:

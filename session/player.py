@@ -29,6 +29,7 @@ _EVENT_S = 10.0  # likewise for each event: a market order fills in well under a
 _FILLED_IN = ("accessToken",)
 _NAMES = ("positionId", "orderId")
 _KEPT_IDS: Any = (("position", "positionId"), ("order", "orderId"))
+_OF_ALL = (oa.ProtoOAReconcileReq, oa.ProtoOATraderReq, oa.ProtoOADealListReq, oa.ProtoOAOrderListReq)
 _SKIPPED = ("ProtoOAApplicationAuthReq", "ProtoOARefreshTokenReq")
 
 
@@ -59,7 +60,7 @@ async def play_to_server(
 
     What the session does by itself is not said twice: the application's auth. A token is never refreshed. An account is
     authorised by the session; tokens are the settings' own. A request waits for the answers that came before it when it
-    was recorded, and one that names a position or an order for the executions of it that came before: 10 s for each.
+    was recorded, and one that names a position or an order, or asks for all, for the executions before it: 10 s each.
     Positions and orders that the replay opens are meant where the recording closes, amends or cancels its own.
 
     Args:
@@ -108,7 +109,7 @@ class _Executions:
         self._answers = deque(sorted(answers, key=lambda said: said.index))
         self._unasked = conversation.unasked()
         self._next = next(self._unasked, None)
-        self._recorded: dict[tuple[str, int], list[Any]] = defaultdict(list)  # those that no request has gone by yet
+        self._recorded: list[Any] = []  # those that no request has gone by yet
         self._heard: dict[tuple[int, int], list[Any]] = defaultdict(list)  # by order and kind
         self._met: Counter[tuple[int, int]] = Counter()
         self._news = anyio.Event()
@@ -128,17 +129,13 @@ class _Executions:
     async def came_before(self, request: Said) -> None:
         """Returns when the executions of what a request names have come that were recorded ahead of it, or are late."""
         for said in self._up_to(request.index):
-            event = said.message.payload
-            if isinstance(event, oa.ProtoOAExecutionEvent):
-                for part, name in _KEPT_IDS:
-                    if event.HasField(part):
-                        self._recorded[name, getattr(getattr(event, part), name)].append(event)
+            if _is_execution(said.message):
+                self._recorded.append(said.message.payload)
         payload = request.message.payload
-        fields = payload.DESCRIPTOR.fields_by_name if hasattr(payload, "DESCRIPTOR") else {}
-        for name in _NAMES:
-            if name in fields and payload.HasField(name):
-                for event in self._recorded.pop((name, getattr(payload, name)), ()):
-                    await self._comes(event)
+        wanted = [event for event in self._recorded if _goes_by(payload, event)]
+        self._recorded = [event for event in self._recorded if event not in wanted]
+        for event in wanted:
+            await self._comes(event)
 
     async def _comes(self, recorded: Any) -> None:
         order = self.ids.get(("orderId", recorded.order.orderId))
@@ -157,6 +154,20 @@ class _Executions:
         while self._next is not None and self._next.index < index:
             yield self._next
             self._next = next(self._unasked, None)
+
+
+def _goes_by(payload: Any, event: Any) -> bool:
+    """Whether a request asks for what an execution has changed: its position, its order, or all of them."""
+    if isinstance(payload, _OF_ALL):
+        return bool(payload.ctidTraderAccountId == event.ctidTraderAccountId)
+    fields = payload.DESCRIPTOR.fields_by_name if hasattr(payload, "DESCRIPTOR") else {}
+    return any(
+        name in fields
+        and payload.HasField(name)
+        and event.HasField(part)
+        and getattr(getattr(event, part), name) == getattr(payload, name)
+        for part, name in _KEPT_IDS
+    )
 
 
 def _kind_of(event: Any) -> tuple[int, int]:

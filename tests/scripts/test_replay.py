@@ -153,14 +153,16 @@ def order_of(account_id: int, **more: Any) -> dict[str, Any]:
     }
 
 
-async def a_recording(folder: Path, *, codec: str = "protobuf") -> Path:
-    """One client's session: it logs in, trades, and closes."""
+async def a_recording(folder: Path, *, codec: str = "protobuf", looking: bool = False) -> Path:
+    """One client's session: it logs in, trades, looks at what is open if it is to, and closes."""
     async with a_proxy(folder, codec=codec, server={"seed": "r"}) as place, a_client(place) as client:
         await client.log_in(place.server)
         await client.ask(oa.ProtoOAVersionReq(), "v")
         accepted = await client.ask(an_order(place.server), "o")
         filled = await client.answer("o")
         assert filled.executionType == oa.ProtoOAExecutionType.ORDER_FILLED
+        if looking:
+            await client.ask(oa.ProtoOAReconcileReq(ctidTraderAccountId=place.server.account_id), "l")
         close = oa.ProtoOAClosePositionReq(
             ctidTraderAccountId=place.server.account_id,
             positionId=accepted.position.positionId,
@@ -178,8 +180,8 @@ def anyio_backend() -> str:
 
 @pytest.mark.parametrize("codec", ["protobuf", "json"])
 async def test_a_recording_is_said_again_to_a_server_through_the_guard(tmp_path: Path, codec: str) -> None:
-    recording = await a_recording(tmp_path / "r", codec=codec)
-    async with quick() as server:
+    recording = await a_recording(tmp_path / "r", codec=codec, looking=True)
+    async with quick(exchange=ExchangeSettings(delays=Delays(fill_ms=500))) as server:
         port = server.port if codec == "protobuf" else server.json_port
         settings = variables_of(server, CODEC=codec, PORT=str(port))
         documented = (Path(__file__).parents[2] / "docs" / "tools.md").read_text().replace("\\\n", " ")
