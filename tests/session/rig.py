@@ -178,6 +178,14 @@ ACCEPTED = oa.ProtoOAExecutionType.ORDER_ACCEPTED
 FILLED = oa.ProtoOAExecutionType.ORDER_FILLED
 
 
+def saying(frame: OutgoingFrame, payload: Any) -> OutgoingFrame:
+    """The frame with another message in it, under the same id, as sessions of this run take it."""
+    codec = JsonCodec() if CODEC == "json" else ProtobufCodec()
+    kind = MessageKind.TEXT if CODEC == "json" else MessageKind.BINARY
+    framing = WebSocketFraming(Role.SERVER, kind) if TRANSPORT == "websocket" else LengthFraming()
+    return replace(frame, payload=payload, data=framing.wrap(codec.encode(Message(payload, frame.client_msg_id))))
+
+
 class Rewritten(Fault):
     """Messages of one kind leave the server changed.
 
@@ -197,11 +205,7 @@ class Rewritten(Fault):
         changed.CopyFrom(frame.payload)
         if self._change(changed) is False:
             return (frame,)
-        codec = JsonCodec() if CODEC == "json" else ProtobufCodec()
-        kind = MessageKind.TEXT if CODEC == "json" else MessageKind.BINARY
-        framing = WebSocketFraming(Role.SERVER, kind) if TRANSPORT == "websocket" else LengthFraming()
-        data = framing.wrap(codec.encode(Message(changed, frame.client_msg_id)))
-        return (replace(frame, payload=changed, data=data),)
+        return (saying(frame, changed),)
 
 
 class Denying(Fault):

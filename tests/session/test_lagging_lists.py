@@ -13,9 +13,8 @@ import pytest
 from anyctrader.fake import FakeServer, faults
 from anyctrader.fake.injection import Fault, OutgoingFrame
 from anyctrader.session import CTraderError, Desk, Environment, MarketOrder, OrderState, Side
-from anyctrader.wire import Message, ProtobufCodec, encode_frame
 
-from .rig import QUICK, a_desk, ready_again
+from .rig import QUICK, a_desk, ready_again, saying
 
 pytestmark = pytest.mark.anyio
 
@@ -32,8 +31,7 @@ class LaggingLists(Fault):
         if frame.name not in LISTS:
             return (frame,)
         empty = type(frame.payload)(ctidTraderAccountId=frame.payload.ctidTraderAccountId, hasMore=False)
-        data = encode_frame(ProtobufCodec().encode(Message(empty, frame.client_msg_id)))
-        return (replace(frame, data=data),)
+        return (saying(frame, empty),)
 
 
 async def unanswered(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,9 @@ import pytest
 
 from anyctrader.fake.injection import Fault
 from anyctrader.session import OutcomeUnknown, open_desk
-from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 
-from .rig import a_server, desk_settings, facts_of, side_of
+from .rig import a_server, desk_settings, facts_of, saying, side_of
 from .test_doubts import SOON, Kind, every_kind, resolved, something_open, until_resolved
 
 pytestmark = pytest.mark.anyio
@@ -41,8 +39,7 @@ class OutOfTime(Fault):
         if self._in_event:
             accepted = oa.ProtoOAExecutionType.ORDER_ACCEPTED
             said = oa.ProtoOAExecutionEvent(errorCode=code, ctidTraderAccountId=account_id, executionType=accepted)
-        message = Message(said, client_msg_id=frame.client_msg_id)
-        return (replace(frame, data=encode_frame(ProtobufCodec().encode(message))),)
+        return (saying(frame, said),)
 
 
 @every_kind
@@ -51,7 +48,7 @@ async def test_what_took_too_long_is_in_doubt_until_the_server_tells_of_it(
     tmp_path: Path, kind: Kind, in_event: bool
 ) -> None:
     async with a_server() as server:
-        side = side_of(server, timings=SOON, codec="protobuf")
+        side = side_of(server, timings=SOON)
         async with open_desk(desk_settings(tmp_path, side)) as desk:
             ids = await something_open(server, desk)
             with server.faults.inject(OutOfTime(in_event=in_event)):

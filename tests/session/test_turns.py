@@ -25,10 +25,9 @@ from anyctrader.session import (
     Side,
 )
 from anyctrader.session.turns import Turns
-from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, QUICK, a_desk, audit_of, facts_of, heard
+from .rig import EURUSD, QUICK, a_desk, audit_of, facts_of, heard, saying
 
 pytestmark = pytest.mark.anyio
 
@@ -148,13 +147,12 @@ class WithoutStop(Fault):
         event: Any = oa.ProtoOAExecutionEvent()
         event.CopyFrom(frame.payload)
         event.position.ClearField("stopLoss")
-        message = Message(event, client_msg_id=frame.client_msg_id)
-        return (replace(frame, data=encode_frame(ProtobufCodec().encode(message))),)
+        return (saying(frame, event),)
 
 
 @pytest.mark.parametrize("raw", [False, True], ids=["desk", "raw"])
 async def test_levels_that_are_not_as_they_were_asked_for_are_told_and_on_record(tmp_path: Path, raw: bool) -> None:
-    async with a_desk(tmp_path, codec="protobuf") as (server, desk):
+    async with a_desk(tmp_path) as (server, desk):
         position_id = await a_position(server, desk)
         with server.faults.inject(WithoutStop()):
             if raw:
