@@ -182,7 +182,10 @@ def test_results_that_cannot_be_written_end_it_with_a_sentence(
     )
     why = "stdout is closed" if redirection == ">&-" else "No space left on device"
     assert done.returncode == 1
-    assert done.stderr.removeprefix("opening demo and live\n") == f"the results cannot be written: {why}\n"
+    said, _, more = done.stderr.removeprefix("opening demo and live\n").partition("\n")
+    assert said == f"the results cannot be written: {why}"
+    assert more.startswith("demo is halted: " if arguments.startswith("halt") else "")
+    assert more.count("\n") == arguments.startswith("halt")
     if arguments.startswith("halt"):  # what was to be done is done all the same
         assert halts.read(tmp_path / "logs" / "sandbox", Environment.DEMO) is not None
 

@@ -25,6 +25,7 @@ from anyctrader.session import (
     Order,
     OrderState,
     OutcomeUnknown,
+    SessionState,
     Side,
     open_audit,
     open_desk,
@@ -261,6 +262,7 @@ async def test_orders_that_answered_later_requests_leave_an_earlier_one_to_its_e
             with server.faults.inject(faults.Deafness("ProtoOANewOrderReq")), pytest.raises(OutcomeUnknown):
                 await ask(new_order(), timeout_s=0.3)
             for _ in range(2):
+                await desk.session(DEMO).wait_for(SessionState.READY)  # a slow machine may cost the link
                 await ask(new_order())
         async with a_desk_at(server, tmp_path, limits=limits) as desk:
             (line,) = await resolved(desk, tmp_path)
