@@ -8,7 +8,7 @@ import anyio
 
 from ..wire import messages as oa
 from . import clock
-from .ledger import money_of
+from .ledger import EVENT_LAG_S, money_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Balance"]
 
-_EVENT_S: Final = 0.1  # an event that is on its way behind a balance is there by then
 _KEPT_MS: Final = 86_400_000  # movements that are summed up anew at each look; a day of them is not many
 
 
@@ -52,7 +51,7 @@ class Balance:
         try:
             untold = await self._read()
             if untold != self._untold and self._untold is not None and not had_gap:
-                await anyio.sleep(_EVENT_S)
+                await anyio.sleep(EVENT_LAG_S)
                 untold = await self._read()
         except BaseException:
             self._ledger.has_gap = True

@@ -15,7 +15,7 @@ from ..wire import messages as oa
 from ..wire import units
 from . import clock
 from .history import LONGEST_SPAN_MS, cash_between, deals_between, last_deals_before
-from .ledger import money_of
+from .ledger import EVENT_LAG_S, money_of
 from .limits import Result
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
 _LOOK_AHEAD_MS: Final = 60_000  # the server's clock is not ours
 _LAG_S: Final = 60.0  # docs/protocol.md section 12: history lags; after a gap it is read again for so long
-_EVENT_S: Final = 0.1  # an event that is on its way behind a balance is there by then
 _SETTLED_S: Final = 5.0
 """So long nothing may explain what has gone before it trips the guard, which only a person lifts: a withdrawal of which
 the event was lost is listed by then, as a rule. No order leaves meanwhile."""
@@ -188,7 +187,7 @@ class Day:
         """What closing has brought, less what has gone with nothing told that took it."""
         unexplained, booked = await self._held_against_balance()
         if self._unexplained.is_news(unexplained):
-            await anyio.sleep(_EVENT_S)
+            await anyio.sleep(EVENT_LAG_S)
             unexplained, booked = await self._held_against_balance()
             if unexplained:
                 self._doubt()

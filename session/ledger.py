@@ -13,7 +13,10 @@ from .fills import Fill
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Ledger", "money_of"]
+__all__ = ["EVENT_LAG_S", "Ledger", "money_of"]
+
+EVENT_LAG_S = 0.1
+"""An event that is on its way behind a balance is there by then."""
 
 # What positions cost or earn beside the deals: a result of trading, and neither paid in nor out by anybody.
 _CHARGES = frozenset(

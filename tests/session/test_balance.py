@@ -78,7 +78,7 @@ class Server:
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> tuple[Server, Ledger, Balance, list[str]]:
     monkeypatch.setattr(clock_module, "utc_ms", lambda: NOON_MS)
-    monkeypatch.setattr(balance_module, "_EVENT_S", 0.001)
+    monkeypatch.setattr(balance_module, "EVENT_LAG_S", 0.001)
     server, ledger, doubts = Server(), Ledger(), list[str]()
     account: Any = server
     return server, ledger, Balance(account, ledger=ledger, doubt=lambda: doubts.append("doubt")), doubts

@@ -144,7 +144,7 @@ def a_day(server: Server, **changes: Any) -> tuple[Day, Ledger, list[str]]:
 def utc(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     now = SimpleNamespace(ms=NOON_MS)
     monkeypatch.setattr(day_module.clock, "utc_ms", lambda: now.ms)
-    monkeypatch.setattr(day_module, "_EVENT_S", 0.02)
+    monkeypatch.setattr(day_module, "EVENT_LAG_S", 0.02)
     return now
 
 
