@@ -17,7 +17,6 @@ from typing import Any
 
 import anyio
 import anyio.abc
-import pytest
 import trustme
 from anyio.streams.tls import TLSStream
 
@@ -25,13 +24,18 @@ from anyctrader.session.settings import Endpoint
 from anyctrader.wire import Connection, JsonCodec, Message, MessageKind, ProtobufCodec, Role, WebSocketFraming
 from anyctrader.wire import messages as oa
 from anyctrader.wire.events import HeartbeatReceived, LinkClosed, RequestReceived
+from anyctrader.wire.framing import LengthFraming
 
 CODEC: Any = os.environ.get("ANYCTRADER_CODEC", "protobuf")
 TRANSPORT: Any = os.environ.get("ANYCTRADER_TRANSPORT", "tcp")
+"""What sessions speak where a test does not say: `make test-matrix` runs all of them over each combination."""
 
-BYTES_BY_HAND = pytest.mark.skipif(
-    (CODEC, TRANSPORT) != ("protobuf", "tcp"), reason="its bytes are written by hand, in frames of protobuf over TCP"
+UNKNOWN = b'{"payloadType":9999,"payload":{}}' if CODEC == "json" else bytes.fromhex("088f4e1200")
+"""A message of a type that nobody knows."""
+NO_FRAME, NO_FRAME_IS = (
+    (b"\xf2\x7f garbage", "reserved bits") if TRANSPORT == "websocket" else (b"\xff\xff\xff\xff garbage", "4294967295")
 )
+"""What begins no frame, and what the error about it says."""
 
 Answer = Callable[["Peer", Any], Iterable[Any]]
 
@@ -50,6 +54,24 @@ DEFAULTS: dict[str, Answer] = {
     "ProtoOAAccountAuthReq": lambda _, r: [oa.ProtoOAAccountAuthRes(ctidTraderAccountId=r.ctidTraderAccountId)],
     "ProtoOAVersionReq": lambda _, __: [oa.ProtoOAVersionRes(version="91")],
 }
+
+
+def the_codec() -> JsonCodec | ProtobufCodec:
+    """A codec as sessions of this run take it."""
+    return JsonCodec() if CODEC == "json" else ProtobufCodec()
+
+
+def framed(body: bytes) -> bytes:
+    """The frame of a server around it, as sessions of this run take it."""
+    kind = MessageKind.TEXT if CODEC == "json" else MessageKind.BINARY
+    return (WebSocketFraming(Role.SERVER, kind) if TRANSPORT == "websocket" else LengthFraming()).wrap(body)
+
+
+def begun(size: int) -> bytes:
+    """How a frame of so many bytes begins, as sessions of this run take it."""
+    if TRANSPORT != "websocket":
+        return size.to_bytes(4, "big")
+    return bytes([0x81 if CODEC == "json" else 0x82, 127]) + size.to_bytes(8, "big")  # RFC 6455 section 5.2
 
 
 async def accept_websocket(stream: Any, more: bytes = b"") -> None:
@@ -109,7 +131,7 @@ class Peer:
             stream = await TLSStream.wrap(raw, server_side=True, ssl_context=context, standard_compatible=False)
         except (anyio.BrokenResourceError, anyio.EndOfStream, ssl.SSLError):
             return
-        codec = JsonCodec() if CODEC == "json" else ProtobufCodec()
+        codec = the_codec()
         if TRANSPORT == "websocket":
             await accept_websocket(stream)
             kind = MessageKind.TEXT if CODEC == "json" else MessageKind.BINARY

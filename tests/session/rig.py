@@ -5,7 +5,6 @@ Intervals are scaled down where a test would wait for them; answers of the serve
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -37,13 +36,10 @@ from anyctrader.session import (
     connect,
     open_desk,
 )
-from anyctrader.wire import JsonCodec, Message, MessageKind, ProtobufCodec, Role, WebSocketFraming
+from anyctrader.wire import Message
 from anyctrader.wire import messages as oa
-from anyctrader.wire.framing import LengthFraming
 
-CODEC: Any = os.environ.get("ANYCTRADER_CODEC", "protobuf")
-TRANSPORT: Any = os.environ.get("ANYCTRADER_TRANSPORT", "tcp")
-"""What sessions speak where a test does not say: `make test-matrix` runs all of them over each combination."""
+from .peer import CODEC, TRANSPORT, framed, the_codec
 
 QUICK = Timings(reconnect_first_s=0.02, reconnect_most_s=0.05, order_queue_s=20)  # a machine may stall for seconds
 HASTY: dict[str, Any] = {
@@ -180,10 +176,7 @@ FILLED = oa.ProtoOAExecutionType.ORDER_FILLED
 
 def saying(frame: OutgoingFrame, payload: Any) -> OutgoingFrame:
     """The frame with another message in it, under the same id, as sessions of this run take it."""
-    codec = JsonCodec() if CODEC == "json" else ProtobufCodec()
-    kind = MessageKind.TEXT if CODEC == "json" else MessageKind.BINARY
-    framing = WebSocketFraming(Role.SERVER, kind) if TRANSPORT == "websocket" else LengthFraming()
-    return replace(frame, payload=payload, data=framing.wrap(codec.encode(Message(payload, frame.client_msg_id))))
+    return replace(frame, payload=payload, data=framed(the_codec().encode(Message(payload, frame.client_msg_id))))
 
 
 class Rewritten(Fault):

@@ -28,10 +28,10 @@ from anyctrader.session import (
     connect,
     open_connection_log,
 )
-from anyctrader.wire import LocalProtocolError, encode_frame
+from anyctrader.wire import LocalProtocolError
 from anyctrader.wire import messages as oa
 
-from .peer import BYTES_BY_HAND, CODEC, Answer, Peer, listening
+from .peer import CODEC, UNKNOWN, Answer, Peer, framed, listening
 from .rig import (
     EURUSD,
     QUICK,
@@ -341,11 +341,9 @@ async def test_odd_input_is_carried_on_with_and_loses_no_reply_that_was_due(tmp_
         assert peer.links == 1
 
 
-@BYTES_BY_HAND
 async def test_an_unknown_type_is_logged_and_carried_on_with(tmp_path: Path) -> None:
-    unknown = encode_frame(b"\x08\x8f\x4e\x12\x03abc")  # payloadType 9999
     async with open_connection_log(tmp_path, DEMO) as log, at_a_peer(tmp_path, log=log) as (peer, session):
-        await peer.say_bytes(unknown * 3)
+        await peer.say_bytes(framed(UNKNOWN) * 3)
         assert (await session.request(VERSION, timeout_s=5)).version == "91"
         assert session.state is SessionState.READY
         assert peer.links == 1

@@ -30,12 +30,11 @@ from anyctrader.session import (
     open_connection_log,
     open_desk,
 )
-from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 
 from ..conftest import _SECRECY
 from ..secrecy import left_in
-from .peer import BYTES_BY_HAND, CODEC, Peer, listening
+from .peer import CODEC, Peer, listening
 from .rig import (
     ACCEPTED,
     FILLED,
@@ -45,6 +44,7 @@ from .rig import (
     credentials_of,
     desk_settings,
     is_execution,
+    saying,
     side_of,
 )
 
@@ -218,11 +218,9 @@ class SaidOtherwise(Fault):
         if self.spent or not self._which(frame):
             return (frame,)
         self.spent = True
-        body = ProtobufCodec().encode(Message(self._other(frame), client_msg_id=frame.client_msg_id))
-        return (replace(frame, data=encode_frame(body)),)
+        return (saying(frame, self._other(frame)),)
 
 
-@BYTES_BY_HAND
 async def test_a_server_that_quotes_our_secrets_of_an_order_does_not_get_them_into_its_record(tmp_path: Path) -> None:
     quoted: list[str] = []
 

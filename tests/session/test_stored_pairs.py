@@ -15,10 +15,9 @@ from anyctrader.fake.tokens import SecondConsent
 from anyctrader.session import AuthenticationFailed, Credentials, Environment, Secret, SessionState, clock
 from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore
 from anyctrader.session.tokens import TokenVault
-from anyctrader.wire import JsonCodec, Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 
-from .rig import CODEC, TRANSPORT, a_server, connected, credentials_of, heard
+from .rig import a_server, connected, credentials_of, heard, saying
 
 pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
 
@@ -130,11 +129,9 @@ class _EmptyList(Fault):
         payload = oa.ProtoOAGetAccountListByAccessTokenRes()
         payload.CopyFrom(frame.payload)
         del payload.ctidTraderAccount[:]
-        codec = JsonCodec() if CODEC == "json" else ProtobufCodec()
-        return (replace(frame, data=encode_frame(codec.encode(Message(payload, frame.client_msg_id)))),)
+        return (saying(frame, payload),)
 
 
-@pytest.mark.skipif(TRANSPORT != "tcp", reason="its answer is framed by hand")
 async def test_an_account_list_that_is_empty_for_once_costs_the_stored_pair_none_of_its_accounts(
     tmp_path: Path,
 ) -> None:
