@@ -19,8 +19,8 @@ from anyio.streams.tls import TLSStream
 from anyctrader.fake.certificates import Certificates
 from anyctrader.fake.upgrade import asks_for_websocket, first_bytes, upgrade
 
+from .extras import not_installed
 from .failures import told
-from .options import not_installed
 from .terminal import escaped, remark
 
 if TYPE_CHECKING:

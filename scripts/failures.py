@@ -12,7 +12,8 @@ import typer
 
 from anyctrader.wire.errors import CTraderError
 
-from .options import ExitCode, not_installed
+from .extras import not_installed
+from .options import ExitCode
 from .terminal import ResultsLost, drop_stdout, ensure_stdout, escaped, remark
 
 if TYPE_CHECKING:

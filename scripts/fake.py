@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import anyctrader.scripts.extras  # noqa: F401  # it tells what is missing below
+
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial

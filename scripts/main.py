@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from anyctrader.scripts.extras import not_installed  # it tells what is missing below
+
 import importlib
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-try:
-    import typer
-    from typer.core import TyperCommand, TyperGroup
-except ModuleNotFoundError as missing:
-    # The package is made to be used without the command line too, so its extra may well not be there.
-    raise SystemExit(f"anyctrader: {missing.name} is not installed: pip install 'anyctrader[cli,fake]'") from None
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from anyctrader.scripts.options import context_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-from anyctrader.scripts.options import context_settings, not_installed
 
 __all__ = ["COMMANDS", "Entry", "main"]
 

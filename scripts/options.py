@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from anyctrader.scripts.extras import not_installed
+
 import enum
 import importlib.util
 import shutil
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -28,7 +29,6 @@ __all__ = [
     "alone",
     "check_transport",
     "context_settings",
-    "not_installed",
 ]
 
 SANDBOX_FOLDER: Final = Path("logs/sandbox")
@@ -89,14 +89,6 @@ SandboxOption = Annotated[
         f"Writes to {SANDBOX_FOLDER}.",
     ),
 ]
-
-
-_EXTRAS: Final = MappingProxyType({"trustme": "cli,fake", "h11": "cli,fake", "wsproto": "cli,ws"})
-
-
-def not_installed(library: str) -> str:
-    """What to tell people of a library that is not there: the extra that brings it."""
-    return f"{library} is not installed: pip install 'anyctrader[{_EXTRAS.get(library, 'cli')}]'"
 
 
 def check_transport(transport: TransportChoice | None) -> TransportChoice | None:

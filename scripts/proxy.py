@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import anyctrader.scripts.extras  # noqa: F401  # it tells what is missing below
+
 import os
 from contextlib import AsyncExitStack
 from dataclasses import replace

@@ -11,7 +11,7 @@ import pytest
 from anyctrader.scripts.main import COMMANDS
 
 from .conftest import Call
-from .programs import PROGRAM, START_S, clean_environment, run
+from .programs import PROGRAM, SCRIPTS, START_S, clean_environment, run
 
 NEEDS_SETTINGS = ("run", "runbook", "login demo", "ping demo", "send demo TraderReq", "tail demo", "audit verify")
 
@@ -36,6 +36,21 @@ def test_an_option_that_is_not_there_is_a_usage_error(call: Call, name: str) -> 
     assert (done.returncode, done.stdout) == (2, "")
     assert "No such option" in done.stderr
     assert "--help" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "library", "extras"),
+    [*((name, "typer", "cli,fake") for name in ("main", *COMMANDS)), ("fake", "trustme", "cli,fake")],
+)
+def test_run_as_a_file_without_an_extra_it_names_the_one_that_is_missing(name: str, library: str, extras: str) -> None:
+    without = f"import runpy, sys; sys.modules[{library!r}] = None; del sys.argv[0]; "
+    without += "runpy.run_path(sys.argv[0], run_name='__main__')"
+    program = [sys.executable, "-c", without, str(SCRIPTS / f"{name}.py")]
+    done = subprocess.run(
+        program, env=clean_environment(), capture_output=True, text=True, timeout=START_S, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"anyctrader: {library} is not installed: pip install 'anyctrader[{extras}]'\n"
 
 
 @pytest.mark.parametrize("command", NEEDS_SETTINGS)
