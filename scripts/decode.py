@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import anyctrader.scripts.extras  # noqa: F401  # it tells what is missing below
+import anyctrader.scripts.early  # noqa: F401  # ahead of all that may fail
 
 import enum
 import io
@@ -17,7 +17,7 @@ import typer
 from anyctrader.scripts.failures import carry_out_plainly, told
 from anyctrader.scripts.options import DebugOption, ExitCode, Format, FormatOption, alone
 from anyctrader.scripts.progress import Progress
-from anyctrader.scripts.terminal import escaped, is_terminal, print_json_lines, print_lines, remark
+from anyctrader.scripts.terminal import can_answer, escaped, is_terminal, print_json_lines, print_lines, remark
 from anyctrader.wire.capture import CaptureReader, Content, Encoding, NoCapture
 from anyctrader.wire.drafting import DraftError, payload_type_named
 from anyctrader.wire.redaction import Redaction
@@ -178,7 +178,7 @@ def _opened(file: Path) -> Iterator[tuple[BinaryIO, int | None]]:
         return
     if sys.stdin is None:
         raise OSError("stdin is closed")
-    if is_terminal(sys.stdin):
+    if can_answer():
         remark("reading from this terminal: paste hex, base64 or JSON, and end with Ctrl-D; --help tells of files")
     yield sys.stdin.buffer, None
 

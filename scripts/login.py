@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import anyctrader.scripts.extras  # noqa: F401  # it tells what is missing below
+import anyctrader.scripts.early  # noqa: F401  # ahead of all that may fail
 
 import secrets
-import sys
 import webbrowser
 from contextlib import asynccontextmanager
 from functools import partial
@@ -27,7 +26,7 @@ from anyctrader.scripts.options import (
     FormatOption,
     alone,
 )
-from anyctrader.scripts.terminal import escaped, is_terminal, print_json, print_line, remark
+from anyctrader.scripts.terminal import can_answer, escaped, is_terminal, print_json, print_line, remark
 from anyctrader.session import (
     AuthenticationFailed,
     ConnectFailed,
@@ -97,7 +96,7 @@ def login(
             service,
             may_trade=not view_only,
             browser=browser,
-            ask=not yes and sys.stdin.isatty() and is_terminal(),
+            ask=not yes and can_answer() and is_terminal(),
             wait_s=wait_s,
             output=output,
         ),

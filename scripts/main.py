@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anyctrader.scripts.extras import not_installed  # it tells what is missing below
+import anyctrader.scripts.early  # noqa: F401  # ahead of all that may fail
 
 import importlib
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from anyctrader.scripts.extras import not_installed
 from anyctrader.scripts.options import context_settings
 
 if TYPE_CHECKING:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from anyctrader.scripts.extras import not_installed
-
 import enum
 import importlib.util
 import shutil
@@ -11,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+
+from anyctrader.scripts.extras import not_installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -41,11 +41,25 @@ if TYPE_CHECKING:
 
     from anyctrader.session import Credentials, Environment, EnvironmentSettings, Settings
 
-__all__ = ["given", "refuse_if_used_up", "send_raw"]
+__all__ = ["given", "of_stdin", "refuse_if_used_up", "send_raw"]
 
 _LENGTH: Final = 4
 _MOST: Final = 1 << 20  # bytes that are read of stdin: a request has some hundred
 _PLAIN: Final = re.compile(rb"[\x20-\x7e\s]*")
+
+
+def of_stdin() -> bytes:
+    """All that was typed, or came through a pipe.
+
+    Raises:
+        DraftError: it is closed, or more than any request has.
+    """
+    if sys.stdin is None:
+        raise DraftError("this was to come from stdin, which is closed")
+    data = sys.stdin.buffer.read(_MOST + 1)
+    if len(data) > _MOST:
+        raise DraftError(f"these are more than {_MOST:,} bytes: nothing was sent, for part of a message is another one")
+    return data
 
 
 def given(text: str) -> tuple[bytes, str]:
@@ -54,9 +68,7 @@ def given(text: str) -> tuple[bytes, str]:
     Raises:
         DraftError: they are neither.
     """
-    data = sys.stdin.buffer.read(_MOST + 1) if text == "-" else text.encode()
-    if len(data) > _MOST:
-        raise DraftError(f"these are more than {_MOST:,} bytes: nothing was sent, for part of a message is another one")
+    data = of_stdin() if text == "-" else text.encode()
     if not data.strip():
         raise DraftError("there are no bytes")
     if not _PLAIN.fullmatch(data):

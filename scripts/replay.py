@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import anyctrader.scripts.extras  # noqa: F401  # it tells what is missing below
+import anyctrader.scripts.early  # noqa: F401  # ahead of all that may fail
 
 import io
 import math
@@ -289,7 +289,7 @@ class _Stepped:
     async def __call__(self, message: Message) -> None:
         """See `Pace.step`."""
         remark(f"next: {self._rendering.brief(message)} [Enter]")
-        line = await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
+        line = sys.stdin and await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
         if not line:
             raise CTraderError(f"the input has ended: {message.name} and what follows it were not sent")
 

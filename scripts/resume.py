@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import anyctrader.scripts.extras  # noqa: F401  # it tells what is missing below
+import anyctrader.scripts.early  # noqa: F401  # ahead of all that may fail
 
 from functools import partial
 from typing import TYPE_CHECKING

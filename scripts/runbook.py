@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import anyctrader.scripts.extras  # noqa: F401  # it tells what is missing below
+import anyctrader.scripts.early  # noqa: F401  # ahead of all that may fail
 
 import sys
 from contextlib import AsyncExitStack
@@ -29,7 +29,7 @@ from anyctrader.scripts.promotion import Promotion, PromotionUnreadable
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.stage import REAL, SCALED, Stage
 from anyctrader.scripts.steps import Outcome
-from anyctrader.scripts.terminal import drop_stdout, print_json, print_line, remark
+from anyctrader.scripts.terminal import can_answer, drop_stdout, print_json, print_line, remark
 from anyctrader.scripts.walk import LETTERS, Walk
 from anyctrader.session import clock, load_settings
 
@@ -179,7 +179,7 @@ async def _nobody() -> str | None:
 
 async def _ask(report: TextChecklist | JsonChecklist) -> str | None:
     """What the person at the terminal types; None where there is none."""
-    if not sys.stdin.isatty():
+    if not can_answer():
         return None
     report.close()
     sys.stderr.write("Real orders follow on live. Type the id of the live account to go on: ")

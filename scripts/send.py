@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import anyctrader.scripts.extras  # noqa: F401  # it tells what is missing below
+import anyctrader.scripts.early  # noqa: F401  # ahead of all that may fail
 
-import sys
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ from anyctrader.scripts.options import (
     alone,
 )
 from anyctrader.scripts.progress import waited
-from anyctrader.scripts.raw_bytes import given, refuse_if_used_up, send_raw
+from anyctrader.scripts.raw_bytes import given, of_stdin, refuse_if_used_up, send_raw
 from anyctrader.scripts.sent_deals import tell_deals
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
@@ -156,7 +155,7 @@ def _drafted(cls: Any, fields: list[str]) -> Any:
     members: dict[str, Any] = {}
     for text in (each for each in fields if each == "-" or each.lstrip().startswith("{")):
         try:
-            said = orjson.loads(sys.stdin.buffer.read() if text == "-" else text)
+            said = orjson.loads(of_stdin() if text == "-" else text)
         except orjson.JSONDecodeError as error:
             raise DraftError(f"this is no JSON: {error.msg} at character {error.pos + 1}") from None
         if not isinstance(said, dict):

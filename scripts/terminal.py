@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ResultsLost",
+    "can_answer",
     "can_show",
     "drop_stdout",
     "ensure_stdout",
@@ -43,6 +44,11 @@ _AT_ONCE: Final = 65_536  # characters of whole lines: what a pipe takes, and wh
 def is_terminal(stream: TextIO | None = None) -> bool:
     """Whether a person watches this stream (stdout if none is given)."""
     return (stream if stream is not None else sys.stdout).isatty()
+
+
+def can_answer() -> bool:
+    """Whether a person can type something."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def width_of(stream: TextIO) -> int | None:

@@ -124,6 +124,8 @@ def halt(
     if mode is Mode.ON:
         raise ValueError("a halt with trading on is none: use resume")
     disk = disk if disk is not None else Disk()
+    # A terminal of another encoding gives bytes that are no text; a halt stands whatever its reason is.
+    why, who = (said.encode("utf-8", "backslashreplace").decode() for said in (why, who))
     before = read(folder, environment)
     if before is not None:
         mode = strictest(Standing(mode, why), before.standing).mode

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,67 @@ def test_run_as_a_file_without_an_extra_it_names_the_one_that_is_missing(name: s
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"anyctrader: {library} is not installed: pip install 'anyctrader[{extras}]'\n"
+
+
+@pytest.mark.parametrize(
+    "ends_with",
+    [
+        "raise KeyboardInterrupt",
+        "exec('try: raise KeyboardInterrupt\\nexcept BaseException as e: raise RuntimeError from e')",
+    ],
+    ids=["plain", "wrapped"],
+)
+@pytest.mark.parametrize("name", ["main", "decode"])
+def test_an_interrupt_while_modules_are_imported_is_no_traceback(name: str, ends_with: str) -> None:
+    finder = f"""
+import importlib.abc, runpy, sys
+class Interrupted(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "typer":
+            {ends_with}
+sys.meta_path.insert(0, Interrupted())
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+    program = [sys.executable, "-c", finder, str(SCRIPTS / f"{name}.py")]
+    done = subprocess.run(
+        program, env=clean_environment(), capture_output=True, text=True, timeout=START_S, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "anyctrader: interrupted\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
+@pytest.mark.parametrize("arguments", [("--help",), ("decode", "--help"), ("--version",)])
+def test_a_help_text_that_cannot_be_written_is_said_plainly(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM, *arguments],
+            env=clean_environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=START_S,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "anyctrader: the results cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("command", ["send demo TraderReq -", "send demo --raw -", "login demo"])
+def test_a_closed_stdin_is_no_fault_of_ours(tmp_path: Path, command: str) -> None:
+    shell = f"exec {shlex.join(PROGRAM)} {command} <&-"
+    done = subprocess.run(
+        ["sh", "-c", shell],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+    assert "a fault of anyctrader" not in done.stderr
+    assert "stdin, which is closed" in done.stderr or "the settings cannot be used" in done.stderr
 
 
 @pytest.mark.parametrize("command", NEEDS_SETTINGS)

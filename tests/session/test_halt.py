@@ -31,6 +31,13 @@ def place(folder: Path, environment: Environment = LIVE, mode: Mode = Mode.OFF, 
     return halts.halt(folder, environment, why="drill", who="operator", at_ms=AT_MS, mode=mode, disk=disk)
 
 
+def test_a_halt_stands_though_its_reason_is_no_text(tmp_path: Path) -> None:
+    typed = "f\udcfcr immer"  # what Python makes of the Latin-1 that another terminal sends
+    placed = halts.halt(tmp_path, DEMO, why=typed, who=typed, at_ms=AT_MS)
+    assert (placed.why, placed.who) == (r"f\udcfcr immer", r"f\udcfcr immer")
+    assert halts.read(tmp_path, DEMO) == placed
+
+
 def test_without_a_halt_there_is_none(tmp_path: Path) -> None:
     assert halts.read(tmp_path, LIVE) is None
     assert halts.read(tmp_path / "not made yet", LIVE) is None
