@@ -195,7 +195,9 @@ class Dialogue:
             return self._end_account(payload.ctidTraderAccountId, "it was logged out")
         elif payload_type == _TOKEN_INVALIDATED:
             why = f"the server invalidated its token: {told(payload.reason) or 'no reason given'}"
-            ended = [self._end_account(account, why) for account in payload.ctidTraderAccountIds]
+            # Of those that we know: a frame has room for 15 million.
+            known = self.accounts
+            ended = [self._end_account(account, why) for account in payload.ctidTraderAccountIds if account in known]
             return [change for changes in ended for change in changes]
         elif payload_type == _EXECUTION:
             if payload.errorCode and _says_not_authorised(payload.errorCode, ""):
