@@ -202,6 +202,10 @@ class ProtobufCodec:
         )
 
 
+class _Inexact(Exception):
+    """orjson may have made a float of an integer that somebody will read."""
+
+
 class JsonCodec:
     """`{"clientMsgId": …, "payloadType": 2100, "payload": {…}}` (docs/protocol.md section 3).
 
@@ -243,18 +247,28 @@ class JsonCodec:
 
     def decode(self, body: bytes) -> Message:
         """See `Codec.decode`."""
+        reason = None
         try:
-            envelope = read_json_envelope(orjson.loads(body))
+            return self._first_look(body)
         except orjson.JSONDecodeError as error:
-            return self._second_look(body, fault_of(body, error))
+            reason = fault_of(body, error)
+        except _Inexact:
+            pass  # left at once: with the exception goes what orjson made, of small values thirty times the text
+        if reason is not None:
+            return self._second_look(body, reason)
+        reading = read_again(body)
+        return self._message(read_json_envelope(orjson.loads(body) if reading is None else reading.value), body)
+
+    def _first_look(self, body: bytes) -> Message:
+        envelope = read_json_envelope(orjson.loads(body))
         try:
             message = self._message(envelope, body)
         except UndecodablePayload:
-            if (exact := _exact_envelope(body)) is None:
-                raise
-            return self._message(exact, body)
-        if _holds_unknown(message) and (exact := _exact_envelope(body)) is not None:
-            return self._message(exact, body)
+            if holds_long_integer(body):
+                raise _Inexact from None
+            raise
+        if _holds_unknown(message) and holds_long_integer(body):
+            raise _Inexact
         return message
 
     def _message(self, envelope: JsonEnvelope, body: bytes) -> Message:
@@ -373,14 +387,6 @@ def _text_of(raw: Any, body: bytes) -> bytes:
             return write_json(raw)
         except JsonValueError:
             return body
-
-
-def _exact_envelope(body: bytes) -> JsonEnvelope | None:
-    """The envelope with every integer as it stands there, where orjson may have made a float of one."""
-    if not holds_long_integer(body):
-        return None
-    reading = read_again(body)
-    return read_json_envelope(reading.value) if reading is not None else None
 
 
 def _holds_unknown(message: Message) -> bool:

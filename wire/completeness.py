@@ -47,6 +47,8 @@ def is_complete(message: ProtobufMessage, size: int) -> bool:
             except EncodeError:
                 return False
             return True
+        if _begins_or_ends_incomplete(message, shape):  # before millions of parts are asked, for seconds
+            return False
     return message.IsInitialized()
 
 
@@ -59,9 +61,16 @@ def missing_fields(message: ProtobufMessage, *, most: int) -> tuple[str, ...]:
     return tuple(islice(_missing("", message, shape_of(type(message).__name__)), most))
 
 
+def _begins_or_ends_incomplete(message: Any, shape: Shape) -> bool:
+    for field, inner in shape.parts:
+        values = getattr(message, field.name) if field.repeated and inner.most_missing else ()
+        if values and not (values[0].IsInitialized() and values[-1].IsInitialized()):
+            return True
+    return False
+
+
 def _missing(path: str, message: Any, shape: Shape) -> Iterator[str]:
-    if message.IsInitialized():
-        return
+    # The message itself is not asked whether anything is missing: of millions of parts that takes seconds.
     for name in shape.required:
         if not message.HasField(name):
             yield path + name
@@ -69,9 +78,9 @@ def _missing(path: str, message: Any, shape: Shape) -> Iterator[str]:
         value = getattr(message, field.name)
         if field.repeated:
             for index, part in enumerate(value):
-                if not part.IsInitialized():  # asked here too: millions of whole ones may come before it
+                if not part.IsInitialized():
                     yield from _missing(f"{path}{field.name}.{index}.", part, inner)
-        elif message.HasField(field.name):
+        elif message.HasField(field.name) and not value.IsInitialized():
             yield from _missing(f"{path}{field.name}.", value, inner)
 
 

@@ -28,7 +28,7 @@ from .events import (
 )
 from .framing import Framing, LengthFraming
 from .progress import Progress
-from .quoting import escaped
+from .quoting import told
 from .states import AccountState, ConnectionState
 
 if TYPE_CHECKING:
@@ -302,8 +302,8 @@ class Connection:
         elif settled or kind is Kind.RESPONSE:
             events.append(ResponseReceived(settled, message) if settled else AnswerDropped(message))
         if payload_type == CLIENT_DISCONNECT:
-            # All of it: whoever cuts it must cover secrets first, for a mask does not know the half of one.
-            reason = escaped(message.payload.reason) or "no reason given"
+            # All of it or nothing: whoever cuts it must cover secrets first.
+            reason = told(message.payload.reason) or "no reason given"
             self._end(events, f"the server disconnected us: {reason}", None)
 
     def _undecodable(self, fault: UndecodablePayload, events: list[Event]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from . import messages as oa
 from .catalog import CATALOG, Kind, account_of
 from .events import AccountChanged
-from .quoting import escaped
+from .quoting import told
 from .states import (
     ACCOUNT_TABLE,
     CONNECTION_TABLE,
@@ -194,8 +194,10 @@ class Dialogue:
         elif payload_type == _ACCOUNT_LOGOUT_RES:
             return self._end_account(payload.ctidTraderAccountId, "it was logged out")
         elif payload_type == _TOKEN_INVALIDATED:
-            why = f"the server invalidated its token: {escaped(payload.reason) or 'no reason given'}"
-            ended = [self._end_account(account, why) for account in payload.ctidTraderAccountIds]
+            why = f"the server invalidated its token: {told(payload.reason) or 'no reason given'}"
+            # Of those that we know: a frame has room for 15 million.
+            known = self.accounts
+            ended = [self._end_account(account, why) for account in payload.ctidTraderAccountIds if account in known]
             return [change for changes in ended for change in changes]
         elif payload_type == _EXECUTION:
             if payload.errorCode and _says_not_authorised(payload.errorCode, ""):
@@ -259,7 +261,7 @@ class Dialogue:
 
 def _unannounced(code: str, description: str) -> str:
     said = f"{code}: {description}" if description else code
-    return f"not announced, an answer says {escaped(said)}"
+    return f"not announced, an answer says {told(said)}"
 
 
 def _says_not_authorised(code: str, description: str) -> bool:

@@ -38,6 +38,10 @@ _INTEGERS = MappingProxyType(
 )
 _WIDEST = 2**128  # what is shown of a number: more than any field is mistaken for
 _LONGEST_INTEGER = 20  # characters of -2**63, the longest that fits any field
+# Of a list that is longer than any real one (14,000 bars, docs/protocol.md section 12), no more parts are made once so
+# many lack required fields: they decide that the message is refused, and the first ten are named.
+_LONG_LIST = 20_000
+_ENOUGH_LACKING = 100
 _NO_TEXT = "the string is no text: bytes that are not UTF-8, or half a surrogate pair"
 _KINDS = MappingProxyType(
     {
@@ -168,9 +172,15 @@ class JsonFields:
 
     def _fill_list(self, message: Any, plan: _Plan, items: list[Any], path: Path, unknown: dict[Path, Any]) -> None:
         values = getattr(message, plan.name)
+        lacking, long = 0, len(items) > _LONG_LIST
         for index, item in enumerate(items):
             if plan.read is None:
-                self._fill(values.add(), item, (*path, index), unknown)
+                part = values.add()
+                self._fill(part, item, (*path, index), unknown)
+                if long and not part.IsInitialized():
+                    lacking += 1
+                    if lacking >= _ENOUGH_LACKING:
+                        return  # the message is refused by what is there
                 continue
             try:
                 values.append(plan.read(item))

@@ -26,6 +26,13 @@ _ENOUGH: Final = 400  # digits of a longer one that are kept: no field takes it,
 _DEEPEST: Final = 2048  # levels: orjson reads 1,024, and what it read may stand inside of something else
 # A whole integer of at least 19 digits; 64 bits have 19 or 20. In a string it does no harm: it is only looked for.
 _LONG_INTEGER: Final = re.compile(rb"(?<![0-9.eE+-])-?[1-9][0-9]{18,}(?![0-9.eE])")
+# What stands before such a one, of a text that Python reads: anything, strings, shorter or other numbers. Then it
+# itself, its first digit apart; or the end. In a string nothing may be replaced: the digits may be of an escape.
+_UP_TO_LONG: Final = re.compile(
+    rb'((?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+"|-(?![0-9])|'
+    rb"(?!-?[1-9][0-9]{18,}+(?![.eE]))-?[0-9][0-9.eE+-]*+)*+)"
+    rb"(?:(-?[1-9])[0-9]{18,}+|\Z)"
+)
 
 
 class JsonValueError(ValueError):
@@ -37,14 +44,26 @@ class Reading:
 
     Attributes:
         value: what it says. Bytes that are not UTF-8 are in its strings as halves of surrogate pairs.
-        exact: whether it is all that JSON allows, and nothing of it is lost.
     """
 
-    __slots__ = ("exact", "value")
+    __slots__ = ("_body", "_lost", "value")
 
-    def __init__(self, value: Any, *, exact: bool) -> None:
+    def __init__(self, value: Any, body: bytes, *, lost: bool) -> None:
         self.value = value
-        self.exact = exact
+        self._body = body
+        self._lost = lost
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is all that JSON allows, and nothing of it is lost: asks orjson, which takes a while."""
+        if self._lost:
+            return False
+        try:
+            # If that is JSON, then nothing but its long integers was in the way.
+            orjson.loads(_UP_TO_LONG.sub(rb"\1\2", self._body))
+        except orjson.JSONDecodeError:
+            return False
+        return True
 
 
 def fault_of(body: bytes, error: orjson.JSONDecodeError) -> str:
@@ -79,12 +98,7 @@ def read_again(body: bytes) -> Reading | None:
         value = json.loads(body.decode(errors="surrogateescape"), parse_int=integer)
     except (ValueError, RecursionError):
         return None
-    try:
-        # If that is JSON, then nothing but its long integers was in the way.
-        orjson.loads(_LONG_INTEGER.sub(b"0", body))
-    except orjson.JSONDecodeError:
-        lost = True
-    return Reading(value, exact=not lost)
+    return Reading(value, body, lost=lost)
 
 
 def write_json(value: Any) -> bytes:

@@ -101,7 +101,7 @@ def wire_price_from_price(price: ExactNumber) -> int:
     """Integer of 1/100000 from a price.
 
     Raises:
-        ValueError: it has more than five decimals, or is not a number.
+        ValueError: it has more than five decimals, is not a number, or is larger than 64 bits hold.
     """
     return _integer(_EXACT.scaleb(exact(price), _WIRE_PRICE_DIGITS), f"{price} has more than 5 decimals")
 
@@ -113,8 +113,11 @@ def decimal_from_double(value: float) -> Decimal:
     after them are noise of the binary form and are rounded away.
 
     Raises:
+        TypeError: it is no number.
         ValueError: it is NaN, infinite, or of no size that anybody could mean (see `exact`).
     """
+    if isinstance(value, bool) or not isinstance(value, (float, int)):
+        raise TypeError(f"{value!r} is a {type(value).__name__}; a double is needed")
     return exact(format(value, ".15g"))
 
 
@@ -144,7 +147,7 @@ def double_from_price(price: ExactNumber, *, digits: int) -> float:
         ValueError: it has too many decimals, or more digits in all than a double can hold.
     """
     number = exact(price)
-    _integer(_EXACT.scaleb(number, _places(digits)), f"{price} has more than {digits} decimals")
+    _check_whole(_EXACT.scaleb(number, _places(digits)), f"{price} has more than {digits} decimals")
     double = float(number)
     if price_from_double(double, digits=digits) != number:
         raise ValueError(f"{price} has more digits than the wire can carry (15)")
@@ -163,7 +166,7 @@ def volume_cents_from_units(units: ExactNumber) -> int:
     """Hundredths of a unit from units of the base asset.
 
     Raises:
-        ValueError: it is not a whole number of hundredths.
+        ValueError: it is not a whole number of hundredths, or of more than 64 bits.
     """
     return _integer(_EXACT.scaleb(exact(units), 2), f"{units} units is not a whole number of 1/100 of a unit")
 
@@ -185,7 +188,8 @@ def volume_cents_from_lots(lots: ExactNumber, *, lot_size_cents: int) -> int:
     """Hundredths of a unit from lots: lots times the symbol's `lotSize`.
 
     Raises:
-        ValueError: the product is not a whole number of hundredths, or the lot size is not positive.
+        ValueError: the product is not a whole number of hundredths, or of more than 64 bits; or the lot size is not
+            positive.
     """
     volume = _EXACT.multiply(exact(lots), Decimal(_positive(lot_size_cents, "lot size")))
     return _integer(volume, f"{lots} lots of {lot_size_cents} is not a whole number of 1/100 of a unit")
@@ -213,7 +217,7 @@ def wire_money_from_money(money: ExactNumber, *, money_digits: int = DEFAULT_MON
     """Integer for a message from money.
 
     Raises:
-        ValueError: it has more decimals than *money_digits*.
+        ValueError: it has more decimals than *money_digits*, or more than 64 bits hold.
     """
     scaled = _EXACT.scaleb(exact(money), _places(money_digits))
     return _integer(scaled, f"{money} has more than {money_digits} decimals")
@@ -306,8 +310,11 @@ def ms_from_utc(at: datetime) -> int:
     """Milliseconds since the epoch from an aware time; a fraction of a millisecond is dropped (rounded down).
 
     Raises:
+        TypeError: it is no time.
         ValueError: the time is naive: whose clock it is cannot be known.
     """
+    if not isinstance(at, datetime):
+        raise TypeError(f"{at!r} is a {type(at).__name__}; a datetime is needed")
     if at.utcoffset() is None:
         raise ValueError(f"{at.isoformat()} has no time zone")
     return (at - _EPOCH) // _MILLISECOND
@@ -400,7 +407,11 @@ def _positive(value: int, name: str) -> int:
 
 
 def _integer(number: Decimal, otherwise: str) -> int:
-    """Turn a whole decimal into an int, or raise ValueError with *otherwise*."""
+    """Turn a whole decimal into an int that a field can hold; ValueError says *otherwise* if it is not whole."""
+    _check_whole(number, otherwise)
+    return _whole(int(number))
+
+
+def _check_whole(number: Decimal, otherwise: str) -> None:
     if number != number.to_integral_value():
         raise ValueError(otherwise)
-    return int(number)

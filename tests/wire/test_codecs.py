@@ -24,10 +24,12 @@ from anyctrader.wire import (
     Role,
     UndecodablePayload,
     UnknownPayload,
+    codecs,
     encode_frame,
     unknown_fields,
 )
 from anyctrader.wire import messages as oa
+from anyctrader.wire.json_text import read_again
 
 from .generated import PAYLOADS, any_message, complete, every_extreme, few, wrapped
 
@@ -571,3 +573,21 @@ def test_an_integer_without_end_is_that_fields_fault_and_is_not_told_in_full(dig
     assert caught.value.client_msg_id == "7"
     assert "volume" in caught.value.reason
     assert len(caught.value.reason) < 600
+
+
+def test_a_text_is_read_again_only_after_what_was_read_first_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b'{"payloadType":9999,"payload":{"long":123456789012345678901234,"rest":[%s[]]}}' % (b"[]," * 50_000)
+    held: list[int] = []
+
+    def watched(text: bytes) -> Any:
+        held.append(tracemalloc.get_traced_memory()[0])
+        return read_again(text)
+
+    monkeypatch.setattr(codecs, "read_again", watched)
+    tracemalloc.start()
+    try:
+        message = JsonCodec().decode(body)
+    finally:
+        tracemalloc.stop()
+    assert message.payload.body["long"] == 123456789012345678901234
+    assert max(held) < 1_000_000

@@ -393,8 +393,14 @@ def test_a_disconnect_ends_the_link_whatever_id_it_carries(client_msg_id: str | 
 
 def test_a_reason_is_told_whole_for_whoever_covers_secrets_in_it_and_moves_no_cursor() -> None:
     connection = connection_in(ConnectionState.OPEN, CLIENT, CODECS[0])
-    events = connection.receive_data(frame(oa.ProtoOAClientDisconnectEvent(reason="\x1b[2J\n" + "x" * 100_000)))
-    assert closed(events).reason == r"the server disconnected us: \x1b[2J\n" + "x" * 100_000
+    events = connection.receive_data(frame(oa.ProtoOAClientDisconnectEvent(reason="\x1b[2J\n" + "x" * 60_000)))
+    assert closed(events).reason == r"the server disconnected us: \x1b[2J\n" + "x" * 60_000
+
+
+def test_of_a_reason_beyond_all_measure_the_length_is_told_since_the_half_of_a_secret_cannot_be_covered() -> None:
+    connection = connection_in(ConnectionState.OPEN, CLIENT, CODECS[0])
+    events = connection.receive_data(frame(oa.ProtoOAClientDisconnectEvent(reason="\x01" * 100_000)))
+    assert closed(events).reason == "the server disconnected us: a text of 100000 characters"
 
 
 def test_it_is_idle_where_the_last_bytes_held_nothing_of_a_message() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -264,6 +265,16 @@ def test_accounts_that_nobody_asked_for_are_not_kept(ready: Dialogue) -> None:
     hear(ready, oa.ProtoOAAccountAuthRes(ctidTraderAccountId=1))
     hear(ready, oa.ProtoOAAccountsTokenInvalidatedEvent(ctidTraderAccountIds=range(1_000)))
     assert ready.accounts == {}
+
+
+def test_accounts_of_others_that_lost_their_token_cost_nothing_of_ours(authorised: Dialogue) -> None:
+    lost = oa.ProtoOAAccountsTokenInvalidatedEvent(ctidTraderAccountIds=[*[1] * 100_000, ACCOUNT])
+    tracemalloc.start()
+    try:
+        assert [change.account for change in hear(authorised, lost)] == [ACCOUNT]
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_of_very_many_accounts_and_requests_the_oldest_are_forgotten(ready: Dialogue) -> None:

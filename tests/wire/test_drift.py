@@ -153,11 +153,19 @@ def test_what_is_unknown_in_a_part_is_counted() -> None:
     assert counts(seen(Message(answer))) == (0, 1)
 
 
-def test_of_a_list_the_first_elements_are_looked_at() -> None:
+def test_every_element_of_a_list_is_looked_at() -> None:
     good, strange = complete(oa.ProtoOAOrder), order_with(VARINT)
-    for place, found in ((3, 1), (4, 0)):
+    strange.orderType = 77
+    for place in (0, 3, 4, 50):
         answer = oa.ProtoOAReconcileRes(ctidTraderAccountId=1, order=[good] * place + [strange])
-        assert counts(seen(Message(answer))) == (found, 0)
+        assert counts(seen(Message(answer))) == (1, 1)
+
+
+def test_of_the_points_of_a_history_the_first_four_are_looked_at() -> None:
+    good, strange = oa.ProtoOATrendbar(volume=1), oa.ProtoOATrendbar(volume=1, period=99)
+    for place, found in ((3, 1), (4, 0)):
+        answer = oa.ProtoOAGetTrendbarsRes(ctidTraderAccountId=1, period=1, trendbar=[good] * place + [strange])
+        assert counts(seen(Message(answer))) == (0, found)
 
 
 def test_unknown_keys_and_envelopes_are_counted_in_each_message() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import traceback
 import tracemalloc
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -364,3 +365,46 @@ def test_braces_without_end_are_refused_before_they_cost_more_than_they_weigh() 
     assert list(framing.feed(deep)) == [deep]
     with pytest.raises(RemoteProtocolError, match="nested deeper than 1024 levels"):
         framing.feed(b"{" * 100_000)
+
+
+def objects_by_hand(text: bytes) -> list[bytes]:
+    """Whole objects, byte by byte."""
+    found: list[bytes] = []
+    start, depth, in_string, escaped = 0, 0, False, False
+    for at, byte in enumerate(text):
+        char = bytes((byte,))
+        if in_string:
+            in_string = escaped or char != b'"'
+            escaped = not escaped and char == b"\\"
+        elif char == b"{":
+            start = start if depth else at
+            depth += 1
+        elif not depth:
+            return found  # a fault
+        elif char == b'"':
+            in_string = True
+        elif char == b"}":
+            depth -= 1
+            if not depth:
+                found.append(text[start : at + 1])
+    return found
+
+
+@given(st.text(alphabet='{}"\\a', max_size=40), st.integers(1, 40))
+def test_objects_are_told_apart_as_by_hand_whatever_the_cut(text: str, step: int) -> None:
+    data, framing = b"{" + text.encode(), ObjectFraming()
+    found: list[bytes] = []
+    with suppress(RemoteProtocolError):
+        for start in range(0, len(data), step):
+            for body in framing.feed(data[start : start + step]):
+                found.append(body)
+    assert found == objects_by_hand(data)
+
+
+def test_small_objects_and_strings_inside_of_one_cost_no_step_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+    following = ObjectFraming._next
+    monkeypatch.setattr(ObjectFraming, "_next", lambda *args: (steps.append(1), following(*args))[1])
+    body = b'{"a":[' + rb'{"b":"\"}"},"",' * 1_000 + b"1]}"
+    assert list(ObjectFraming().feed(body)) == [body]
+    assert len(steps) < 10

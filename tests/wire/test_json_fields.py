@@ -350,3 +350,12 @@ def test_a_path_that_leads_nowhere_is_refused(path: Any, said: str) -> None:
     answer = oa.ProtoOAReconcileRes(ctidTraderAccountId=1, position=[complete(oa.ProtoOAPosition)])
     with pytest.raises(FieldError, match=said):
         JsonFields().to_json(answer, unknown_keys={path: 1})
+
+
+def test_of_a_list_beyond_all_measure_no_more_parts_are_made_than_decide_that_fields_are_missing() -> None:
+    whole, empty = {"volume": 1}, {}
+    for count, parts in ((20_000, [empty] * 20_000), (200, [*[whole] * 100, *[empty] * 30_000])):
+        message, _ = JsonFields().from_json(oa.ProtoOAGetTrendbarsRes, {"trendbar": parts})
+        assert len(message.trendbar) == count
+    message, _ = JsonFields().from_json(oa.ProtoOAGetTrendbarsRes, {"trendbar": [*[empty] * 99, *[whole] * 30_000]})
+    assert len(message.trendbar) == 30_099

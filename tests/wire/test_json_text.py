@@ -122,3 +122,18 @@ def endless() -> list[Any]:
 def test_what_json_has_no_way_to_say_is_refused(value: Any, said: str) -> None:
     with pytest.raises(JsonValueError, match=said):
         write_json(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "exact"),
+    [
+        (r'{"a":"\u1234567890123456789012","b":%s}', True),
+        (r'{"a":"\"1234567890123456789012","b":[-%s,1.5e+3,%s.5]}', True),
+        (r'{"a":"\ud812345678901234567890abc","b":%s}', False),  # half a surrogate pair
+        ('{"a":-Infinity,"b":%s}', False),
+    ],
+)
+def test_whether_a_reading_is_exact_does_not_hang_on_digits_in_strings(text: str, exact: bool) -> None:
+    reading = read_again(text.replace("%s", "9" * 300).encode())
+    assert reading is not None
+    assert reading.exact is exact

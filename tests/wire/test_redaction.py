@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from google.protobuf.internal import api_implementation
 
 from anyctrader.proto.schema import MESSAGES
 from anyctrader.wire import JsonCodec, Message, ProtobufCodec, UnknownPayload
@@ -92,6 +93,9 @@ def test_a_secret_that_was_met_is_hidden_wherever_else_it_stands() -> None:
     assert redaction.text(f"<{SECRET}>") == f"<{MASK}>"
 
 
+@pytest.mark.skipif(
+    api_implementation.Type() == "python", reason="protobuf's Python runtime checks every string as it parses"
+)
 def test_a_secret_that_is_no_text_is_hidden_too() -> None:
     redaction = Redaction()
     broken = oa.ProtoOARefreshTokenReq.FromString(b"\x12\x19\xff" + SECRET.encode())

@@ -358,3 +358,30 @@ def test_integers_beyond_64_bits_are_refused(value):
 
 def test_enum_members_count_as_the_integers_that_they_are():
     assert units.price_from_wire(oa.ProtoOATradeSide.SELL) == Decimal("0.00002")
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        units.wire_price_from_price,
+        units.volume_cents_from_units,
+        units.wire_money_from_money,
+        lambda value: units.volume_cents_from_lots(value, lot_size_cents=10_000_000),
+    ],
+)
+def test_what_no_field_of_64_bits_can_hold_is_refused_where_it_is_made(convert):
+    with pytest.raises(ValueError, match="does not fit a field of 64"):
+        convert("1e39")
+
+
+@pytest.mark.parametrize("value", ["1", Decimal(1), True, None])
+def test_a_double_is_a_float_or_an_integer_and_nothing_else(value):
+    for convert in (units.decimal_from_double, units.price_from_double):
+        with pytest.raises(TypeError, match="a double is needed"):
+            convert(value)
+
+
+@pytest.mark.parametrize("value", ["x", 1, None])
+def test_a_time_is_a_datetime_and_nothing_else(value):
+    with pytest.raises(TypeError, match="a datetime is needed"):
+        units.ms_from_utc(value)
