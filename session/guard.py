@@ -76,6 +76,7 @@ class Guard:
         authorised: Collection[int],
         audited: bool,
         foreign: Collection[int] = (),
+        trades: int | None = None,
         book: Book | None = None,
     ) -> None:
         """Returns if the message may leave.
@@ -86,11 +87,13 @@ class Guard:
             authorised: the accounts that this session authorised.
             audited: whether what trades goes on record.
             foreign: accounts that the account list shows to be the other environment's.
+            trades: the one account that may be traded, where there is one; others are only read.
             book: positions and orders of the message's account; without it nothing is known to reduce.
 
         Raises:
             LiveTradingDisabled: trading on live is off.
-            WrongEnvironment: its account is none of `authorised`, or is the other environment's.
+            WrongEnvironment: its account is none of `authorised`, or is the other environment's, or is not the one
+                that may be traded.
             AuditUnavailable: it needs a record, and there is no audit.
             InvalidOrder: it cancels the hidden order that holds a position's levels.
             Refused: the mode does not allow it, or the message is not what its payload type says.
@@ -109,6 +112,11 @@ class Guard:
         standing = self._standing()
         if standing.mode is Mode.OFF:
             raise self._off(name, standing)
+        if trades is not None and (account := account_of(payload)) not in (None, trades):
+            raise WrongEnvironment(
+                f"{name} is refused: the settings of {self.environment.value} name account {trades}, and no other is "
+                f"traded here; account {account} may be read"
+            )
         if not audited:
             raise AuditUnavailable(f"{name} is refused: what may trade on {self.environment.value} needs an audit")
         if standing.mode is Mode.REDUCE_ONLY:
