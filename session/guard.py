@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from decimal import Decimal
 
-__all__ = ["Book", "Guard", "Standing", "strictest"]
+__all__ = ["Book", "Guard", "Standing", "strictest", "why_not_tighter"]
 
 _STRICTNESS = MappingProxyType({Mode.OFF: 0, Mode.REDUCE_ONLY: 1, Mode.ON: 2})
 
@@ -195,11 +195,11 @@ def _why_not_reducing(permission: Permission | None, payload: Any, book: Book | 
         position = book.position(payload.positionId) if book is not None else None
         if position is None or not position.is_open:
             return f"position {payload.positionId} is not known to be open"
-        return _why_not_tighter(payload, position)
+        return why_not_tighter(payload, position)
     return "this does more than close, cancel or tighten"
 
 
-def _why_not_tighter(payload: Any, position: Position) -> str | None:
+def why_not_tighter(payload: Any, position: Position) -> str | None:
     """Why an amendment of a position's levels would loosen them, or None.
 
     The request overwrites both levels: one that it leaves out is removed (docs/protocol.md section 10.3).
