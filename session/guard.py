@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from decimal import Decimal
 
+    from .levels_to_come import ToCome
+
 __all__ = ["Book", "Guard", "Standing", "strictest", "why_not_tighter"]
 
 _STRICTNESS = MappingProxyType({Mode.OFF: 0, Mode.REDUCE_ONLY: 1, Mode.ON: 2})
@@ -33,6 +35,9 @@ class Book(Protocol):
 
     def position(self, position_id: int) -> Position | None:
         """The open position with that id, or None."""
+
+    def levels_to_come(self, position_id: int) -> ToCome | None:
+        """What an order asked for and the position with that id does not show yet, or None."""
 
     def order(self, order_id: int) -> PendingOrder | None:
         """The working order with that id, protective and closing ones included, or None."""
@@ -195,6 +200,14 @@ def _why_not_reducing(permission: Permission | None, payload: Any, book: Book | 
         position = book.position(payload.positionId) if book is not None else None
         if position is None or not position.is_open:
             return f"position {payload.positionId} is not known to be open"
+        to_come = book.levels_to_come(payload.positionId) if book is not None else None
+        if to_come is not None:
+            for name, field, asked in (
+                ("stop loss", "stopLoss", to_come.stop_loss),
+                ("take profit", "takeProfit", to_come.take_profit),
+            ):
+                if asked and _level(payload, field) is None:
+                    return f"it would take away the {name} that order {to_come.order_id} asked for and is yet to get"
         return why_not_tighter(payload, position)
     return "this does more than close, cancel or tighten"
 
