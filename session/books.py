@@ -128,7 +128,7 @@ class Books:
         if isinstance(payload, oa.ProtoOAExecutionEvent):
             of_request = self.provenance.heard(payload, message.client_msg_id)
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
-            self._take(self.positions.apply(payload))
+            self._take(self.positions.apply(payload, at_ms=at_ms))
             if payload.HasField("deal"):
                 self.ledger.add([payload.deal])
                 self.deals.heard(payload.deal)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import anyio
+
 from ..wire import LocalProtocolError, Message
 from ..wire import messages as oa
 from . import clock
@@ -76,6 +78,7 @@ class Changing:
         symbol = await self._figures(name, self._position(change.position_id).symbol_id)
         self._books.check_settled(_target(change))
         await self._levels_told(change, by_s=by_s)
+        await self._others_levels_told(change, by_s=by_s)
         both = KEEP not in (change.stop_loss, change.take_profit)
         try:
             await self._read_again(name, within_s=_left_s(by_s) / (2 if both else 1))
@@ -138,6 +141,33 @@ class Changing:
                         f"{record.client_order_id} asked for is still to come and would be taken away: amend again "
                         "once it is there, or give both levels"
                     ) from None
+
+    async def _others_levels_told(self, change: PositionAmendment, *, by_s: float) -> None:
+        """Likewise, of whatever filled the position: a raw order, or one of another client.
+
+        Raises:
+            NotSent: see `_levels_told`.
+        """
+        while (to_come := self._books.positions.levels_to_come(change.position_id)) is not None:
+            wanted = {
+                "stop loss": to_come.stop_loss and change.stop_loss is KEEP,
+                "take profit": to_come.take_profit and change.take_profit is KEEP,
+            }
+            missing = [level for level, waited in wanted.items() if waited]
+            due_s = self._session.timings.protection_s - (clock.utc_ms() - to_come.filled_at_ms) / 1000
+            if not missing or due_s <= 0:
+                return
+            left_s = _left_s(by_s)
+            if left_s <= 0:
+                raise NotSent(
+                    f"nothing left for position {change.position_id}: the {missing[0]} that order "
+                    f"{to_come.order_id} asked for is still to come and would be taken away: amend again "
+                    "once it is there, or give both levels"
+                )
+            told = anyio.Event()
+            to_come.ended.append(told.set)
+            with anyio.move_on_after(min(due_s, left_s)):
+                await told.wait()
 
     async def _figures(self, name: str, symbol_id: int) -> Symbol:
         return await figures(name, symbol_id, session=self._session, account=self._account)

@@ -367,7 +367,8 @@ async def connect(
             is the caller's explicit opt-in: `CTRADER_LIVE_ENABLED` is of the settings, and not read here.
         audit: where orders are recorded. A halt in its folder counts here too. What earlier processes left in it is
             gone on with, as a desk does (docs/orders.md).
-        limits: what an order may not exceed; None for `Limits.standard` of the environment.
+        limits: what an order may not exceed, each counted for every account by itself: who authorises and trades two
+            accounts has twice of each. None for `Limits.standard` of the environment.
         log: where the connection's own life is written.
         token_folder: where token pairs are kept, one file for each environment: a pair that is stored there wins over
             that of the credentials, and is renewed ahead of its end. None: the credentials' pair is used as it is.

@@ -60,12 +60,21 @@ class _Side:
         environment = settings.environment
         self.settings = settings
         self.log = log
-        self.gate = Gate(environment, mode=settings.mode, why=_why(settings), audit=audit, halts=folder, bound=True)
         self.trading: Trading | None = None
         self.failure: BaseException | None = None
         self.settled = anyio.Event()
         assert settings.credentials.account_id is not None
         self.account_id = settings.credentials.account_id
+        # The limits are counted by account: whoever trades two has twice of each.
+        self.gate = Gate(
+            environment,
+            mode=settings.mode,
+            why=_why(settings),
+            audit=audit,
+            halts=folder,
+            bound=True,
+            trades=self.account_id,
+        )
         self.session = Session(
             settings.credentials,
             codec=settings.codec,

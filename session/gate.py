@@ -57,6 +57,7 @@ class Gate:
         halts: the folder of the halts, or None where there are none.
         bound: whether a caller's request may carry no secret but the session's own. Where two environments are held,
             that keeps the tokens of each from the other's server, and neither has to know the other's.
+        trades: the one account that may be traded; others are only read. None: every authorised one may.
 
     Attributes:
         accounts: those that the session has authorised.
@@ -77,6 +78,7 @@ class Gate:
         why: str = "the mode that the connection was opened with",
         halts: Path | None = None,
         bound: bool = False,
+        trades: int | None = None,
     ) -> None:
         self.environment = environment
         self.accounts: set[int] = set()
@@ -87,6 +89,7 @@ class Gate:
         self.mask: Callable[[str], str] = lambda text: text
         self.owns: Callable[[str], bool] = lambda text: False
         self._bound = bound
+        self._trades = trades
         self._halted: halt.Halt | None = None
         self._granted = Standing(mode, why)
         self._halts = halts
@@ -172,6 +175,7 @@ class Gate:
                 authorised=self.accounts,
                 audited=self.audit is not None,
                 foreign=self.foreign,
+                trades=self._trades,
                 book=self.books.get(account_id) if account_id is not None else None,
             )
         except Refused as refusal:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from decimal import Decimal
 
-__all__ = ["Book", "Guard", "Standing", "strictest"]
+    from .levels_to_come import ToCome
+
+__all__ = ["Book", "Guard", "Standing", "strictest", "why_not_tighter"]
 
 _STRICTNESS = MappingProxyType({Mode.OFF: 0, Mode.REDUCE_ONLY: 1, Mode.ON: 2})
 
@@ -33,6 +35,9 @@ class Book(Protocol):
 
     def position(self, position_id: int) -> Position | None:
         """The open position with that id, or None."""
+
+    def levels_to_come(self, position_id: int) -> ToCome | None:
+        """What an order asked for and the position with that id does not show yet, or None."""
 
     def order(self, order_id: int) -> PendingOrder | None:
         """The working order with that id, protective and closing ones included, or None."""
@@ -76,6 +81,7 @@ class Guard:
         authorised: Collection[int],
         audited: bool,
         foreign: Collection[int] = (),
+        trades: int | None = None,
         book: Book | None = None,
     ) -> None:
         """Returns if the message may leave.
@@ -86,11 +92,13 @@ class Guard:
             authorised: the accounts that this session authorised.
             audited: whether what trades goes on record.
             foreign: accounts that the account list shows to be the other environment's.
+            trades: the one account that may be traded, where there is one; others are only read.
             book: positions and orders of the message's account; without it nothing is known to reduce.
 
         Raises:
             LiveTradingDisabled: trading on live is off.
-            WrongEnvironment: its account is none of `authorised`, or is the other environment's.
+            WrongEnvironment: its account is none of `authorised`, or is the other environment's, or is not the one
+                that may be traded.
             AuditUnavailable: it needs a record, and there is no audit.
             InvalidOrder: it cancels the hidden order that holds a position's levels.
             Refused: the mode does not allow it, or the message is not what its payload type says.
@@ -109,6 +117,11 @@ class Guard:
         standing = self._standing()
         if standing.mode is Mode.OFF:
             raise self._off(name, standing)
+        if trades is not None and (account := account_of(payload)) not in (None, trades):
+            raise WrongEnvironment(
+                f"{name} is refused: the settings of {self.environment.value} name account {trades}, and no other is "
+                f"traded here; account {account} may be read"
+            )
         if not audited:
             raise AuditUnavailable(f"{name} is refused: what may trade on {self.environment.value} needs an audit")
         if standing.mode is Mode.REDUCE_ONLY:
@@ -187,11 +200,19 @@ def _why_not_reducing(permission: Permission | None, payload: Any, book: Book | 
         position = book.position(payload.positionId) if book is not None else None
         if position is None or not position.is_open:
             return f"position {payload.positionId} is not known to be open"
-        return _why_not_tighter(payload, position)
+        to_come = book.levels_to_come(payload.positionId) if book is not None else None
+        if to_come is not None:
+            for name, field, asked in (
+                ("stop loss", "stopLoss", to_come.stop_loss),
+                ("take profit", "takeProfit", to_come.take_profit),
+            ):
+                if asked and _level(payload, field) is None:
+                    return f"it would take away the {name} that order {to_come.order_id} asked for and is yet to get"
+        return why_not_tighter(payload, position)
     return "this does more than close, cancel or tighten"
 
 
-def _why_not_tighter(payload: Any, position: Position) -> str | None:
+def why_not_tighter(payload: Any, position: Position) -> str | None:
     """Why an amendment of a position's levels would loosen them, or None.
 
     The request overwrites both levels: one that it leaves out is removed (docs/protocol.md section 10.3).

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from ..wire import messages as oa
 from ..wire import units
 from .holdings import PendingOrder, Position, level_or_none
+from .levels_to_come import LevelsToCome, ToCome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -88,6 +89,7 @@ class PositionBook:
     def __init__(self) -> None:
         self.reconciled = False
         self._tick = 0
+        self._to_come = LevelsToCome()
         self._positions: _Shelf[Position] = _Shelf("position")
         self._orders: _Shelf[PendingOrder] = _Shelf("order")
 
@@ -119,6 +121,10 @@ class PositionBook:
         """The working order with that id, protective and closing ones included, or None."""
         return self._orders.held.get(order_id)
 
+    def levels_to_come(self, position_id: int) -> ToCome | None:
+        """What an order asked for and the open position with that id does not show yet, or None."""
+        return self._to_come.of(position_id)
+
     def mark(self) -> int:
         """A moment in the life of the book: taken before reconcile is asked, and handed to `reconcile`."""
         return self._tick
@@ -126,8 +132,14 @@ class PositionBook:
     def apply(
         self,
         event: oa.ProtoOAExecutionEvent | oa.ProtoOATrailingSLChangedEvent | oa.ProtoOAMarginChangedEvent,
+        *,
+        at_ms: int = 0,
     ) -> list[BookChange]:
         """Take over what an event says; old news change nothing.
+
+        Args:
+            event: it.
+            at_ms: when it came, UTC milliseconds.
 
         Returns:
             what changed, orders first. Empty if nothing did.
@@ -139,9 +151,11 @@ class PositionBook:
             return self._take_margin(event)
         changes: list[BookChange] = []
         if event.HasField("order"):
+            self._to_come.heard(event, self.order(event.order.orderId), at_ms=at_ms)
             changes += self._take_order(event)
         if event.HasField("position"):
             changes += self._take_position(event)
+        self._show_levels()
         return changes
 
     def reconcile(
@@ -184,8 +198,13 @@ class PositionBook:
             tick=self._tick,
             keep={id_ for kind, id_ in unreadable if kind == "order"},
         )
+        self._show_levels()
         first, self.reconciled = not self.reconciled, True
         return problems if first else problems + differences
+
+    def _show_levels(self) -> None:
+        for id_ in self._to_come.positions:
+            self._to_come.shown(self.position(id_), id_)
 
     def _take_trailing(self, event: oa.ProtoOATrailingSLChangedEvent) -> list[BookChange]:
         stop_loss = level_or_none(event.stopPrice)

@@ -25,7 +25,8 @@ from .environments import Mode
 from .errors import AuditUnavailable, LimitExceeded, LiveTradingDisabled, Refused, WrongEnvironment
 from .gate import READING
 from .positions import PositionBook
-from .proxied_closes import ProxiedClose, ProxiedCloses
+from .proxied_amends import ProxiedAmends
+from .proxied_closes import ProxiedCloses, ProxiedRequest
 from .request_facts import facts_of
 
 if TYPE_CHECKING:
@@ -72,13 +73,17 @@ class ProxiedClient:
         codec: reads its frames, and writes our answers.
         limits: what an order may not exceed.
         closes: those of all clients of the proxy.
+        amends: those of positions' levels, likewise.
     """
 
-    def __init__(self, gate: Gate, *, codec: Codec, limits: Limits, closes: ProxiedCloses) -> None:
+    def __init__(
+        self, gate: Gate, *, codec: Codec, limits: Limits, closes: ProxiedCloses, amends: ProxiedAmends
+    ) -> None:
         self._gate = gate
         self._codec = codec
         self._limits = _set_limits(limits)
         self._closes = closes
+        self._amends = amends
         self._dialogue = Dialogue()
         self._open: dict[str, dict[str, Any]] = {}  # trading requests that wait for their answer: id to facts
         self._books: dict[int, PositionBook] = {}  # of the accounts that are authorised
@@ -122,6 +127,7 @@ class ProxiedClient:
         self._book(payload_type, payload, client_msg_id or "")
         if payload_type in _ANSWERS:
             self._closes.answered(self, payload, client_msg_id or "")
+            self._amends.answered(self, payload, client_msg_id or "")
         entry = CATALOG[payload_type]
         settled, _ = self._dialogue.settled_by(payload_type, entry.kind, payload, client_msg_id)
         self._dialogue.hear(payload_type, payload, client_msg_id, settled)
@@ -155,6 +161,7 @@ class ProxiedClient:
             self._gate.note("outcome_unknown", {**facts, "reason": reason})
         self._open.clear()
         self._closes.end(self)
+        self._amends.end(self)
 
     # Inside
 
@@ -172,6 +179,8 @@ class ProxiedClient:
             return
         if isinstance(payload, oa.ProtoOAClosePositionReq):
             await self._let_close(message)
+        elif isinstance(payload, oa.ProtoOAAmendPositionSLTPReq):
+            await self._let_amend(message)
         elif permission not in READING:
             await self._let_trade(message, permission)
         if self._dialogue.too_early(payload_type, payload) is None:
@@ -202,12 +211,29 @@ class ProxiedClient:
                 self._closes.check(payload, book)
             except Refused as refusal:
                 raise self._refused(message, refusal) from None
-        close = ProxiedClose(self, message.client_msg_id or "", payload)
+        close = ProxiedRequest(self, message.client_msg_id or "", payload)
         self._closes.add(close)
         try:
             await self._let_trade(message, Permission.CLOSE)
         except BaseException:
             self._closes.withdraw(close)
+            raise
+
+    async def _let_amend(self, message: Message) -> None:
+        payload = message.payload
+        book = self._books.get(payload.ctidTraderAccountId)
+        position = book.position(payload.positionId) if book is not None else None
+        if position is not None and self._gate.standing().mode is Mode.REDUCE_ONLY:
+            try:
+                self._amends.check(payload, position)
+            except Refused as refusal:
+                raise self._refused(message, refusal) from None
+        amend = ProxiedRequest(self, message.client_msg_id or "", payload)
+        self._amends.add(amend)
+        try:
+            await self._let_trade(message, Permission.CHANGE)
+        except BaseException:
+            self._amends.withdraw(amend)
             raise
 
     async def _let_trade(self, message: Message, permission: Permission | None) -> None:

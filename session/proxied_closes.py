@@ -13,12 +13,12 @@ from .orders import OrderTable
 if TYPE_CHECKING:
     from .positions import PositionBook
 
-__all__ = ["ProxiedClose", "ProxiedCloses"]
+__all__ = ["ProxiedCloses", "ProxiedRequest"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ProxiedClose:
-    """A close that was not answered yet.
+class ProxiedRequest:
+    """A request of a client that was not answered yet.
 
     Attributes:
         client: whose.
@@ -39,7 +39,7 @@ class ProxiedCloses:
     """
 
     def __init__(self) -> None:
-        self._under_way: list[ProxiedClose] = []
+        self._under_way: list[ProxiedRequest] = []
 
     def check(self, request: Any, book: PositionBook) -> None:
         """Returns if a close asks for no more than is left.
@@ -54,11 +54,11 @@ class ProxiedCloses:
         raw = [each.request for each in self._under_way if account_of(each.request) == account_of(request)]
         Closing(OrderTable(), book, raw=raw).check(request)
 
-    def add(self, close: ProxiedClose) -> None:
+    def add(self, close: ProxiedRequest) -> None:
         """It is about to leave."""
         self._under_way.append(close)
 
-    def withdraw(self, close: ProxiedClose) -> None:
+    def withdraw(self, close: ProxiedRequest) -> None:
         """It did not leave."""
         self._under_way = [each for each in self._under_way if each is not close]
 
@@ -80,7 +80,7 @@ class ProxiedCloses:
         self._under_way = [each for each in self._under_way if each.client is not client]
 
 
-def _may_answer(payload: Any, close: ProxiedClose) -> bool:
+def _may_answer(payload: Any, close: ProxiedRequest) -> bool:
     """Whether it is of the same account and position, for some clients give all of their requests the same id."""
     request = close.request
     if account_of(payload) not in (None, 0, account_of(request)):

@@ -20,6 +20,7 @@ from ..wire.websocket import CloseCode
 from .errors import ConnectFailed
 from .gate import Gate
 from .proxied import ProxiedClient
+from .proxied_amends import ProxiedAmends
 from .proxied_closes import ProxiedCloses
 from .recorder import now
 from .recording import Direction
@@ -125,6 +126,7 @@ class Proxy:
         self._mask = mask
         self._count = 0
         self._closes = ProxiedCloses()
+        self._amends = ProxiedAmends()
 
     async def serve(self, client: ByteStream, *, transport: TransportName = "tcp", said: bytes = b"") -> str:
         """Serves one client until either side ends; returns why. Both streams are closed then.
@@ -161,7 +163,11 @@ class Proxy:
             far=client_framing(endpoint, settings.codec),
             as_it_comes=transport == endpoint.transport,
             judged=ProxiedClient(
-                self._gate(), codec=_codec(settings.codec), limits=settings.limits, closes=self._closes
+                self._gate(),
+                codec=_codec(settings.codec),
+                limits=settings.limits,
+                closes=self._closes,
+                amends=self._amends,
             ),
             passed=passages.passed,
         )

@@ -22,6 +22,7 @@ __all__ = ["check_figures", "check_plain", "symbol_id_of"]
 
 _PRICES: Final = ("limitPrice", "stopPrice", "baseSlippagePrice", "stopLoss", "takeProfit")
 _DISTANCES: Final = ("relativeStopLoss", "relativeTakeProfit")  # 1/100000 of a price
+_IDS: Final = ("symbolId", "orderId", "positionId")
 _TEXTS: Final = (
     ("label", LONGEST_LABEL),
     ("comment", LONGEST_COMMENT),
@@ -33,6 +34,7 @@ _CHECKED: Final = (
     oa.ProtoOAAmendOrderReq,
     oa.ProtoOAAmendPositionSLTPReq,
     oa.ProtoOAClosePositionReq,
+    oa.ProtoOACancelOrderReq,
 )
 
 
@@ -52,6 +54,9 @@ def check_plain(request: Any, *, now_ms: int) -> None:
         value = getattr(request, name)
         if not math.isfinite(value) or value <= 0:
             raise fields.invalid(name, value, "a price is a finite number above 0")
+    for name in _given(request, *_IDS):
+        if getattr(request, name) <= 0:
+            raise fields.invalid(name, getattr(request, name), "an id of the server's is a whole number above 0")
     for name in _given(request, *_DISTANCES, "volume"):
         if getattr(request, name) <= 0:
             what = "a size" if name == "volume" else "a distance"

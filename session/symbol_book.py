@@ -66,12 +66,16 @@ class SymbolBook:
         """A symbol by its id at this broker.
 
         Raises:
-            Refused: there is no such symbol.
+            InvalidOrder: there is no such symbol.
+            Refused: see `named`.
         """
-        for light in (await self._lights()).values():
+        lights = await self._lights()
+        for light in lights.values():
             if light.symbolId == symbol_id:
                 return (await self.named([light.symbolName]))[0]
-        raise Refused(f"{self._owner} has no symbol with the id {symbol_id}")
+        ids = sorted(light.symbolId for light in lights.values())
+        has = f"the {len(ids)} that it has are within {ids[0]} to {ids[-1]}" if ids else "it has none at all"
+        raise fields.invalid("symbolId", symbol_id, f"{self._owner} has no symbol of that id; {has}")
 
     async def know(self, symbol_ids: Iterable[int]) -> str | None:
         """Reads those of these ids that are not known yet, so that nobody has to wait for them later.

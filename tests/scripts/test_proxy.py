@@ -345,6 +345,36 @@ async def test_where_it_may_only_be_reduced_closes_that_are_under_way_are_added_
     assert [line["error"] for line in refusals] == ["InvalidOrder"] * 2
 
 
+async def test_where_it_may_only_be_reduced_no_amendment_loosens_what_another_under_way_sets(tmp_path: Path) -> None:
+    async with a_proxy(tmp_path) as place, a_client(place) as other:
+        account = place.server.account_id
+
+        def amend(**levels: float) -> Any:
+            return oa.ProtoOAAmendPositionSLTPReq(ctidTraderAccountId=account, positionId=position, **levels)
+
+        await other.log_in(place.server)
+        place.server.set_price(1, bid=119_500, ask=119_510)
+        position = (await other.ask(an_order(place.server), "1")).position.positionId
+        await other.answer("1")
+        halts.halt(tmp_path, Environment.DEMO, why="enough", who="a test", at_ms=1, mode=Mode.REDUCE_ONLY)
+        async with a_client(place) as client:
+            await client.log_in(place.server)
+            await client.ask(oa.ProtoOAReconcileReq(ctidTraderAccountId=account), "2")
+            with place.server.faults.inject(faults.Deafness("ProtoOAAmendPositionSLTPReq")):
+                await client.stream.send(client.frame(amend(stopLoss=1.19), "3"))
+                for asking in (client, other):  # the same client first: only then is the other one's told of it, too
+                    removing = (await asking.ask(amend(takeProfit=1.21), "4")).description
+                    assert "another amendment of position" in removing
+                    assert "it would remove the stop loss at 1.19" in removing
+                assert "from 1.19 away, to 1.18" in (await client.ask(amend(stopLoss=1.18), "5")).description
+        while not isinstance(await other.ask(amend(stopLoss=1.18), "6"), oa.ProtoOAExecutionEvent):
+            pass  # until the proxy has noticed that the client is gone, with what was never answered
+        for stop_loss in (1.19, 1.191):  # what is answered is in the books
+            assert isinstance(await other.ask(amend(stopLoss=stop_loss), f"{stop_loss}"), oa.ProtoOAExecutionEvent)
+        assert "from 1.191 away, to 1.19" in (await other.ask(amend(stopLoss=1.19), "7")).description
+        assert "another" not in (await other.ask(amend(stopLoss=1.19), "8")).description
+
+
 async def test_accounts_of_the_other_environment_and_unknown_ones_are_refused(tmp_path: Path) -> None:
     async with a_proxy(tmp_path) as place, a_client(place) as client:
         await client.log_in(place.server)

@@ -86,6 +86,9 @@ class Holdings:
     def position(self, position_id: int) -> Position | None:
         return {each.id: each for each in (LONG, SHORT, BARE, TRAILING, CLOSED)}.get(position_id)
 
+    def levels_to_come(self, position_id: int) -> None:
+        return None
+
     def order(self, order_id: int) -> PendingOrder | None:
         orders = (
             pending(70, oa.ProtoOAOrderType.LIMIT),

@@ -27,7 +27,7 @@ from anyctrader.session import (
 )
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, QUICK, a_desk, a_server, desk_settings, heard, side_of
+from .rig import EURUSD, LOT_CENTS, QUICK, a_desk, a_server, desk_settings, heard, side_of
 
 pytestmark = pytest.mark.anyio
 DEMO = Environment.DEMO
@@ -140,3 +140,60 @@ async def test_who_gives_both_levels_is_not_held_up_by_a_list_that_cannot_be_rea
                 await desk.amend(DEMO, PositionAmendment(order.position_id, take_profit="1.195"))
             await desk.amend(DEMO, PositionAmendment(order.position_id, take_profit="1.195", stop_loss="1.18"))
         assert await levels(desk) == (Decimal("1.18"), Decimal("1.195"))
+
+
+RAW = {
+    "market": oa.ProtoOANewOrderReq(symbolId=EURUSD, orderType=1, tradeSide=1, volume=LOT_CENTS, relativeStopLoss=1000),
+    "limit": oa.ProtoOANewOrderReq(
+        symbolId=EURUSD, orderType=2, tradeSide=1, volume=LOT_CENTS, limitPrice=1.19, stopLoss=1.18
+    ),
+}
+
+
+async def opened_by(desk: Desk) -> int:
+    """The only position, as soon as its event has come."""
+    with anyio.fail_after(10):
+        while not desk.positions(DEMO):
+            await anyio.lowlevel.checkpoint()
+    return desk.positions(DEMO)[0].id
+
+
+@pytest.mark.parametrize("which", RAW)
+async def test_levels_that_the_fill_of_a_raw_order_is_to_bring_are_waited_for(tmp_path: Path, which: str) -> None:
+    exchange = ExchangeSettings(delays=replace(Delays.none(), follow_up_ms=300))
+    async with a_desk(tmp_path, exchange=exchange) as (server, desk):
+        server.set_price(EURUSD, bid=119_500, ask=119_510)
+        await desk.account(DEMO).request(RAW[which])
+        server.set_price(EURUSD, bid=118_990, ask=119_000)
+        position_id = await opened_by(desk)
+        assert desk.positions(DEMO)[0].stop_loss is None
+        await desk.amend(DEMO, PositionAmendment(position_id, take_profit="1.21"))
+        stop_loss, take_profit = await levels(desk)
+        assert (stop_loss, take_profit) == (Decimal("1.18") if which == "limit" else Decimal("1.1851"), Decimal("1.21"))
+
+
+async def test_of_a_raw_order_too_nothing_leaves_while_they_may_still_come(tmp_path: Path) -> None:
+    exchange = ExchangeSettings(delays=replace(Delays.none(), follow_up_ms=60_000))
+    timings = replace(QUICK, order_queue_s=0.2, protection_s=60)
+    async with a_desk(tmp_path, exchange=exchange, timings=timings) as (server, desk):
+        server.set_price(EURUSD, bid=119_500, ask=119_510)
+        await desk.account(DEMO).request(RAW["market"])
+        position_id = await opened_by(desk)
+        with pytest.raises(NotSent, match=r"the stop loss that order \d+ asked for is still to come"):
+            await desk.amend(DEMO, PositionAmendment(position_id, take_profit="1.21"))
+        assert heard(server, oa.ProtoOAAmendPositionSLTPReq) == []
+        await desk.amend(DEMO, PositionAmendment(position_id, stop_loss="1.18", take_profit="1.21"))
+
+
+async def test_where_it_may_only_be_reduced_what_a_fill_is_to_bring_is_not_left_out(tmp_path: Path) -> None:
+    exchange = ExchangeSettings(delays=replace(Delays.none(), follow_up_ms=300))
+    async with a_desk(tmp_path, exchange=exchange) as (server, desk):
+        order = await with_a_stop(server, desk)
+        await desk.halt(DEMO, why="enough", mode=Mode.REDUCE_ONLY)
+        account = desk.account(DEMO)
+        with pytest.raises(Refused, match=r"take away the stop loss that order \d+ asked for and is yet to get"):
+            await account.request(oa.ProtoOAAmendPositionSLTPReq(positionId=order.position_id, takeProfit=1.195))
+        await order.protected()
+        both = oa.ProtoOAAmendPositionSLTPReq(positionId=order.position_id, stopLoss=1.1881, takeProfit=1.195)
+        await account.request(both)
+        assert await levels(desk) == (Decimal("1.1881"), Decimal("1.195"))

@@ -8,7 +8,7 @@ import pytest
 
 from anyctrader.session.errors import InvalidOrder
 from anyctrader.session.positions import PositionBook
-from anyctrader.session.proxied_closes import ProxiedClose, ProxiedCloses
+from anyctrader.session.proxied_closes import ProxiedCloses, ProxiedRequest
 from anyctrader.wire import messages as oa
 
 from .server_words import filled
@@ -22,9 +22,9 @@ def a_book() -> PositionBook:
     return book
 
 
-def a_close(volume: int = 60_000, client: object = ONE, client_msg_id: str = "1", account: int = 1) -> ProxiedClose:
+def a_close(volume: int = 60_000, client: object = ONE, client_msg_id: str = "1", account: int = 1) -> ProxiedRequest:
     request = oa.ProtoOAClosePositionReq(ctidTraderAccountId=account, positionId=500, volume=volume)
-    return ProxiedClose(client, client_msg_id, request)
+    return ProxiedRequest(client, client_msg_id, request)
 
 
 def accepted(volume: int = 60_000, position_id: int = 500, *, closing: bool = True) -> Any:

@@ -12,7 +12,6 @@ from anyctrader.session import (
     InvalidOrder,
     LimitOrder,
     MarketOrder,
-    Refused,
     ServerError,
     Side,
     raw_fields,
@@ -51,6 +50,10 @@ BAD_ORDERS = {
     "comment: ": order(comment="x" * 513),
     "clientOrderId: ": order(clientOrderId="x" * 51),
     "expirationTimestamp: 5": order(expirationTimestamp=5),
+    "positionId: -4": order(positionId=-4),
+    "symbolId: 999": order(symbolId=999),
+    "symbolId: 0": order(symbolId=0),
+    "orderId: -1": oa.ProtoOACancelOrderReq(orderId=-1),
 }
 
 
@@ -65,7 +68,7 @@ async def test_an_order_that_cannot_be_right_is_refused_before_anything_is_writt
                 await account.request(request)
             assert str(refused.value).startswith(field)
             assert "is refused: " in str(refused.value)
-        with pytest.raises(Refused, match="no symbol with the id 999"):
+        with pytest.raises(InvalidOrder, match=r"has no symbol of that id; the \d+ that it has are within 1 to"):
             await account.request(order(symbolId=999))
         await desk.flush()
         assert (server.seen.names(), audit_of(tmp_path)) == before
