@@ -15,6 +15,7 @@ from .allowance import Allowance
 from .answers import answered
 from .arguments import check_kind, check_payload, check_word
 from .audit import Audit
+from .book_watch import BookWatch
 from .books import Books
 from .connection_log import ConnectionLog
 from .environments import Endpoint, Environment, Mode
@@ -34,7 +35,7 @@ from .states import SessionState, StateChange
 from .supervisor import Supervisor
 from .tasks import background
 from .token_store import TokenStore
-from .watches import watch_loss, watch_outcomes, write_snapshots
+from .watches import watch_books, watch_loss, watch_outcomes, write_snapshots
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -60,6 +61,7 @@ class Session:
         timings: intervals and deadlines.
         books: the books of each account that may trade, by account id.
         allowances: what the limits leave each of these accounts, likewise.
+        book_watch: has the books held against the server's word again and again.
     """
 
     def __init__(
@@ -81,10 +83,10 @@ class Session:
         self.environment = credentials.environment
         self.timings = timings
         self.books: dict[int, Books] = {}
+        self.book_watch = BookWatch(self)
         self._gate = gate
         self.allowances: dict[int, Allowance] = {}
-        self._limits = limits
-        self._left = left
+        self._limits, self._left = limits, left
         self._raw = RawTrading(self, gate=gate)
         self._log = log
         self._supervisor = Supervisor(
@@ -312,8 +314,8 @@ class Session:
         async with background() as tasks:
             if self._gate.audit is not None:
                 tasks.start_soon(watch_loss, self, self._limits.loss_check_s)
-                tasks.start_soon(watch_outcomes, self)
-                tasks.start_soon(write_snapshots, self)
+                for watch in (watch_books, watch_outcomes, write_snapshots):
+                    tasks.start_soon(watch, self)
             await self._supervisor.serve()
 
     def resume(self, credentials: Credentials | None = None) -> None:

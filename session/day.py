@@ -1,7 +1,8 @@
 """The day of an account: what it has lost or won since it began, kept from events, rebuilt from the server.
 
 Events may be lost, and the server's lists lag (docs/protocol.md section 12). Its balance does neither: what has gone
-from it since the day began, and that no deal, deposit or withdrawal explains, is lost until one does.
+from it since the day began, and that no deal, deposit or withdrawal explains, is lost until one does. Nor does what it
+says of the positions that are open, so that it is asked for where none is known, too.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ class Day:
         books: of that account: its positions, and the ledger that its events fill.
         start_hour: the hour, UTC, at which days begin.
         fresh_s: how old a result may be to be given again.
-        doubt: called where the balance has moved, and nothing was told that moved it: a position may be gone, too.
+        doubt: called where the balance has moved, and nothing was told that moved it: a position may be gone, too; and
+            where other positions have a result than are known to be open.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Day:
         self._start_ms: int | None = None
         self._start_balance: Decimal | None = None
         self._unexplained = _Unexplained(fresh_s)
+        self._apart: set[int] = set()  # the positions that have either a result or a place in the book, not both
         self._result: Result | None = None
         self._as_of: object = None  # what else the result rests on
         self._read_s = 0.0
@@ -232,9 +235,22 @@ class Day:
         )
 
     async def _unrealised(self) -> Decimal:
-        if not self._books.positions.positions:
-            return Decimal(0)
+        unrealised, apart = await self._held_against_book()
+        if not apart <= self._apart:
+            await anyio.sleep(EVENT_LAG_S)  # they come and go while the answer is on its way
+            unrealised, apart = await self._held_against_book()
+            if not apart <= self._apart:
+                self._doubt()
+        self._apart = apart
+        if left_out := [held.id for held in self._books.positions.positions if held.id in apart]:
+            raise ValueError(f"the server says nothing of position {', '.join(map(str, left_out))}")
+        return unrealised
+
+    async def _held_against_book(self) -> tuple[Decimal, set[int]]:
+        """What is open has brought so far, and the positions that only one of the two knows, the server or the book."""
         answer = await self._account.ask(oa.ProtoOAGetPositionUnrealizedPnLReq())
-        digits = units.money_digits_of(answer)
-        rows = answer.positionUnrealizedPnL
-        return sum((units.money_from_wire(row.netUnrealizedPnL, money_digits=digits) for row in rows), Decimal(0))
+        # No event can come between this answer and the book: both are of the same moment.
+        digits, rows = units.money_digits_of(answer), answer.positionUnrealizedPnL
+        unrealised = (units.money_from_wire(row.netUnrealizedPnL, money_digits=digits) for row in rows)
+        held = {position.id for position in self._books.positions.positions}
+        return sum(unrealised, Decimal(0)), held ^ {row.positionId for row in rows}

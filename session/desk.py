@@ -330,12 +330,17 @@ class Desk:
         gate.standing(lifted_by="desk")
 
     def snapshot(self, environment: Environment) -> None:
-        """Writes what is open into `position_snapshot.jsonl`.
+        """Writes what is known to be open into `position_snapshot.jsonl`.
+
+        It is held against the server's list right after that: where that has something else, a `difference` is on
+        record, and another snapshot follows.
 
         Raises:
             NotSent: the account was not restored yet.
         """
-        self._side(environment).books().snapshot("asked")
+        side = self._side(environment)
+        side.books().snapshot("asked")
+        side.session.book_watch.soon()
 
     async def flush(self) -> None:
         """Returns when all that was noted so far is on the disk.

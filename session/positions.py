@@ -7,7 +7,7 @@ news from new, because events may come late, twice or out of order.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from ..wire import messages as oa
@@ -16,7 +16,7 @@ from .holdings import PendingOrder, Position, level_or_none
 from .levels_to_come import LevelsToCome, ToCome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 __all__ = ["BookChange", "Difference", "PendingOrder", "Position", "PositionBook"]
@@ -175,32 +175,38 @@ class PositionBook:
         """
         since = self._tick if since is None else since
         self._tick += 1
-        problems: list[Difference] = []
-        orders = self._orders.read(answer.order, lambda order: order.orderId, PendingOrder.from_wire, problems)
-        positions = self._positions.read(
-            answer.position, lambda position: position.positionId, Position.from_wire, problems
-        )
-        unreadable = {(problem.kind, problem.id) for problem in problems}
-        protective = {o.position_id: o.id for o in orders if o.is_protective and o.is_working}
-        if not protection_orders:
-            known = [order for order in self.orders if order.is_protective]
-            unreadable |= {("order", order.id) for order in known}
-            protective = {order.position_id: order.id for order in known}
-        differences = self._positions.settle(
-            [replace(p, protective_order_id=protective.get(p.id)) for p in positions if p.is_open],
-            since=since,
-            tick=self._tick,
-            keep={id_ for kind, id_ in unreadable if kind == "position"},
-        )
-        differences += self._orders.settle(
-            [order for order in orders if order.is_working],
-            since=since,
-            tick=self._tick,
-            keep={id_ for kind, id_ in unreadable if kind == "order"},
-        )
+        positions, orders = self._listed(answer, protection_orders=protection_orders)
+        differences = self._positions.apart(positions, since=since) + self._orders.apart(orders, since=since)
+        self._positions.settle(positions, since=since, tick=self._tick)
+        self._orders.settle(orders, since=since, tick=self._tick)
         self._show_levels()
+        problems = orders.problems + positions.problems
         first, self.reconciled = not self.reconciled, True
         return problems if first else problems + differences
+
+    def differences(self, answer: oa.ProtoOAReconcileRes, *, since: int) -> list[Difference]:
+        """Each point in which the book has it otherwise than the server's whole list; nothing is taken over.
+
+        Args:
+            answer: what the server has, protective orders included; what cannot be read differs in nothing.
+            since: the `mark` taken before it was asked.
+        """
+        positions, orders = self._listed(answer, protection_orders=True)
+        return self._positions.apart(positions, since=since) + self._orders.apart(orders, since=since)
+
+    def _listed(
+        self, answer: oa.ProtoOAReconcileRes, *, protection_orders: bool
+    ) -> tuple[_Listed[Position], _Listed[PendingOrder]]:
+        orders = self._orders.read(answer.order, lambda order: order.orderId, PendingOrder.from_wire)
+        positions = self._positions.read(answer.position, lambda position: position.positionId, Position.from_wire)
+        protective = {o.position_id: o.id for o in orders.rows if o.is_protective and o.is_working}
+        if not protection_orders:
+            known = [order for order in self.orders if order.is_protective]
+            orders.keep |= {order.id for order in known}
+            protective = {order.position_id: order.id for order in known}
+        positions.rows = [replace(p, protective_order_id=protective.get(p.id)) for p in positions.rows if p.is_open]
+        orders.rows = [order for order in orders.rows if order.is_working]
+        return positions, orders
 
     def _show_levels(self) -> None:
         for id_ in self._to_come.positions:
@@ -274,6 +280,15 @@ class PositionBook:
         return [] if position is None else self._positions.put(replace(position, **changed), self._tick)
 
 
+@dataclass(slots=True)
+class _Listed(Generic[_Held]):
+    """What the server's list has of one kind."""
+
+    rows: list[_Held] = field(default_factory=list)
+    keep: set[int] = field(default_factory=set)  # the ids of which it says nothing that can be taken over
+    problems: list[Difference] = field(default_factory=list)
+
+
 class _Shelf(Generic[_Held]):
     """What is held of one kind, by id, with what tells old news from new."""
 
@@ -308,33 +323,40 @@ class _Shelf(Generic[_Held]):
         return [] if before is None else [BookChange(before, None)]
 
     def read(
-        self,
-        rows: Iterable[Any],
-        id_of: Callable[[Any], int],
-        from_wire: Callable[[Any], _Held],
-        problems: list[Difference],
-    ) -> list[_Held]:
-        found = []
+        self, rows: Iterable[Any], id_of: Callable[[Any], int], from_wire: Callable[[Any], _Held]
+    ) -> _Listed[_Held]:
+        listed: _Listed[_Held] = _Listed()
         for row in rows:
             try:
-                found.append(from_wire(row))
+                listed.rows.append(from_wire(row))
             except ValueError as error:
-                problems.append(Difference(self._kind, id_of(row), "readable", None, f"what cannot be read: {error}"))
-        return found
+                said = f"what cannot be read: {error}"
+                listed.problems.append(Difference(self._kind, id_of(row), "readable", None, said))
+                listed.keep.add(id_of(row))
+        return listed
 
-    def settle(self, listed: Iterable[_Held], *, since: int, tick: int, keep: Collection[int]) -> list[Difference]:
-        """Take over the server's list, but for what events touched after *since*, and for *keep*."""
+    def apart(self, listed: _Listed[_Held], *, since: int) -> list[Difference]:
+        """Where the server's list has it otherwise, but for what events touched after *since*."""
         found: list[Difference] = []
-        ids = set(keep)
-        for actual in listed:
-            ids.add(actual.id)
+        for actual in listed.rows:
             if self._touched(actual.id) <= since:
                 found += self._compare(self.held.get(actual.id), actual)
+        gone = self._gone(listed, since=since)
+        return found + [Difference(self._kind, id_, "existence", _shown(self.held[id_]), None) for id_ in gone]
+
+    def settle(self, listed: _Listed[_Held], *, since: int, tick: int) -> None:
+        """Take over the server's list, but for what events touched after *since*."""
+        gone = self._gone(listed, since=since)
+        for actual in listed.rows:
+            if self._touched(actual.id) <= since:
                 self.put(actual, tick)
-        for id_ in [id_ for id_ in self.held if id_ not in ids and self._touched(id_) <= since]:
-            found.append(Difference(self._kind, id_, "existence", _shown(self.held.pop(id_)), None))
+        for id_ in gone:
+            del self.held[id_]
             self._ticks.pop(id_, None)
-        return found
+
+    def _gone(self, listed: _Listed[_Held], *, since: int) -> list[int]:
+        ids = listed.keep | {actual.id for actual in listed.rows}
+        return [id_ for id_ in self.held if id_ not in ids and self._touched(id_) <= since]
 
     def _touched(self, id_: int) -> int:
         return self._ended[id_][1] if id_ in self._ended else self._ticks.get(id_, 0)
@@ -343,10 +365,10 @@ class _Shelf(Generic[_Held]):
         if believed is None:
             return [Difference(self._kind, actual.id, "existence", None, _shown(actual))]
         return [
-            Difference(self._kind, actual.id, field.name, _text(ours), _text(theirs))
-            for field in fields(actual)
-            if field.name not in _UNTOLD
-            and (ours := getattr(believed, field.name)) != (theirs := getattr(actual, field.name))
+            Difference(self._kind, actual.id, each.name, _text(ours), _text(theirs))
+            for each in fields(actual)
+            if each.name not in _UNTOLD
+            and (ours := getattr(believed, each.name)) != (theirs := getattr(actual, each.name))
         ]
 
 

@@ -110,6 +110,8 @@ class Trading:
         close = Close(position_id, lots=lots, units=units, volume_cents=volume_cents)
         said = close.described()
         check_open(self._gate, oa.ProtoOAClosePositionReq, Mode.OFF, account_id=self._account.id, said=said)
+        if self._books.positions.position(position_id) is None:
+            await self._look_for_position()
         position = open_position(self._books, position_id, account_id=self._account.id)
         self._books.check_settled(("position", position_id))
         symbol = await figures(
@@ -153,6 +155,13 @@ class Trading:
         await self._quotes.aclose()
 
     # How
+
+    async def _look_for_position(self) -> None:
+        """Somebody knows of one that the books do not have: its event may have been lost."""
+        name = "ProtoOAClosePositionReq"
+        self._session.check_ready(name, self._account.id)
+        await prepared(name, self._books.reconcile(), within_s=self._session.timings.order_queue_s)
+        self._fills.doubt()
 
     async def _send(
         self,

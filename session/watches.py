@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .client import Session
 
-__all__ = ["next_daily_ms", "watch_loss", "watch_outcomes", "write_snapshot", "write_snapshots"]
+__all__ = ["next_daily_ms", "watch_books", "watch_loss", "watch_outcomes", "write_snapshot", "write_snapshots"]
 
 _LOOK_S: Final = 60.0  # a machine that slept, or whose clock was set, is late by no more than that
 
@@ -53,12 +53,18 @@ async def watch_outcomes(session: Session) -> None:
             session.renew_link(f"what became of a request was not told in {waited_s:g} s: a new link finds it out")
 
 
+async def watch_books(session: Session) -> None:
+    """Has positions and orders held against the server's word, until the session is left."""
+    await session.book_watch.serve()
+
+
 async def write_snapshots(session: Session) -> None:
     """Writes what is open into the position snapshots, each day at the time that is set."""
     due_ms = next_daily_ms(clock.utc_ms(), session.timings.snapshot_at)
     while True:
         while (left_ms := due_ms - clock.utc_ms()) > 0:  # noqa: ASYNC110 - what is waited for is the clock
             await anyio.sleep(min(_LOOK_S, left_ms / 1000))
+        await session.book_watch.look()
         write_snapshot(session, "daily")
         due_ms = next_daily_ms(clock.utc_ms(), session.timings.snapshot_at)
 

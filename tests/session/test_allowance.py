@@ -341,8 +341,8 @@ async def test_live_may_lose_one_per_cent_of_its_balance_unless_the_settings_say
 async def test_a_loss_that_cannot_be_read_lets_no_order_leave(tmp_path: Path) -> None:
     limits = replace(OPEN, loss_of_day=Decimal(5), loss_check_s=0.02)
     async with a_desk(tmp_path, limits=limits) as (server, desk):
+        await (await desk.place(DEMO, BUY)).filled()
         server.faults.inject(faults.Deafness("ProtoOAGetPositionUnrealizedPnLReq"))
-        await (await desk.place(DEMO, BUY)).filled()  # nothing is open yet: there is nothing to ask for
         session = desk.session(DEMO)
         session.timings = replace(session.timings, order_queue_s=0.3)
         with pytest.raises(NotSent, match="what it needs to know"):

@@ -13,13 +13,13 @@ import anyio
 import pytest
 
 from anyctrader.fake import faults
-from anyctrader.session import Environment, LimitExceeded, Limits, MarketOrder, Mode, Side, open_desk
+from anyctrader.session import Environment, LimitExceeded, LimitOrder, Limits, MarketOrder, Mode, Side, open_desk
 from anyctrader.session import day as day_module
 from anyctrader.session.day import Day
 from anyctrader.session.ledger import Ledger
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, HASTY, a_desk, a_server, desk_settings, heard, side_of
+from .rig import EURUSD, FILLED, HASTY, Rewritten, a_desk, a_server, desk_settings, heard, is_execution, side_of
 from .test_allowance import tripped
 from .test_lagging_lists import LaggingLists
 from .test_ledger import closing, paid
@@ -96,6 +96,43 @@ async def test_a_withdrawal_that_is_told_explains_the_balance_without_a_look_at_
         assert len(heard(server, oa.ProtoOACashFlowHistoryListReq)) == lists
 
 
+@pytest.mark.parametrize("left", [0, 1])
+async def test_while_a_position_has_no_result_the_loss_is_not_known_and_nothing_opens(
+    tmp_path: Path, left: int
+) -> None:
+    async with a_desk(tmp_path, limits=LIMITS, **HASTY) as (server, desk):
+        orders = [await desk.place(DEMO, BUY) for _ in range(2)]
+        for order in orders:
+            await order.filled()
+        with server.faults.inject(Rewritten("ProtoOAGetPositionUnrealizedPnLRes", lambda told: keep(told, left))):
+            looks = len(heard(server, oa.ProtoOAGetPositionUnrealizedPnLReq))
+            await server.wait_for("ProtoOAGetPositionUnrealizedPnLReq", count=looks + 3)
+            missing = ", ".join(str(order.position_id) for order in orders[left:])
+            with pytest.raises(LimitExceeded, match=f"is not known .*says nothing of position {missing}"):
+                await desk.place(DEMO, BUY)
+            assert len(heard(server, oa.ProtoOANewOrderReq)) == 2
+            assert orders[0].position_id is not None
+            await (await desk.close(DEMO, orders[0].position_id)).filled()  # what reduces is not held up
+        await (await desk.place(DEMO, BUY)).filled()
+
+
+def keep(told: Any, rows: int) -> None:
+    del told.positionUnrealizedPnL[rows:]
+
+
+async def test_a_loss_of_a_position_whose_fill_was_not_told_counts_and_the_position_is_found(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, limits=LIMITS, **HASTY) as (server, desk):
+        server.set_price(EURUSD, bid=110_000, ask=110_010)
+        await desk.place(DEMO, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="1.09"))
+        with server.faults.inject(faults.Lose(which=is_execution(FILLED))):
+            server.set_price(EURUSD, bid=108_900, ask=108_910)
+            server.set_price(EURUSD, bid=107_000, ask=107_010)
+            await tripped(desk)
+            with anyio.fail_after(5):
+                while not desk.positions(DEMO):  # noqa: ASYNC110 (the books tell nobody that they moved)
+                    await anyio.sleep(0.01)
+
+
 # One day, without a server
 
 HOUR_MS = 3_600_000
@@ -111,6 +148,7 @@ class Server:
         self.cash: list[Any] = []
         self.closed_at_ms = closed_at_ms
         self.rows = 1_000
+        self.open: dict[int, int] = {}  # what each position has brought, cents
         self.asked: list[str] = []
         self.before_event: Callable[[], None] = lambda: None
 
@@ -128,13 +166,22 @@ class Server:
             case oa.ProtoOACashFlowHistoryListReq():
                 span = range(request.fromTimestamp, request.toTimestamp + 1)
                 return SimpleNamespace(depositWithdraw=[row for row in self.cash if row.changeBalanceTimestamp in span])
+            case oa.ProtoOAGetPositionUnrealizedPnLReq():
+                rows = [
+                    oa.ProtoOAPositionUnrealizedPnL(positionId=id_, grossUnrealizedPnL=cents, netUnrealizedPnL=cents)
+                    for id_, cents in self.open.items()
+                ]
+                return oa.ProtoOAGetPositionUnrealizedPnLRes(
+                    ctidTraderAccountId=1, positionUnrealizedPnL=rows, moneyDigits=2
+                )
         raise AssertionError(request)
 
 
 def a_day(server: Server, **changes: Any) -> tuple[Day, Ledger, list[str]]:
     doubts: list[str] = []
     ledger = Ledger()
-    books: Any = SimpleNamespace(ledger=ledger, positions=SimpleNamespace(positions=()))
+    held = SimpleNamespace(positions=changes.pop("held", ()))
+    books: Any = SimpleNamespace(ledger=ledger, positions=held)
     account: Any = server
     given = {"start_hour": 0, "fresh_s": 0.0, "doubt": lambda: doubts.append("doubt")} | changes
     return Day(account, books=books, **given), ledger, doubts
@@ -164,6 +211,46 @@ async def test_a_deal_whose_event_comes_just_behind_its_balance_raises_no_doubt(
         ledger.add([closing(1, -1_000, at_ms=utc.ms, balance_cents=99_000)])
     (result,) = results
     assert (result.realised, result.unexplained, doubts) == (Decimal(-10), 0, [])
+
+
+async def test_a_position_that_is_told_just_behind_its_result_raises_no_doubt(utc: SimpleNamespace) -> None:
+    server, held = Server(), list[Any]()
+    server.open[5] = -700
+    day, _, doubts = a_day(server, held=held)
+    results: list[Any] = []
+
+    async def look() -> None:
+        results.append(await day.result())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(look)
+        await anyio.sleep(0.005)
+        held.append(SimpleNamespace(id=5))
+    assert ([result.unrealised for result in results], doubts) == ([Decimal(-7)], [])
+
+
+async def test_a_position_that_nobody_told_of_counts_and_is_doubted_once(utc: SimpleNamespace) -> None:
+    server = Server()
+    server.open[5] = -700
+    day, _, doubts = a_day(server)
+    for _ in range(3):
+        assert (await day.result()).unrealised == Decimal(-7)
+    assert doubts == ["doubt"]
+    assert server.asked.count("ProtoOAGetPositionUnrealizedPnLReq") == 4, "one more look at what is new, no more"
+    server.open[6] = -100
+    await day.result()
+    assert doubts == ["doubt"] * 2
+
+
+async def test_a_position_without_a_result_is_doubted_and_the_loss_not_known(utc: SimpleNamespace) -> None:
+    server, held = Server(), [SimpleNamespace(id=5)]
+    day, _, doubts = a_day(server, held=held)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="says nothing of position 5"):
+            await day.result()
+    assert doubts == ["doubt"]
+    held.clear()
+    assert (await day.result()).unrealised == 0
 
 
 async def test_what_nothing_explains_is_lost_until_it_is_explained_and_never_won(utc: SimpleNamespace) -> None:

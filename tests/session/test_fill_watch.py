@@ -8,22 +8,26 @@ from pathlib import Path
 import anyio
 import pytest
 
-from anyctrader.fake import ExchangeSettings, faults
+from anyctrader.fake import ExchangeSettings, FakeServer, faults
 from anyctrader.fake.exchange_settings import Delays
 from anyctrader.session import (
+    Desk,
     Environment,
     LimitOrder,
     MarketOrder,
     MarketRangeOrder,
+    Order,
     OrderState,
     OutcomeUnknown,
+    Refused,
     Side,
     Ticket,
+    book_watch,
 )
 from anyctrader.session.verification import verify
 from anyctrader.wire import messages as oa
 
-from .rig import FILLED, LOT_CENTS, QUICK, a_desk, facts_of, heard, is_execution
+from .rig import EURUSD, FILLED, LOT_CENTS, QUICK, a_desk, facts_of, heard, is_execution
 
 pytestmark = pytest.mark.anyio
 
@@ -86,6 +90,81 @@ async def test_lists_that_lag_are_asked_again(tmp_path: Path) -> None:
         server.faults.inject(faults.Lose(1, which=is_execution(FILLED)))
         order = await desk.place(DEMO, BUY)
         assert len((await order.filled()).fills) == 1
+
+
+async def open_at_desk(desk: Desk) -> int:
+    """The position that the books have, once they do."""
+    with anyio.fail_after(5):
+        while not desk.positions(DEMO):  # noqa: ASYNC110 (the books tell nobody that they moved)
+            await anyio.sleep(0.01)
+    return desk.positions(DEMO)[0].id
+
+
+async def test_the_fill_of_a_raw_order_and_of_its_close_is_found_where_its_event_is_lost(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, timings=SOON) as (server, desk):
+        account = desk.account(DEMO)
+        server.faults.inject(faults.Lose(1, which=is_execution(FILLED)))
+        market, buy = oa.ProtoOAOrderType.MARKET, oa.ProtoOATradeSide.BUY
+        await account.request(oa.ProtoOANewOrderReq(symbolId=EURUSD, orderType=market, tradeSide=buy, volume=LOT_CENTS))
+        position_id = await open_at_desk(desk)
+        server.faults.inject(faults.Lose(1, which=is_execution(FILLED)))
+        await account.request(oa.ProtoOAClosePositionReq(positionId=position_id, volume=LOT_CENTS))
+        with anyio.fail_after(5):
+            while desk.positions(DEMO):  # noqa: ASYNC110 (the books tell nobody that they moved)
+                await anyio.sleep(0.01)
+
+
+async def without_its_fill(server: FakeServer, desk: Desk) -> Order:
+    """A limit order that is filled, which no event tells."""
+    server.set_price(EURUSD, bid=119_500, ask=119_510)
+    order = await desk.place(DEMO, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="1.19"))
+    server.faults.inject(faults.Lose(1, which=is_execution(FILLED)))
+    server.set_price(EURUSD, bid=118_900, ask=118_910)
+    await desk.session(DEMO).request(oa.ProtoOAVersionReq())
+    return order
+
+
+async def test_the_fill_of_an_order_that_waited_is_found_by_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book_watch, "_APART_S", 0.05)
+    async with a_desk(tmp_path, timings=SOON) as (server, desk):
+        order = await without_its_fill(server, desk)
+        assert len((await order.filled()).fills) == 1
+        assert await open_at_desk(desk) == order.position_id
+
+
+async def test_a_snapshot_that_is_asked_for_finds_what_no_event_told(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, timings=LATE) as (server, desk):
+        order = await without_its_fill(server, desk)
+        assert desk.positions(DEMO) == ()
+        desk.snapshot(DEMO)
+        assert len((await order.filled()).fills) == 1
+        assert await open_at_desk(desk) == order.position_id
+        await desk.flush()
+        assert "difference" in facts_of(tmp_path)
+
+
+async def test_a_close_of_a_position_that_no_event_told_of_leaves(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, timings=LATE) as (server, desk):
+        await without_its_fill(server, desk)
+        (position_id,) = server.exchange.accounts[server.account_id].positions
+        await (await desk.close(DEMO, position_id)).filled()
+        with pytest.raises(Refused, match="not known to be open"):
+            await desk.close(DEMO, position_id)
+
+
+async def test_a_look_that_finds_the_books_right_costs_one_request_and_leaves_nothing(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, timings=LATE) as (server, desk):
+        await (await desk.place(DEMO, replace(BUY, stop_loss_pips=20))).protected()
+        await desk.place(DEMO, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="0.5"))
+        lists, history = len(heard(server, oa.ProtoOAReconcileReq)), len(heard(server, oa.ProtoOADealListReq))
+        await desk.session(DEMO).book_watch.look()
+        await desk.session(DEMO).request(oa.ProtoOAVersionReq())
+        assert len(heard(server, oa.ProtoOAReconcileReq)) == lists + 1
+        assert len(heard(server, oa.ProtoOADealListReq)) == history
+        await desk.flush()
+        assert "difference" not in facts_of(tmp_path)
 
 
 @pytest.mark.parametrize("ticket", [BUY, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="2")])
