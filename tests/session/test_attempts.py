@@ -11,11 +11,12 @@ from typing import Any
 import anyio
 import pytest
 
-from anyctrader.session import OutcomeUnknown, Session, SessionState
+from anyctrader.session import Mode, NotSent, OutcomeUnknown, Session, SessionState
+from anyctrader.session.audit import open_audit
 from anyctrader.wire import messages as oa
 
 from .rig import QUICK
-from .test_accounts_apart import Broker, until_refused
+from .test_accounts_apart import Broker, at_a_broker, until_refused
 from .test_comeback import ORDER, Unequal, two_that_trade, until_it_may_trade
 
 pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
@@ -113,3 +114,171 @@ async def test_a_fault_of_ours_about_it_costs_the_link_and_reaches_no_caller(
             with anyio.fail_after(WITHIN_S):
                 await broker.peer.until(lambda: broker.peer.links == 2)
         await until_it_may_trade(session, 1)
+
+
+async def test_who_asks_for_an_account_that_the_session_is_bringing_back_waits_for_that(tmp_path: Path) -> None:
+    async with away(tmp_path) as (broker, unequal, session):
+        asked, read = broker.auths_of(1), reconciles_of(broker, 1)
+        unequal.of[AUTH] = None
+        session.resume()
+        with anyio.fail_after(WITHIN_S):
+            await broker.peer.until(lambda: broker.auths_of(1) == asked + 1)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(session.authorize, 1)
+                await anyio.wait_all_tasks_blocked()
+                await session.request(oa.ProtoOAVersionReq())  # what was asked before that was heard before it
+                assert broker.auths_of(1) == asked + 1
+                await answer(broker, session, oa.ProtoOAAccountAuthRes(ctidTraderAccountId=1))
+        session.check_ready(ORDER, 1)
+        assert (broker.auths_of(1), reconciles_of(broker, 1)) == (asked + 1, read + 1)
+
+
+async def test_who_waits_for_the_sessions_own_attempt_is_told_why_it_fails(tmp_path: Path) -> None:
+    async with away(tmp_path) as (broker, unequal, session):
+        asked = broker.auths_of(1)
+        unequal.of[AUTH] = None
+        session.resume()
+        with anyio.fail_after(WITHIN_S):
+            await broker.peer.until(lambda: broker.auths_of(1) == asked + 1)
+            async with anyio.create_task_group() as tasks:
+
+                async def refused() -> None:
+                    with pytest.raises(Exception, match="CH_SERVER_NOT_REACHABLE"):
+                        await session.authorize(1)
+
+                tasks.start_soon(refused)
+                await anyio.wait_all_tasks_blocked()
+                await answer(broker, session, oa.ProtoOAErrorRes(errorCode="CH_SERVER_NOT_REACHABLE"))
+        assert broker.auths_of(1) == asked + 1
+
+
+async def test_the_session_leaves_an_account_to_who_has_asked_for_it_and_goes_on_where_they_stop(
+    tmp_path: Path,
+) -> None:
+    async with away(tmp_path) as (broker, unequal, session):
+        asked = broker.auths_of(1)
+        unequal.of[AUTH] = None
+        with anyio.fail_after(WITHIN_S):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(session.authorize, 1)
+                await broker.peer.until(lambda: broker.auths_of(1) == asked + 1)
+                session.resume()
+                await anyio.wait_all_tasks_blocked()
+                await session.request(oa.ProtoOAVersionReq())
+                assert broker.auths_of(1) == asked + 1
+                unequal.of.clear()
+                tasks.cancel_scope.cancel()
+            await until_it_may_trade(session, 1)
+        assert broker.auths_of(1) == asked + 2
+
+
+async def test_who_asks_for_an_account_that_is_lost_meanwhile_has_it_restored_when_told_so(tmp_path: Path) -> None:
+    async with away(tmp_path) as (broker, unequal, session):
+        asked, read = broker.auths_of(1), reconciles_of(broker, 1)
+        unequal.of[RECONCILE] = None
+        with anyio.fail_after(WITHIN_S):
+            async with anyio.create_task_group() as tasks:
+
+                async def lose() -> None:
+                    await broker.peer.until(lambda: reconciles_of(broker, 1) == read + 1)
+                    unequal.of.clear()
+                    await broker.lose(1)
+
+                tasks.start_soon(lose)
+                await session.authorize(1)
+                session.check_ready(ORDER, 1)
+        assert (broker.auths_of(1), reconciles_of(broker, 1)) == (asked + 2, read + 2)
+
+
+async def test_who_asks_for_an_account_whose_link_ends_is_told_so_and_asks_nothing_on_the_next(tmp_path: Path) -> None:
+    async with away(tmp_path) as (broker, unequal, session):
+        read = reconciles_of(broker, 1)
+        unequal.of[RECONCILE] = None
+        with anyio.fail_after(WITHIN_S):
+            async with anyio.create_task_group() as tasks:
+
+                async def end() -> None:
+                    await broker.peer.until(lambda: reconciles_of(broker, 1) == read + 1)
+                    await on_a_new_link(broker, session)
+
+                tasks.start_soon(end)
+                with pytest.raises((NotSent, OutcomeUnknown)):
+                    await session.authorize(1)
+            await broker.peer.until(lambda: reconciles_of(broker, 1) == read + 2)
+            await answer(broker, session, oa.ProtoOAReconcileRes(ctidTraderAccountId=1))
+            await until_it_may_trade(session, 1)
+        assert (reconciles_of(broker, 1), broker.peer.links) == (read + 2, 2)
+
+
+async def test_an_account_that_was_let_in_for_a_caller_who_is_gone_is_restored_and_told_of_meanwhile(
+    tmp_path: Path,
+) -> None:
+    async with (
+        open_audit(tmp_path / "log") as audit,
+        at_a_broker(tmp_path, timings=PATIENT, trading=Mode.ON, audit=audit) as (broker, session),
+        session.changes() as changes,
+    ):
+        unequal = Unequal(broker)
+        await session.authorize(2)
+        assert (await anext(changes)).state is SessionState.READY
+        unequal.of[RECONCILE] = None
+        with anyio.fail_after(WITHIN_S):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(session.authorize, 1)
+                await broker.peer.until(lambda: reconciles_of(broker, 1) == 1)
+                tasks.cancel_scope.cancel()
+            change = await anext(changes)
+            assert (change.state, session.state) == (SessionState.RESTORING, SessionState.RESTORING)
+            assert "account 1: it is authorised" in change.reason
+            session.check_ready(ORDER, 2)
+            await broker.peer.until(lambda: reconciles_of(broker, 1) == 2)
+            await answer(broker, session, oa.ProtoOAReconcileRes(ctidTraderAccountId=1))
+            assert (await anext(changes)).state is SessionState.READY
+        session.check_ready(ORDER, 1)
+        assert broker.auths_of(1) == 1
+
+
+async def test_an_account_that_is_lost_while_another_comes_back_is_not_kept_waiting_and_no_session_is_ready_without_it(
+    tmp_path: Path,
+) -> None:
+    async with two_that_trade(tmp_path, timings=PATIENT) as (broker, unequal, session):
+        unequal.of[RECONCILE] = None
+        with anyio.fail_after(WITHIN_S):
+            await on_a_new_link(broker, session)
+            await broker.peer.until(lambda: reconciles_of(broker, 1) == 2)
+            await broker.peer.until(lambda: broker.auths_of(2) == 2)
+            await until_restored(session, 2)
+            await broker.lose(2)
+            await broker.peer.until(lambda: broker.auths_of(2) == 3)
+            assert session.state is SessionState.RESTORING
+            await until_restored(session, 2)
+            await answer(broker, session, oa.ProtoOAReconcileRes(ctidTraderAccountId=1))
+            await session.wait_for(SessionState.READY)
+        assert session.reason == "ready"
+        session.check_ready(ORDER, 1)
+        session.check_ready(ORDER, 2)
+
+
+async def test_a_session_is_not_ready_while_one_that_was_lost_again_and_again_is_left_alone_but_serves_the_others(
+    tmp_path: Path,
+) -> None:
+    async with two_that_trade(tmp_path, timings=PATIENT) as (broker, unequal, session), session.changes() as changes:
+        unequal.of[RECONCILE] = None
+        with anyio.fail_after(WITHIN_S):
+            await on_a_new_link(broker, session)
+            for _ in range(4):
+                await until_restored(session, 2)
+                await broker.lose(2)
+                await until_restored(session, 2, it_is=False)
+            await answer(broker, session, oa.ProtoOAReconcileRes(ctidTraderAccountId=1))
+            async for change in changes:
+                if "account 2 is not back yet: its session on this link has ended" in change.reason:
+                    break
+            assert session.state is SessionState.RESTORING
+            session.check_ready(ORDER, 1)
+            assert (await session.request(oa.ProtoOAVersionReq())).version == "91"
+            with pytest.raises(NotSent, match="account 2 is not restored just now"):
+                session.check_ready(ORDER, 2)
+            session.resume()
+            await session.wait_for(SessionState.READY)
+        session.check_ready(ORDER, 2)
