@@ -281,12 +281,13 @@ class Session:
         return list(self._supervisor.listed)
 
     async def authorize(self, account_id: int) -> Account:
-        """Authorises an account, and keeps it so over every reconnect.
+        """Authorises an account, and keeps it so over every reconnect; it may trade when this returns.
 
         Raises:
             TypeError: it is no integer; nothing left.
             WrongEnvironment: it belongs to the other environment; nothing left for it.
             AuthenticationFailed: the token does not cover it, or the server refused it.
+            ConnectFailed, RequestFailed: it could not be restored, or the link was lost.
         """
         check_kind("account_id", account_id, int)
         if not any(row.ctidTraderAccountId == account_id for row in self._supervisor.listed):

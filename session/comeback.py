@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from ..wire import AccountState
 from ..wire import messages as oa
 from . import clock
-from .aftercare import Aftercare, Apart, not_taken_in
+from .aftercare import Aftercare, Apart
+from .attempts import Attempts
 from .errors import (
     AuthenticationFailed,
     ConnectFailed,
     CTraderError,
+    NotSent,
     RateLimited,
-    RequestFailed,
     ServerError,
     UnderMaintenance,
 )
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from .access import Access
     from .account import Account
+    from .attempts import Attempt
     from .gate import Gate
     from .link import Link
     from .probation import Probation
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Comeback"]
 
-_QUOTES_S = 1.0  # what an account waits for its subscriptions before it may trade: a position must be closable
-_MOST_TRIES = 5  # an account that is lost again while it is restored, so often: better after a wait
 _ACCOUNT_AUTH = oa.payload_type_of(oa.ProtoOAAccountAuthReq)
 
 
@@ -69,22 +68,28 @@ class Comeback:
     ) -> None:
         self._roster = roster
         self._probation = probation
-        self._gate = gate
-        self._tell = tell
         self._back = back
         self._note = note
-        self._coming: set[int] = set()
-        self._restoring: dict[int, anyio.CancelScope] = {}
-        self._mending = anyio.Event()
         self._aftercare = Aftercare(roster, gate=gate, wake=self.mend_soon, note=note)
+        self._attempts = Attempts(
+            roster,
+            aftercare=self._aftercare,
+            gate=gate,
+            tell=tell,
+            back=self._look_whether_all_are_back,
+            wake=self.mend_soon,
+            note=note,
+        )
+        self._mending = anyio.Event()
 
     # All of them
 
     async def bring_back(self, link: Link, access: Access, accounts: Iterable[Account]) -> None:
         """Authorises each of them, then restores it: books first, then what its owner listens to.
 
-        One that is lost again meanwhile, or whose token is renewed under it, is taken up again. One that fails for
-        itself takes the others not along: it is left alone for a while.
+        One that is lost again before the last of them is there, or whose token is renewed, is taken up again, unless
+        it is to be left alone for a while: then the roster is not complete afterwards. One that fails for itself takes
+        the others not along: it is left alone, too.
 
         Raises:
             AuthenticationFailed: the server refused all of them, or what they share.
@@ -95,6 +100,14 @@ class Comeback:
         ends: list[CTraderError] = []
         async with anyio.create_task_group() as tasks:
             self._begin(accounts, link, access, tasks, ends)
+            try:
+                while self._attempts:
+                    await self._mending.wait()
+                    self._mending = anyio.Event()
+                    await self._take_up(link, access, tasks, ends, but=self._probation.refused)
+            except CTraderError as error:
+                ends.append(error)
+                tasks.cancel_scope.cancel()
         if ends:
             raise ends[0]
 
@@ -105,6 +118,13 @@ class Comeback:
             See `bring_back`.
         """
         ends: list[CTraderError] = []
+        try:
+            await self._mend(link, access, ends)
+        finally:
+            self._link_over()
+        raise ends[0]
+
+    async def _mend(self, link: Link, access: Access, ends: list[CTraderError]) -> None:
         async with anyio.create_task_group() as tasks:
             try:
                 while True:
@@ -114,20 +134,16 @@ class Comeback:
                     if ends:
                         break
                     self._mending = anyio.Event()
-                    if not self._roster.restored.issuperset(self._roster.accounts):
-                        await access.look_again()
-                        self._begin(self._due(), link, access, tasks, ends)
+                    await self._take_up(link, access, tasks, ends)
                     for account in self._aftercare.due():
                         tasks.start_soon(self._look, account, link, tasks, ends)
             except CTraderError as error:
                 ends.append(error)
                 tasks.cancel_scope.cancel()
-        raise ends[0]
 
     def _link_over(self) -> None:
         """A task that was cancelled before it began has put nothing in order."""
-        self._coming.clear()
-        self._restoring.clear()
+        self._attempts.link_over()
         self._aftercare.link_over()
 
     async def _look(self, account: Account, link: Link, tasks: TaskGroup, ends: list[CTraderError]) -> None:
@@ -137,47 +153,42 @@ class Comeback:
         except CTraderError as error:
             self._failed(account, error, link, tasks, ends)
 
-    def _due(self) -> list[Account]:
-        now_s = clock.now_s()
-        accounts = self._roster.accounts.values()
-        return [account for account in accounts if not self._probation.waits(account.id, now_s=now_s)]
+    async def _take_up(
+        self,
+        link: Link,
+        access: Access,
+        tasks: TaskGroup,
+        ends: list[CTraderError],
+        *,
+        but: frozenset[int] = frozenset(),
+    ) -> None:
+        """Begins with those that are lost, but for these and for whoever is to be left alone yet."""
+        now_s, accounts = clock.now_s(), self._roster.accounts.values()
+        due = [account for account in accounts if not self._probation.waits(account.id, now_s=now_s)]
+        here = self._roster.restored.union(self._attempts, but)
+        if due := [account for account in due if account.id not in here]:
+            await access.look_again()
+            self._begin(due, link, access, tasks, ends)
 
     def _begin(
         self, accounts: Iterable[Account], link: Link, access: Access, tasks: TaskGroup, ends: list[CTraderError]
     ) -> None:
-        here = self._roster.restored.union(self._restoring, self._coming)
-        away = [account for account in accounts if account.id not in here]
-        self._coming.update(account.id for account in away)
-        for account in away:
-            tasks.start_soon(self._bring, account, link, access, tasks, ends)
+        here = self._roster.restored.union(self._attempts)
+        for account in accounts:
+            if account.id not in here:
+                tasks.start_soon(self._bring, self._attempts.begin(account), link, access, tasks, ends)
 
     async def _bring(
-        self, account: Account, link: Link, access: Access, tasks: TaskGroup, ends: list[CTraderError]
+        self, attempt: Attempt, link: Link, access: Access, tasks: TaskGroup, ends: list[CTraderError]
     ) -> None:
         try:
-            await self._one(account, link, access)
+            await self._attempts.make(attempt, link, access)
         except CTraderError as error:
-            self._failed(account, error, link, tasks, ends)
+            attempt.error = error
+            self._failed(attempt.account, error, link, tasks, ends)
         finally:
-            self._coming.discard(account.id)
-            if account.id not in self._roster.restored:
-                self._mending.set()
-
-    async def _one(self, account: Account, link: Link, access: Access) -> None:
-        usable, restored = self._roster.usable, self._roster.restored
-        for _ in range(_MOST_TRIES):
-            if account.id not in usable:
-                account.lost()  # events were missed
-                await self.admit(link, access, account)
-            try:
-                if account.id in usable:
-                    await self.restore(account)
-            except CTraderError:
-                if account.id in usable:  # otherwise it was lost, which says all
-                    raise
-            if account.id in restored:
-                return
-        raise Apart("the server ends the account's session as soon as it is there")
+            self._attempts.end(attempt)
+            self._mending.set()
 
     # One that fails
 
@@ -201,7 +212,7 @@ class Comeback:
         state = "refused" if isinstance(error, AuthenticationFailed | ServerError) else "away"
         self._note("account", account=account.id, state=state, why=str(error), again_s=round(again_s, 3))
         self._mending.set()
-        if self._coming <= {account.id} and roster.accounts.keys() <= self._probation.refused:
+        if set(self._attempts) <= {account.id} and roster.accounts.keys() <= self._probation.refused:
             return False  # there is nobody for whom the link is worth keeping
         self._look_whether_all_are_back()
         return True
@@ -216,59 +227,30 @@ class Comeback:
     # One
 
     async def join(self, link: Link, access: Access, account: Account) -> None:
-        """One that somebody asks for.
+        """One that somebody asks for: what is under way for it is waited for, or else it is tried at once.
 
         Raises:
             See `bring_back`. It is tried again, as one that was there before.
+            NotSent: it was lost again, or the link is.
         """
-        try:
-            if await self.admit(link, access, account):
-                await self.restore(account)
-        finally:
-            if account.id not in self._roster.restored:
-                self._mending.set()  # whoever asked for it is gone, or it was lost again
-
-    async def admit(self, link: Link, access: Access, account: Account) -> bool:
-        """Authorises it; requests of its own may pass, but for what trades. False where it is lost again already."""
-        self._roster.expected.add(account.id)
-        try:
-            await access.authorize(link, account.id)
-        except RequestFailed as error:
-            if link.over is None and access.tells_of_pair(error):
-                raise ConnectFailed(str(error)) from error
-            raise
-        self._roster.accounts[account.id] = account
-        if link.connection.accounts.get(account.id) is not AccountState.AUTHENTICATED:
-            # The end came right behind the answer: the reader heard of it before we did of the answer.
-            self._roster.lose(account.id, "its session ended as soon as it was there")
-            return False
-        self._roster.admit(account)
-        self._tell()  # who waits for this account may ask now; a new subscription must not wait for the restoring
-        return True
-
-    async def restore(self, account: Account) -> None:
-        """Sets right what it missed; given up where its session ends meanwhile, for then nothing of it is answered."""
-        with anyio.CancelScope() as scope:
-            self._restoring[account.id] = scope
+        attempt = self._attempts.of(account.id)
+        if attempt is not None:
+            await attempt.over.wait()
+            if attempt.error is not None:
+                raise attempt.error
+        elif account.id not in self._roster.restored:
+            attempt = self._attempts.begin(account)
             try:
-                self._aftercare.restored(account, await account.restore())
-                with anyio.move_on_after(_QUOTES_S) as quotes:
-                    await self._aftercare.resubscribe(account)
-            except CTraderError:
-                raise
-            except Exception as fault:
-                raise not_taken_in(account, fault, gate=self._gate, log=self._note) from fault
+                await self._attempts.make(attempt, link, access)
             finally:
-                if self._restoring.get(account.id) is scope:
-                    del self._restoring[account.id]
-        if scope.cancel_called or account.id not in self._roster.usable:
-            return
-        if quotes.cancelled_caught:
-            self._note("subscriptions_wait", account=account.id, reason=f"not answered within {_QUOTES_S:g} s")
-            self._mending.set()
-        self._roster.restore(account)
-        self._tell()
-        self._look_whether_all_are_back()
+                self._attempts.end(attempt)
+                if account.id not in self._roster.restored:
+                    self._mending.set()  # whoever asked for it is gone, or it has failed
+                    if link.over is None:
+                        self._roster.left_half_way(account.id)
+        if account.id not in self._roster.restored:
+            why = link.over or self._probation.why(account.id, now_s=clock.now_s()).removeprefix(": ")
+            raise NotSent(f"account {account.id} is not restored: {why or 'it was lost again'}")
 
     def _look_whether_all_are_back(self) -> None:
         if self._roster.is_complete:
@@ -278,8 +260,8 @@ class Comeback:
 
     def lost(self, account_id: int) -> None:
         """Its session has ended: what is asked for it is asked for nothing."""
-        if account_id in self._restoring:
-            self._restoring.pop(account_id).cancel()
+        if (attempt := self._attempts.of(account_id)) is not None:
+            attempt.lost()
         self._aftercare.lost(account_id)
         self._mending.set()
 

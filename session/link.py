@@ -43,10 +43,11 @@ _GOODBYE_S = 1.0  # a peer that does not even take our good-bye is not worth lon
 
 
 class Listener(Protocol):
-    """Whoever wants to know what this link hears. Called by the reader: must not wait, must not raise."""
+    """Whoever wants to know what this link hears. Called by the reader, mostly: must not wait, must not raise."""
 
     def heard(self, event: Event) -> None:
-        """Everything but answers that a request waits for, in the order of arrival."""
+        """Everything but answers that a request waits for, in the order of arrival; and an account that is logged out
+        as nobody waits for its authorisation any more."""
 
 
 class Link:
@@ -90,15 +91,15 @@ class Link:
         self._write_s = timings.write_s
         self._deadlines = Deadlines(self._expire)
         self._writing_since_s = math.inf  # when the write began that has not finished
-        self._listener = listener
         self._release, self._ended = release, ended
-        self._mask = mask
+        self._listener, self._mask = listener, mask
         self._outbox: Outbox[Request] = Outbox(self.throttle)
         self._waiting: dict[str, Request] = {}
         self._news = anyio.Event()  # something new is in the outbox
         self._event = type(self._news)  # of the backend that runs: each anyio.Event() looks for it again
         self.lost = False
         self._over: str | None = None
+        self._broken: LinkLost | None = None  # a fault of ours that a caller's task met, and must not raise
         # Other connections to the same account hear our ids and we hear theirs (docs/protocol.md section 2):
         # none may look like one that we wait for.
         self._prefix, self._count = secrets.token_hex(4), 0
@@ -201,11 +202,8 @@ class Link:
                 request.done.set()
             return
         event = _masked(event, self._mask)
-        try:
-            self._listener.heard(event)
-        except Exception as fault:
-            # Ours, not the server's. The link goes, since what was heard is not in the books; the session stays.
-            raise LinkLost(f"a {type(event).__name__} could not be taken in: {fault!r}") from fault
+        if (fault := _taken_in(self._listener, event)) is not None:
+            raise fault
         if isinstance(event, ErrorReceived):
             if event.client_msg_id is not None:
                 self._fail(event.client_msg_id, server_error(event))
@@ -233,7 +231,7 @@ class Link:
             self.throttle.answered(request.place, now_s=self.heartbeat.heard_s)
 
     async def _write(self) -> None:
-        while True:
+        while self._broken is None:
             news = self._news
             taken = self._outbox.take(now_s=clock.now_s())
             for request, why in taken.overdue:
@@ -259,6 +257,7 @@ class Link:
             else:
                 with anyio.move_on_after(max(0.0, taken.look_again_s - now_s)):
                     await news.wait()
+        raise self._broken
 
     def _encode(self, request: Request) -> bytes | None:
         """The bytes of a request that may leave; one that may not has failed and gives None."""
@@ -312,7 +311,9 @@ class Link:
             request.fail(NotSent(f"{name} did not leave {when}"))
             return
         self._waiting.pop(request.client_msg_id, None)
-        self.connection.abandon(request.client_msg_id)
+        for event in self.connection.abandon(request.client_msg_id):  # an account whose authorisation it was
+            self._broken = _taken_in(self._listener, event) or self._broken
+            self._news.set()
         request.fail(OutcomeUnknown(f"{name} left, and was not answered {when}"))
 
     def _end(self, reason: str) -> bytes:
@@ -330,6 +331,18 @@ def _ended(connection: Connection, lost: LinkLost) -> LinkLost:
     """The same end; with what was cut off by it, where something was."""
     cut = [event for event in connection.receive_eof() if isinstance(event, LinkClosed) and event.error is not None]
     return LinkLost(f"{lost}: {cut[0].reason}") if cut else lost
+
+
+def _taken_in(listener: Listener, event: Event) -> LinkLost | None:
+    """What it means that the listener could not take an event in; None where it could."""
+    try:
+        listener.heard(event)
+    except Exception as fault:
+        # Ours, not the server's. The link goes, since what was heard is not in the books; the session stays.
+        lost = LinkLost(f"a {type(event).__name__} could not be taken in: {fault!r}")
+        lost.__cause__ = fault
+        return lost
+    return None
 
 
 def _cut(reason: str) -> str:

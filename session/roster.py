@@ -90,6 +90,13 @@ class Roster:
         return self.accounts.keys() <= self.restored | self._probation.refused
 
     @property
+    def awaited(self) -> str:
+        """What a session waits for that is not `is_complete`."""
+        here, now_s = self.restored | self._probation.refused, clock.now_s()
+        away = [account_id for account_id in self.accounts if account_id not in here]
+        return "; ".join(f"account {each} is not back yet{self._probation.why(each, now_s=now_s)}" for each in away)
+
+    @property
     def standing(self) -> str:
         """What a session is that `is_complete`: ready, and what is missing all the same."""
         said = ["ready"]
@@ -136,6 +143,11 @@ class Roster:
         if again_s:
             why = f"{why}; lost again and again, it is {again(again_s)}"
         self._away(account_id, f"account {account_id}: {why}")
+
+    def left_half_way(self, account_id: int) -> None:
+        """Whoever asked for it waits no more: it is kept if it was let in, and restored all the same."""
+        if account_id in self.usable and account_id not in self.restored:
+            self._away(account_id, f"account {account_id}: it is authorised, and its restoring goes on")
 
     # From the writer
 

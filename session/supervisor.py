@@ -183,9 +183,14 @@ class Supervisor:
         return account_id in self._roster.accounts
 
     async def authorize(self, account_id: int) -> Account:
-        """Authorises an account on the present link, and keeps it so over every reconnect."""
+        """Authorises and restores an account on the present link, and keeps it so over every reconnect.
+
+        One that is away is tried at once; one that is being brought back just now is waited for. Where the caller is
+        cancelled, what the server has let in is kept, and restored all the same.
+        """
         async with self._authorizing:  # two callers at once get the same account
-            if account_id not in self.accounts or account_id in self._probation.refused:
+            here = account_id in self._roster.restored or not self.passage.serves  # or it will be, with its link
+            if account_id not in self.accounts or account_id in self._probation.refused or not here:
                 by_s = clock.now_s() + self.timings.request_s
                 link = await self.passage.usable_link("ProtoOAAccountAuthReq", None, by_s=by_s)
                 account = self._known_account(account_id)
@@ -344,7 +349,10 @@ class Supervisor:
             raise NotSent(link.over)
         self.passage.ready_s = clock.now_s()
         self._access.was_ready, self.failure = True, None
-        self.course.move(SessionInput.RESTORED, self._roster.standing)
+        if self._roster.is_complete:
+            self.course.move(SessionInput.RESTORED, self._roster.standing)
+        else:  # one was lost again, and is left alone for a while: the others are served
+            self.course.move(SessionInput.ACCOUNT_LOST, self._roster.awaited)
         async with background() as tasks:
             tasks.start_soon(self._access.keep_fresh, link)
             with anyio.CancelScope() as self._serving:

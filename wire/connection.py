@@ -209,12 +209,12 @@ class Connection:
                 dialogue.end()
         return data
 
-    def abandon(self, client_msg_id: str) -> None:
+    def abandon(self, client_msg_id: str) -> list[Event]:
         """Nobody waits for this id any more: a late answer to it is counted and dropped.
 
-        An authorisation that was asked for with it counts as refused, until the server says otherwise.
+        An authorisation that was asked for with it counts as refused (`AccountChanged`), until the server says more.
         """
-        self._dialogue.give_up(client_msg_id)
+        return [*self._dialogue.give_up(client_msg_id)]
 
     @property
     def owes(self) -> bool:

@@ -62,6 +62,7 @@ _NEEDING_ACCOUNT = _WITH_ACCOUNT - {_ACCOUNT_AUTH} - _EARLY
 # Section 14: the session that was asked for is there.
 _APP_ALREADY = ("CH_CLIENT_ALREADY_AUTHENTICATED", "ALREADY_LOGGED_IN")
 _ACCOUNT_ALREADY = ("ALREADY_LOGGED_IN",)
+_GIVEN_UP = "nobody waits any more for the answer to its authorisation"
 _ACCOUNT_LOST = ("ACCOUNT_NOT_AUTHORIZED", "OA_AUTH_TOKEN_EXPIRED", "CH_ACCESS_TOKEN_INVALID")
 LONGEST_ID = 256
 """Characters of the longest client message id that a request may have.
@@ -132,12 +133,15 @@ class Dialogue:
         return []
 
     def give_up(self, client_msg_id: str | None) -> list[AccountChanged]:
-        """Nobody waits for this id any more. An authorisation that was asked for with it counts as refused."""
+        """Nobody waits for this id any more. An authorisation that was asked for with it counts as refused.
+
+        Not that of an account that the answer to another request has authenticated meanwhile.
+        """
         payload_type, account = self.open.pop(client_msg_id or "", (0, None))
         if payload_type == _APP_AUTH:
             self._move(ConnectionInput.APP_AUTH_REFUSED)
-        elif payload_type == _ACCOUNT_AUTH and account is not None:
-            return self._move_account(account, AccountInput.AUTH_REFUSED)
+        elif payload_type == _ACCOUNT_AUTH and self.accounts.get(account or 0) is AccountState.AUTHENTICATING:
+            return self._move_account(account or 0, AccountInput.AUTH_REFUSED, why=_GIVEN_UP)
         return []
 
     # What a server says

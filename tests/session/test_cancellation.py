@@ -205,10 +205,9 @@ async def test_opening_a_desk_that_is_cancelled_at_any_turn_leaves_it_to_be_open
 
 async def test_an_authorisation_that_is_cancelled_at_any_turn_can_be_had_again() -> None:
     for ticks in turns_to(len(TICKS), 2):
-        async with an_account() as (_, session, account):
-            session._supervisor.accounts.clear()
-            await cancelled_after(ticks, lambda session=session, id_=account.id: session.authorize(id_))  # type: ignore[misc]
-            again = await session.authorize(account.id)
+        async with a_server() as server, connected(server) as session:
+            await cancelled_after(ticks, lambda session=session, id_=server.account_id: session.authorize(id_))  # type: ignore[misc]
+            again = await session.authorize(server.account_id)
             await still_sound(session, again)
 
 

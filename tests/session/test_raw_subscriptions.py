@@ -266,7 +266,7 @@ async def test_many_subscriptions_are_back_when_the_session_is_ready() -> None:
 async def test_a_session_that_is_ready_says_how_many_subscriptions_are_missing_and_when_they_are_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("anyctrader.session.comeback._QUOTES_S", 0.2)
+    monkeypatch.setattr("anyctrader.session.attempts._QUOTES_S", 0.2)
     monkeypatch.setattr(aftercare, "_AGAIN_S", 0.05)
     async with a_server() as server, connected(server, timings=replace(QUICK, request_s=0.5)) as session:
         account = await subscribed_to_bars(server, session)

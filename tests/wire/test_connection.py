@@ -520,6 +520,15 @@ def test_an_answer_that_nobody_waits_for_is_counted_and_dropped() -> None:
     pair.client.abandon("unheard of")
 
 
+def test_an_authorisation_that_is_abandoned_is_reported_to_have_ended_the_accounts_session() -> None:
+    pair = authorised()
+    pair.asks(ACCOUNT_AUTH, "1")
+    (change,) = pair.client.abandon("1")
+    assert change == AccountChanged(ACCOUNT, AccountState.LOGGED_OUT)
+    assert "nobody waits" in change.why
+    assert pair.client.abandon("1") == []
+
+
 def test_an_error_that_nobody_waits_for_is_counted_and_reported_without_an_id() -> None:
     pair = authorised()
     for client_msg_id, late in (("unheard of", 1), (None, 1), ("", 1)):

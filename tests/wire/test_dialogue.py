@@ -191,6 +191,14 @@ def test_giving_up_an_account_auth_counts_as_a_refusal_until_the_server_says_oth
     assert hear(ready, oa.ProtoOAAccountAuthRes(ctidTraderAccountId=ACCOUNT), "1") == [AccountChanged(ACCOUNT, IN)]
 
 
+def test_giving_up_a_second_auth_of_an_account_that_is_authenticated_by_now_moves_nothing(ready: Dialogue) -> None:
+    ask(ready, ACCOUNT_AUTH, "1")
+    ask(ready, ACCOUNT_AUTH, "2")
+    hear(ready, oa.ProtoOAAccountAuthRes(ctidTraderAccountId=ACCOUNT), "2")
+    assert ready.give_up("1") == []
+    assert (ready.open, ready.accounts) == ({}, {ACCOUNT: IN})
+
+
 def test_giving_up_anything_else_moves_nothing(authorised: Dialogue) -> None:
     ask(authorised, TRADER, "1")
     for client_msg_id in ("1", "1", "unheard of", "", None):
