@@ -199,10 +199,9 @@ class Dialogue:
             return self._end_account(payload.ctidTraderAccountId, "it was logged out")
         elif payload_type == _TOKEN_INVALIDATED:
             why = f"the server invalidated its token: {told(payload.reason) or 'no reason given'}"
-            # Of those that we know: a frame has room for 15 million.
-            known = self.accounts
-            ended = [self._end_account(account, why) for account in payload.ctidTraderAccountIds if account in known]
-            return [change for changes in ended for change in changes]
+            known = set(self.accounts)  # and each of them once: a frame has room for 15 million
+            ended = dict.fromkeys(account for account in payload.ctidTraderAccountIds if account in known)
+            return [change for account in ended for change in self._end_account(account, why)]
         elif payload_type == _EXECUTION:
             if payload.errorCode and _says_not_authorised(payload.errorCode, ""):
                 return self._end_account(payload.ctidTraderAccountId, _unannounced(payload.errorCode, ""))
