@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..wire import LocalProtocolError, Message, Permission
+from ..wire import AccountState, LocalProtocolError, Message, Permission
 from ..wire import messages as oa
 from ..wire.catalog import account_of, permission_of
 from . import clock
@@ -28,6 +28,7 @@ from .errors import (
 from .estate import inherited
 from .gate import READING, Gate
 from .raw_trading import RawTrading
+from .roster import AccountAway
 from .served import served
 from .settings import Credentials, Limits, Rates, Timings
 from .states import SessionState, StateChange
@@ -174,6 +175,7 @@ class Session:
             ServerError: the server answered with an error.
             OutcomeUnknown: it left, and no answer came.
             SessionClosed: the session was left.
+            LocalProtocolError: it cannot be said, such as without a required field; the text names it. Nothing left.
             TypeError: it is no message. Nothing left.
         """
         timeout_s = self.timings.request_s if timeout_s is None else timeout_s
@@ -203,10 +205,9 @@ class Session:
                 if link.over is None or clock.now_s() >= by_s:
                     raise refusal or error from None  # what the server said of it tells more than that time ran out
             except LocalProtocolError as error:
-                if not self._supervisor.keeps(account_id):
-                    raise
-                # The account's session had ended when it was to leave; by now it may be back.
-                if clock.now_s() >= by_s:
+                if not self._is_away(error, account_id):
+                    raise  # the request cannot be said as it is, and never will
+                if not isinstance(error, AccountAway) or clock.now_s() >= by_s:
                     raise NotSent(f"{message.name} did not leave: {error}") from error
 
     async def trade(
@@ -242,12 +243,21 @@ class Session:
             self.review(account_of(payload))
             raise
         except LocalProtocolError as error:
-            if self._supervisor.keeps(account_of(payload)):
+            if self._is_away(error, account_of(payload)):
                 raise NotSent(f"{type(payload).__name__} did not leave: {error}") from error
             raise
         finally:
             self._gate.withdraw(intent)
         return answer.payload
+
+    def _is_away(self, error: LocalProtocolError, account_id: int | None) -> bool:
+        """Whether that is said of an account that will be back, and not of the request itself.
+
+        A caller who authorises it by a request of his own is not heard of before the answer.
+        """
+        said = self.link.connection.accounts.get(account_id or 0) if self.link is not None else None
+        reopened = said is not AccountState.AUTHENTICATED and self._supervisor.keeps(account_id)
+        return isinstance(error, AccountAway) or reopened
 
     def renew_link(self, why: str) -> None:
         """Leaves the present link for a new one."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
+import anyio.lowlevel
 
 from ..wire import Budget, Connection, ConnectionState, LocalProtocolError, Message, Role
 from ..wire import messages as oa
@@ -252,6 +253,9 @@ class Link:
                 await self._stream.send(b"".join((*data, owed)))
                 self._writing_since_s = math.inf
                 continue
+            if taken.ready:  # none of them left: who stands behind them need not wait
+                await anyio.lowlevel.checkpoint()
+                continue
             if news.is_set():
                 self._news = anyio.Event()
             elif taken.look_again_s == math.inf:
@@ -267,6 +271,8 @@ class Link:
             self._release(request.message)
             data = self.connection.send(request.message)
         except (RequestFailed, LocalProtocolError) as error:
+            if request.place is not None:
+                self.throttle.withdraw(request.place)
             over = self.connection.state is ConnectionState.CLOSED  # the reader heard of the end a moment ago
             request.fail(NotSent(f"{request.message.name} did not leave: the link has ended") if over else error)
             return None
