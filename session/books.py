@@ -23,6 +23,7 @@ from .inquiry import Inquiry
 from .ledger import Ledger
 from .leftovers import Leftovers
 from .order import Order
+from .order_memory import OrderMemory
 from .order_states import OrderState
 from .orders import OrderChange, OrderRecord, OrderTable
 from .past import Past
@@ -92,6 +93,7 @@ class Books:
         self.orders = OrderTable(self.provenance)
         self.positions = PositionBook()
         self.handles: dict[str, Order] = {}
+        self._memory = OrderMemory(self.orders, self.positions)
         self.ledger = Ledger()
         self._left = left.of_account(account.id)
         self._inheritance = Inheritance(self._left.orders, account=account, warn=self.warn)
@@ -113,9 +115,17 @@ class Books:
         self._inquiry = Inquiry(self, account=account, gate=gate, absences=self._absences, server=self._server)
 
     def add(self, order: Order) -> None:
-        """A new order of ours."""
+        """A new order of ours. Of those that have ended long since the oldest are forgotten: see `OrderMemory`.
+
+        None is while an outcome is unknown: it is found by what the other orders came of.
+        """
         self.orders.add(order.record)
         self.handles[order.client_order_id] = order
+        if self._memory.is_full and not self.has_unknown:
+            for record in self._memory.outlived():
+                self._absences.over(record)
+                self.orders.forget(record)
+                self.handles.pop(record.client_order_id, None)
 
     # From the reader
 
@@ -135,7 +145,7 @@ class Books:
                 self._server.heard(payload.deal.executionTimestamp, utc_ms=at_ms, now_s=clock.now_s())
             if payload.HasField("depositWithdraw"):
                 self.ledger.pay([payload.depositWithdraw])
-            if all(change.input is None for change in changes):
+            if all(change.input is None for change in changes) and not self.provenance.owns(payload.order.orderId):
                 self.remainders.seen(payload.order)
             self._gate.note("execution", execution_facts(payload, changes, of_request=of_request))
             self.changed(changes)
