@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
-import anyio.lowlevel
 
 from ..wire import Budget, Connection, ConnectionState, LocalProtocolError, Message, Role
 from ..wire import messages as oa
@@ -253,10 +252,7 @@ class Link:
                 await self._stream.send(b"".join((*data, owed)))
                 self._writing_since_s = math.inf
                 continue
-            if taken.ready:  # none of them left: who stands behind them need not wait
-                await anyio.lowlevel.checkpoint()
-                continue
-            if news.is_set():
+            if news.is_set() or taken.ready:  # none of these left: who stands behind them need not wait
                 self._news = anyio.Event()
             elif taken.look_again_s == math.inf:
                 await news.wait()  # a heartbeat that is due is news too: a deadline of our own costs more than all else
@@ -271,8 +267,7 @@ class Link:
             self._release(request.message)
             data = self.connection.send(request.message)
         except (RequestFailed, LocalProtocolError) as error:
-            if request.place is not None:
-                self.throttle.withdraw(request.place)
+            self.throttle.withdraw(request.place)
             over = self.connection.state is ConnectionState.CLOSED  # the reader heard of the end a moment ago
             request.fail(NotSent(f"{request.message.name} did not leave: the link has ended") if over else error)
             return None
