@@ -105,27 +105,18 @@ class Books:
         self._absences = Absences(looks=timings.absent_looks, over_s=timings.absent_s)
         self.doubts = Doubts(self._absences, self.provenance)
         self.closing = Closing(self.orders, self.positions)
-        self.turns = Turns()
-        self.remainders = Remainders()
+        self.turns, self.remainders = Turns(), Remainders()
         self._doubt = doubt
         self._account = account
-        self._gate = gate
-        self._log = log
+        self._gate, self._log = gate, log
         self._server = ServerClock()
         self._inquiry = Inquiry(self, account=account, gate=gate, absences=self._absences, server=self._server)
 
     def add(self, order: Order) -> None:
-        """A new order of ours. Of those that have ended long since the oldest are forgotten: see `OrderMemory`.
-
-        None is while an outcome is unknown: it is found by what the other orders came of.
-        """
+        """A new order of ours."""
         self.orders.add(order.record)
         self.handles[order.client_order_id] = order
-        if self._memory.is_full and not self.has_unknown:
-            for record in self._memory.outlived():
-                self._absences.over(record)
-                self.orders.forget(record)
-                self.handles.pop(record.client_order_id, None)
+        _tidy(self, self._memory, self._absences)
 
     # From the reader
 
@@ -335,3 +326,12 @@ class Books:
         """Something that a person should know."""
         if self._log is not None:
             self._log.write(what, account=self._account.id, **fields)
+
+
+def _tidy(books: Books, memory: OrderMemory, absences: Absences) -> None:
+    """Forgets orders that ended long since; none while an outcome is unknown: the others tell whose order is which."""
+    if memory.is_full and not books.has_unknown:
+        for record in memory.outlived():
+            absences.over(record)
+            books.orders.forget(record)
+            books.handles.pop(record.client_order_id, None)

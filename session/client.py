@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..wire import AccountState, LocalProtocolError, Message, Permission
+from ..wire import LocalProtocolError, Message, Permission
 from ..wire import messages as oa
 from ..wire.catalog import account_of, permission_of
 from . import clock
@@ -205,7 +205,7 @@ class Session:
                 if link.over is None or clock.now_s() >= by_s:
                     raise refusal or error from None  # what the server said of it tells more than that time ran out
             except LocalProtocolError as error:
-                if not self._is_away(error, account_id):
+                if not self._supervisor.passage.is_away(error, account_id):
                     raise  # the request cannot be said as it is, and never will
                 if not isinstance(error, AccountAway) or clock.now_s() >= by_s:
                     raise NotSent(f"{message.name} did not leave: {error}") from error
@@ -243,21 +243,12 @@ class Session:
             self.review(account_of(payload))
             raise
         except LocalProtocolError as error:
-            if self._is_away(error, account_of(payload)):
+            if self._supervisor.passage.is_away(error, account_of(payload)):
                 raise NotSent(f"{type(payload).__name__} did not leave: {error}") from error
             raise
         finally:
             self._gate.withdraw(intent)
         return answer.payload
-
-    def _is_away(self, error: LocalProtocolError, account_id: int | None) -> bool:
-        """Whether that is said of an account that will be back, and not of the request itself.
-
-        A caller who authorises it by a request of his own is not heard of before the answer.
-        """
-        said = self.link.connection.accounts.get(account_id or 0) if self.link is not None else None
-        reopened = said is not AccountState.AUTHENTICATED and self._supervisor.keeps(account_id)
-        return isinstance(error, AccountAway) or reopened
 
     def renew_link(self, why: str) -> None:
         """Leaves the present link for a new one."""

@@ -268,8 +268,7 @@ class Link:
             data = self.connection.send(request.message)
         except (RequestFailed, LocalProtocolError) as error:
             self.throttle.withdraw(request.place)
-            over = self.connection.state is ConnectionState.CLOSED  # the reader heard of the end a moment ago
-            request.fail(NotSent(f"{request.message.name} did not leave: the link has ended") if over else error)
+            request.fail(_unsaid(request, error, self.connection))
             return None
         request.sent_ms = clock.utc_ms()
         self._waiting[client_msg_id] = request
@@ -325,6 +324,12 @@ class Link:
         self._waiting.clear()
         self._ended()
         return self.connection.close()
+
+
+def _unsaid(request: Request, error: Exception, connection: Connection) -> Exception:
+    """Why a request did not leave: the reader may have heard of the end a moment ago, which says more."""
+    over = connection.state is ConnectionState.CLOSED
+    return NotSent(f"{request.message.name} did not leave: the link has ended") if over else error
 
 
 def _ended(connection: Connection, lost: LinkLost) -> LinkLost:
