@@ -23,6 +23,7 @@ from .inquiry import Inquiry
 from .ledger import Ledger
 from .leftovers import Leftovers
 from .order import Order
+from .order_memory import OrderMemory
 from .order_states import OrderState
 from .orders import OrderChange, OrderRecord, OrderTable
 from .past import Past
@@ -92,6 +93,7 @@ class Books:
         self.orders = OrderTable(self.provenance)
         self.positions = PositionBook()
         self.handles: dict[str, Order] = {}
+        self._memory = OrderMemory(self.orders, self.positions)
         self.ledger = Ledger()
         self._left = left.of_account(account.id)
         self._inheritance = Inheritance(self._left.orders, account=account, warn=self.warn)
@@ -103,12 +105,10 @@ class Books:
         self._absences = Absences(looks=timings.absent_looks, over_s=timings.absent_s)
         self.doubts = Doubts(self._absences, self.provenance)
         self.closing = Closing(self.orders, self.positions)
-        self.turns = Turns()
-        self.remainders = Remainders()
+        self.turns, self.remainders = Turns(), Remainders()
         self._doubt = doubt
         self._account = account
-        self._gate = gate
-        self._log = log
+        self._gate, self._log = gate, log
         self._server = ServerClock()
         self._inquiry = Inquiry(self, account=account, gate=gate, absences=self._absences, server=self._server)
 
@@ -116,6 +116,7 @@ class Books:
         """A new order of ours."""
         self.orders.add(order.record)
         self.handles[order.client_order_id] = order
+        _tidy(self, self._memory, self._absences)
 
     # From the reader
 
@@ -135,7 +136,7 @@ class Books:
                 self._server.heard(payload.deal.executionTimestamp, utc_ms=at_ms, now_s=clock.now_s())
             if payload.HasField("depositWithdraw"):
                 self.ledger.pay([payload.depositWithdraw])
-            if all(change.input is None for change in changes):
+            if all(change.input is None for change in changes) and not self.provenance.owns(payload.order.orderId):
                 self.remainders.seen(payload.order)
             self._gate.note("execution", execution_facts(payload, changes, of_request=of_request))
             self.changed(changes)
@@ -325,3 +326,12 @@ class Books:
         """Something that a person should know."""
         if self._log is not None:
             self._log.write(what, account=self._account.id, **fields)
+
+
+def _tidy(books: Books, memory: OrderMemory, absences: Absences) -> None:
+    """Forgets orders that ended long since; none while an outcome is unknown: the others tell whose order is which."""
+    if memory.is_full and not books.has_unknown:
+        for record in memory.outlived():
+            absences.over(record)
+            books.orders.forget(record)
+            books.handles.pop(record.client_order_id, None)

@@ -29,6 +29,7 @@ from .errors import (
 from .estate import inherited
 from .gate import READING, Gate
 from .raw_trading import RawTrading
+from .roster import AccountAway
 from .served import served
 from .settings import Credentials, Limits, Rates, Timings
 from .states import SessionState, StateChange
@@ -176,6 +177,7 @@ class Session:
             ServerError: the server answered with an error.
             OutcomeUnknown: it left, and no answer came.
             SessionClosed: the session was left.
+            LocalProtocolError: it cannot be said, such as without a required field; the text names it. Nothing left.
             TypeError: it is no message. Nothing left.
         """
         timeout_s = self.timings.request_s if timeout_s is None else timeout_s
@@ -205,10 +207,9 @@ class Session:
                 if link.over is None or clock.now_s() >= by_s:
                     raise refusal or error from None  # what the server said of it tells more than that time ran out
             except LocalProtocolError as error:
-                if not self._supervisor.keeps(account_id):
-                    raise
-                # The account's session had ended when it was to leave; by now it may be back.
-                if clock.now_s() >= by_s:
+                if not self._supervisor.passage.is_away(error, account_id):
+                    raise  # the request cannot be said as it is, and never will
+                if not isinstance(error, AccountAway) or clock.now_s() >= by_s:
                     raise NotSent(f"{message.name} did not leave: {error}") from error
 
     async def trade(
@@ -244,7 +245,7 @@ class Session:
             self.review(account_of(payload))
             raise
         except LocalProtocolError as error:
-            if self._supervisor.keeps(account_of(payload)):
+            if self._supervisor.passage.is_away(error, account_of(payload)):
                 raise NotSent(f"{type(payload).__name__} did not leave: {error}") from error
             raise
         finally:

@@ -211,7 +211,10 @@ class Desk:
 
     @property
     def orders(self) -> dict[str, Order]:
-        """All orders of this desk by client order id, oldest first in each environment."""
+        """The orders of this desk by client order id, oldest first in each environment.
+
+        Of those that have ended, the newest 1,000 of each account at the least; the audit has all of them.
+        """
         return {
             id_: order
             for side in self._sides.values()

@@ -250,7 +250,7 @@ class Link:
                 await self._stream.send(b"".join((*data, owed)))
                 self._writing_since_s = math.inf
                 continue
-            if news.is_set():
+            if news.is_set() or taken.ready:  # none of these left: who stands behind them need not wait
                 self._news = anyio.Event()
             elif taken.look_again_s == math.inf:
                 await news.wait()  # a heartbeat that is due is news too: a deadline of our own costs more than all else
@@ -266,8 +266,8 @@ class Link:
             self._release(request.message)
             data = self.connection.send(request.message)
         except (RequestFailed, LocalProtocolError) as error:
-            over = self.connection.state is ConnectionState.CLOSED  # the reader heard of the end a moment ago
-            request.fail(NotSent(f"{request.message.name} did not leave: the link has ended") if over else error)
+            self.throttle.withdraw(request.place)
+            request.fail(_unsaid(request, error, self.connection))
             return None
         request.sent_ms = clock.utc_ms()
         self._waiting[client_msg_id] = request
@@ -325,6 +325,12 @@ class Link:
         self._waiting.clear()
         self._ended()
         return self.connection.close()
+
+
+def _unsaid(request: Request, error: Exception, connection: Connection) -> Exception:
+    """Why a request did not leave: the reader may have heard of the end a moment ago, which says more."""
+    over = connection.state is ConnectionState.CLOSED
+    return NotSent(f"{request.message.name} did not leave: the link has ended") if over else error
 
 
 def _ended(connection: Connection, lost: LinkLost) -> LinkLost:

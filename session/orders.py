@@ -38,7 +38,7 @@ _AT_WORK = oa.ProtoOAOrderStatus.ORDER_STATUS_ACCEPTED
 
 
 class OrderTable:
-    """The records of one account of one environment. It keeps all of them until told to `forget` one.
+    """The records of one account of one environment. It keeps each until told to `forget` it.
 
     Args:
         provenance: what the server's orders are known to have come of, or None.
@@ -78,11 +78,12 @@ class OrderTable:
         self._open.pop(record.client_order_id, None)
         if record.order_id is not None:
             self._by_order_id.pop(record.order_id, None)
-        if record.position_id is not None:
-            of_position = self._by_position_id.get(record.position_id, {})
+        # The server may have filled it in another position than the one that it was meant for.
+        for position_id in (record.position_id, getattr(record.intent, "position_id", None)):
+            of_position = self._by_position_id.get(position_id or 0, {})
             of_position.pop(record.client_order_id, None)
             if not of_position:
-                self._by_position_id.pop(record.position_id, None)
+                self._by_position_id.pop(position_id or 0, None)
 
     def get(self, client_order_id: str) -> OrderRecord | None:
         """The record with that client order id, or None."""

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from ..wire import AccountState, LocalProtocolError
 from . import clock
 from .errors import NotSent, SessionClosed
+from .roster import AccountAway
 from .states import SessionState
 
 if TYPE_CHECKING:
@@ -83,6 +85,15 @@ class Passage:
             why = self._probation.why(account_id, now_s=clock.now_s())
             raise NotSent(f"{name} did not leave: account {account_id} is not restored just now{why}")
         return self.link
+
+    def is_away(self, error: LocalProtocolError, account_id: int | None) -> bool:
+        """Whether that is said of an account that will be back, and not of the request itself.
+
+        A caller who authorises it by a request of his own is not heard of before the answer.
+        """
+        said = self.link.connection.accounts.get(account_id or 0) if self.link is not None else None
+        reopened = said is not AccountState.AUTHENTICATED and account_id in self._roster.accounts
+        return isinstance(error, AccountAway) or reopened
 
     @property
     def serves(self) -> bool:

@@ -150,6 +150,10 @@ class Provenance:
         """The order that came of something of ours, or None where that is not known."""
         return next((order_id for order_id, owner in self._owners.items() if owner == our_id), None)
 
+    def owns(self, order_id: int) -> bool:
+        """Whether an order is known to have come of something of ours, be it forgotten otherwise."""
+        return order_id in self._owners
+
     def opener_of(self, position_id: int) -> int | None:
         """The first order that was seen of a position, or None."""
         return self._openers.get(position_id)

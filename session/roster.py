@@ -28,9 +28,13 @@ if TYPE_CHECKING:
     from .gate import Gate
     from .probation import Probation
 
-__all__ = ["Roster"]
+__all__ = ["AccountAway", "Roster"]
 
 _APPLICATION_LOST = "CH_CLIENT_NOT_AUTHENTICATED"
+
+
+class AccountAway(LocalProtocolError):
+    """A request was to leave whose account has no session just now. By the time that is told it may have one again."""
 
 
 class Roster:
@@ -159,12 +163,12 @@ class Roster:
 
         Raises:
             Refused: see `Gate.release`.
-            LocalProtocolError: its account is being authorised anew.
+            AccountAway: its account is being authorised anew.
         """
         account_id = account_of(message.payload)
         away = account_id in self.accounts and account_id not in self.usable
         if away and permission_of(message.payload_type) is not Permission.SESSION:
-            raise LocalProtocolError(f"{message.name}: account {account_id} is being authorised anew")
+            raise AccountAway(f"{message.name}: account {account_id} is being authorised anew")
         self._gate.release(message)
 
     # From the reader

@@ -132,6 +132,11 @@ class Throttle:
         place.answered_s = now_s
         self._windows[place.budget].learn(now_s - place.sent_s, now_s)
 
+    def withdraw(self, place: Place | None) -> None:
+        """It did not leave after all, in the turn in which it was to: nothing of it arrives, so nothing counts."""
+        if place is not None:
+            self._windows[place.budget].places.remove(place)
+
     def used(self, budget: Budget, *, now_s: float) -> int:
         """How many of this budget left within the last second."""
         horizon = now_s - _WINDOW_S

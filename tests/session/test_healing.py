@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from anyctrader.fake import faults
@@ -25,10 +26,12 @@ from anyctrader.session import (
     Session,
     SessionState,
     Side,
+    clock,
     connect,
     open_connection_log,
 )
-from anyctrader.wire import LocalProtocolError
+from anyctrader.session.roster import AccountAway
+from anyctrader.wire import Budget, LocalProtocolError
 from anyctrader.wire import messages as oa
 
 from .peer import CODEC, UNKNOWN, Answer, Peer, framed, listening
@@ -40,6 +43,7 @@ from .rig import (
     an_account,
     audit_of,
     connected,
+    facts_of,
     heard,
     is_execution,
     ready_again,
@@ -187,7 +191,7 @@ async def test_what_met_a_lost_account_that_is_back_by_now_is_asked_again_or_was
             asked.append(type(payload).__name__)
             if len(asked) == 1:
                 await anyio.lowlevel.checkpoint()
-                raise LocalProtocolError(f"{asked[0]} needs its account authorised; it is logged out")
+                raise AccountAway(f"{asked[0]} needs its account authorised; it is logged out")
             return await request(payload, **more)
 
         monkeypatch.setattr(link, "request", lost_for_a_moment)
@@ -369,3 +373,40 @@ async def test_broken_framing_is_another_link_and_the_log_says_why(tmp_path: Pat
         assert (await session.request(VERSION, timeout_s=5)).version == "91"
         assert peer.links == 2
     assert "state=waiting" in log.path.read_text()
+
+
+async def test_a_read_without_a_required_field_is_told_its_name_at_once_and_takes_no_place() -> None:
+    async with an_account() as (_server, session, account):
+        assert session.link is not None
+        before = session.link.throttle.used(Budget.ORDINARY, now_s=clock.now_s())
+        with anyio.fail_after(2), pytest.raises(LocalProtocolError, match="period"):
+            await account.request(oa.ProtoOASubscribeLiveTrendbarReq(symbolId=EURUSD))
+        assert session.link.throttle.used(Budget.ORDINARY, now_s=clock.now_s()) == before
+
+
+async def test_who_stands_behind_requests_that_cannot_be_said_need_not_wait(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (_server, desk):
+        account = desk.account(DEMO)
+        fill = await (await desk.place(DEMO, BUY)).filled()
+
+        async def ask() -> None:
+            with pytest.raises(LocalProtocolError, match="period"):
+                await account.request(oa.ProtoOASubscribeLiveTrendbarReq(symbolId=EURUSD))
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(120):
+                tasks.start_soon(ask)
+            await anyio.lowlevel.checkpoint()
+            with anyio.fail_after(0.9):  # the window is a second
+                await desk.close(DEMO, fill.fills[0].position_id)
+                await account.request(TRADER)
+
+
+async def test_an_order_without_a_required_field_is_told_its_name(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (_server, desk):
+        account = desk.account(DEMO)
+        order = oa.ProtoOANewOrderReq(symbolId=EURUSD, tradeSide=oa.ProtoOATradeSide.BUY, volume=100_000)
+        with pytest.raises(LocalProtocolError, match="orderType"):
+            await account.request(order)
+        await desk.flush()
+        assert facts_of(tmp_path, request="ProtoOANewOrderReq")[-1] == "not_sent"

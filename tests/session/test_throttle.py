@@ -182,3 +182,16 @@ def test_a_network_that_stalls_costs_time_and_hardly_a_refusal(most: int, seed: 
     taken, refused = saturated(most, seconds=30, seed=seed, stalls=True)
     assert refused <= 1
     assert taken >= 0.7 * most * 30
+
+
+def test_a_place_that_nothing_left_by_counts_for_nobody() -> None:
+    throttle = Throttle(Rates(ordinary_per_s=2))
+    first = throttle.sent(ORDINARY, now_s=10.0, awaited=True)
+    unused = throttle.sent(ORDINARY, now_s=10.5, awaited=True)
+    assert throttle.free_at_s(ORDINARY, now_s=10.5) > 10.5
+    throttle.withdraw(unused)
+    assert throttle.free_at_s(ORDINARY, now_s=10.5) <= 10.5
+    assert throttle.used(ORDINARY, now_s=10.5) == 1
+    throttle.answered(first, now_s=10.51)
+    throttle.sent(ORDINARY, now_s=10.6)
+    assert 11.0 < throttle.free_at_s(ORDINARY, now_s=10.7) < 11.1
