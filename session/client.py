@@ -184,9 +184,7 @@ class Session:
         check_payload(payload)
         message = Message(payload)
         if self._supervisor.renews and type(payload) is oa.ProtoOARefreshTokenReq:
-            raise Refused(
-                f"{message.name} is refused: this session renews and stores its pair itself, which this kills"
-            )
+            raise Refused(f"{message.name} is refused: this session renews and stores its pair, which this kills")
         self._gate.judge_asked(message)
         permission = permission_of(message.payload_type)
         if permission not in READING:

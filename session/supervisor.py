@@ -178,10 +178,6 @@ class Supervisor:
         elif self.course.reason != standing:
             self.course.move(SessionInput.RETOLD, standing)
 
-    def keeps(self, account_id: int | None) -> bool:
-        """Whether an account is kept authorised: where it is not just now, it will be."""
-        return account_id in self._roster.accounts
-
     async def authorize(self, account_id: int) -> Account:
         """Authorises and restores an account on the present link, and keeps it so over every reconnect.
 
