@@ -41,7 +41,7 @@ class Doubts:
         self._absences = absences
         self._provenance = provenance
         self._records: dict[str, RequestRecord] = {}
-        self._among: dict[str, tuple[int, ...]] = {}  # by intent: the orders that the last look found it may be
+        self._found: dict[str, object] = {}  # by intent: what the last look found that may be its work
 
     def __iter__(self) -> Iterator[RequestRecord]:
         """In the order in which they left."""
@@ -98,9 +98,10 @@ class Doubts:
         alike = sum(self._is_alike(record, other) for other in self._records.values())
         verdict = judged(record, replace(evidence, provenance=self._provenance, alike=alike))
         if verdict.outcome is None:
-            if verdict.among != self._among.get(record.intent_id, ()):
+            found = verdict.among, verdict.shown_by
+            if found != self._found.get(record.intent_id, ((), None)):
                 self._absences.found(record)  # the looks before this one found something else
-                self._among[record.intent_id] = verdict.among
+                self._found[record.intent_id] = found
             if verdict.arrived and not verdict.among:
                 self._absences.found(record)
                 return verdict
@@ -117,6 +118,9 @@ class Doubts:
         if verdict.among:
             reason = f"{self._absences} agree that {verdict.reason}, and that no more was asked for: look yourself"
             return Verdict(Outcome.UNDECIDED, reason, among=verdict.among)
+        if verdict.shown_by is not None:
+            reason = f"{self._absences} agree that {verdict.reason}, and the lists tell of no order: look yourself"
+            return Verdict(Outcome.UNDECIDED, reason)
         reason = f"{self._absences} found it without effect ({verdict.reason}), and its link is closed"
         return Verdict(Outcome.WITHOUT_EFFECT, reason)
 
@@ -141,5 +145,5 @@ class Doubts:
         if verdict.order_id is not None:
             self._provenance.came_of(verdict.order_id, record.intent_id)
         del self._records[record.intent_id]
-        self._among.pop(record.intent_id, None)
+        self._found.pop(record.intent_id, None)
         self._absences.over(record)

@@ -131,6 +131,8 @@ class Leftover:
                 finished_at_ms=self.end.at_ms,
             )
         record.departure = self.departure
+        if self.departure.open_cents:
+            record.open_before = self.departure.open_cents, self.departure.server_ms
         return record
 
 
@@ -212,7 +214,7 @@ def leftovers_of(folder: Path, environment: Environment, account_id: int | None 
                 past.follow(line)
             if line.get("fact") in _LEAVES:
                 past = left.past.get(line.get("account_id", 0))
-                line["departure"] = past.provenance.departure() if past is not None else Departure()
+                line["departure"] = past.departure(line.get("position_id")) if past is not None else Departure()
             if isinstance(line.get("intent_id"), str):
                 _follow_request(open_, line)
             elif isinstance(line.get("client_order_id"), str):

@@ -13,7 +13,7 @@ import orjson
 
 from .past_orders import PastOrders
 from .positions import Difference
-from .provenance import TOLD, Provenance
+from .provenance import TOLD, Departure, Provenance
 from .recovery import lines_backwards
 from .verification import files_of
 
@@ -68,6 +68,7 @@ class Past:
         self._newest_ms: int | None = None
         self._begins_ms: int | None = None
         self._orders_at: deque[str] = deque(maxlen=_MOST_ORDERS)
+        self._open_cents: dict[int, int] = {}  # by position, as the last event of it told
 
     @property
     def deals(self) -> Iterable[int]:
@@ -104,6 +105,7 @@ class Past:
         fact = line["fact"]
         self.provenance.follow(line)
         if fact == "execution":
+            self._count_open(line)
             if self.positions is not None and str(line.get("at", "")) >= self._snapshot_at:
                 self._move(self.positions, line)
                 if self.orders is not None:
@@ -116,6 +118,15 @@ class Past:
                 self._know(line.get("deal_id"), made_ms)
             elif self._begins_ms is None and self._newest_ms is None:
                 self._begins_ms = made_ms
+
+    def departure(self, position_id: object = None) -> Departure:
+        """What was known when a request left that is on the next line.
+
+        Args:
+            position_id: what it closes, or None.
+        """
+        open_cents = self._open_cents.get(position_id, 0) if isinstance(position_id, int) else 0
+        return self.provenance.departure(open_cents=open_cents)
 
     def orders_of_minute_s(self, *, utc_ms: int, now_s: float) -> list[float]:
         """When the orders of the last minute were let through, by the clock that never jumps, oldest first.
@@ -169,6 +180,15 @@ class Past:
             self._newest_ms = made_ms if self._newest_ms is None else max(self._newest_ms, made_ms)
             if len(self._deals) > _MOST_DEALS:
                 del self._deals[next(iter(self._deals))]
+
+    def _count_open(self, line: Mapping[str, Any]) -> None:
+        position_id, open_cents = line.get("position_id"), line.get("open_volume_cents")
+        if isinstance(position_id, int) and isinstance(open_cents, int):
+            self._open_cents.pop(position_id, None)
+            if open_cents > 0:
+                self._open_cents[position_id] = open_cents
+            if len(self._open_cents) > _MOST_ORDERS:
+                del self._open_cents[next(iter(self._open_cents))]
 
     @staticmethod
     def _move(positions: dict[int, dict[str, Any]], line: Mapping[str, Any]) -> None:

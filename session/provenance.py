@@ -40,11 +40,13 @@ class Departure:
         server_ms: when the newest deal known by then was made, by the server's clock, or 0.
         position_ms: when the position that it closes had changed last, likewise: what closed a part of it before is in
             the volume that was known.
+        open_cents: what was open of that position, hundredths of a unit; 0 where that is not known.
     """
 
     seen: int = 0
     server_ms: int = 0
     position_ms: int = 0
+    open_cents: int = 0
 
 
 class Provenance:
@@ -129,11 +131,14 @@ class Provenance:
             record: of an order, or of a raw request.
             closes: the position that it closes, as it is known to be, or None.
         """
-        record.departure = self.departure(position_ms=(closes.updated_at_ms or 0) if closes is not None else 0)
+        if closes is None:
+            record.departure = self.departure()
+        else:
+            record.departure = self.departure(position_ms=closes.updated_at_ms or 0, open_cents=closes.volume_cents)
 
-    def departure(self, *, position_ms: int = 0) -> Departure:
+    def departure(self, *, position_ms: int = 0, open_cents: int = 0) -> Departure:
         """What is known now. See `Departure`."""
-        return Departure(self._count, self._newest_ms, position_ms)
+        return Departure(self._count, self._newest_ms, position_ms, open_cents)
 
     def asks(self, record: RequestRecord) -> None:
         """A raw request has an id by now, and waits for its answer."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..wire import messages as oa
 from .holdings import PendingOrder, level_or_none
+from .order_inputs import is_protective
 from .provenance import Provenance, could_come_of
 from .terms import Side
 
@@ -50,6 +51,7 @@ class Verdict:
         arrived: where there is no outcome: whether it may be at work, so that looks before this one prove nothing.
         order_id: the order that came of it, or None.
         among: where there is no outcome: the orders one of which it may be.
+        shown_by: where there is no outcome: the position that shows what it may have done, or None.
     """
 
     outcome: Outcome | None
@@ -57,6 +59,7 @@ class Verdict:
     arrived: bool = False
     order_id: int | None = None
     among: tuple[int, ...] = ()
+    shown_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +185,43 @@ def _order_of(record: RequestRecord, evidence: Evidence) -> Verdict:
                 opener = evidence.provenance.opener_of(position.id)
                 if opener is None or _allowed(record, opener, evidence):
                     return Verdict(Outcome.DONE, f"position {position.id} came of it", order_id=opener)
+    if isinstance(record.payload, oa.ProtoOAClosePositionReq):
+        return _less_open(record, evidence)
+    return _newly_open(record, evidence)
+
+
+def _newly_open(record: RequestRecord, evidence: Evidence) -> Verdict:
+    """The lists have no order of it, and lag: whether a position that nothing else explains may be its work."""
+    payload, since_ms = record.payload, evidence.earliest_ms(record.left_at_ms)
+    labels = (payload.label,) if payload.label else ("", payload.clientOrderId)
+    for position in evidence.book.positions:
+        opened_ms, opener = position.opened_at_ms or 0, evidence.provenance.opener_of(position.id)
+        if (
+            (position.symbol_id, position.side.value) == (payload.symbolId, payload.tradeSide)
+            and position.volume_cents <= payload.volume
+            and position.label in labels
+            and opened_ms >= since_ms
+            and _allowed(record, opener or 0, evidence, opened_ms=opened_ms)
+        ):
+            return Verdict(None, f"position {position.id} may have come of it", shown_by=position.id)
+    return Verdict(None, "no order of the server's can be it")
+
+
+def _less_open(record: RequestRecord, evidence: Evidence) -> Verdict:
+    """Likewise of a close: whether less is open of its position than the orders that are listed explain."""
+    id_, left = record.payload.positionId, record.departure
+    position = evidence.book.position(id_)
+    open_cents = position.volume_cents if position is not None and position.is_open else 0
+    explained_cents = sum(
+        order.executedVolume
+        for order in evidence.orders
+        if order.positionId == id_
+        and (order.closingOrder or is_protective(order))
+        and order.utcLastUpdateTimestamp > max(left.server_ms, left.position_ms)
+    )
+    if open_cents < left.open_cents - explained_cents:
+        reason = f"less is open of position {id_} than the orders that are listed explain"
+        return Verdict(None, reason, shown_by=id_)
     return Verdict(None, "no order of the server's can be it")
 
 
