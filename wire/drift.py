@@ -61,23 +61,32 @@ class UnknownEnum:
     required: bool
 
 
-def unknown_fields(message: Message) -> list[UnknownField]:
-    """Every field in a message that the schema does not have, those of its envelope included."""
-    found: list[UnknownField] = []
+def unknown_fields(message: Message, *, most: int | None = None) -> list[UnknownField]:
+    """Every field in a message that the schema does not have, those of its envelope included.
+
+    Args:
+        message: decoded.
+        most: no more of them than so many, and of a group's no more either; None for all. A frame has room for seven
+            million, which take a minute and two gigabytes to list.
+    """
+    return list(islice(_listed(message, most), most))
+
+
+def _listed(message: Message, most: int | None) -> Iterator[UnknownField]:
     envelope = message.unknown_envelope
     if isinstance(envelope, bytes):
-        found += listed_fields("ProtoMessage", UnknownFieldSet(oa.ProtoMessage.FromString(envelope)))
+        yield from listed_fields("ProtoMessage", UnknownFieldSet(oa.ProtoMessage.FromString(envelope)), most=most)
     elif envelope is not None:
-        found += [UnknownField(f"ProtoMessage.{key}", None, None, value) for key, value in envelope.items()]
+        for key, value in envelope.items():
+            yield UnknownField(f"ProtoMessage.{key}", None, None, value)
     payload = message.payload
     if not isinstance(payload, UnknownPayload):
         shape = shape_of(type(payload).__name__)
         if _has_unknown(payload, shape):  # hardly any has, and paths cost more than all the rest
             for path, part, _ in _parts(message.name, payload, shape):
-                found += listed_fields(path, UnknownFieldSet(part))
+                yield from listed_fields(path, UnknownFieldSet(part), most=most)
     for keys, value in (message.unknown_keys or {}).items():
-        found.append(UnknownField(".".join(map(str, (message.name, *keys))), None, None, value))
-    return found
+        yield UnknownField(".".join(map(str, (message.name, *keys))), None, None, value)
 
 
 def unknown_enums(message: Message) -> list[UnknownEnum]:
@@ -118,14 +127,19 @@ def _has_unknown(message: Any, shape: Shape) -> bool:
 _GROUP = 3  # the wire type of a group: its value is a set again
 
 
-def listed_fields(path: str, fields: UnknownFieldSet) -> list[UnknownField]:
-    """What is in protobuf's own list of unknown fields; the paths begin with the one given."""
-    found = []
-    for field in (fields[index] for index in range(len(fields))):
+def listed_fields(path: str, fields: UnknownFieldSet, *, most: int | None = None) -> Iterator[UnknownField]:
+    """What is in protobuf's own list of unknown fields; the paths begin with the one given.
+
+    Args:
+        path: of the message that has them.
+        fields: the list.
+        most: no more than so many, of the list and of each group in it; None for all.
+    """
+    for index in range(len(fields) if most is None else min(len(fields), most)):
+        field = fields[index]
         step = f"{path}.{field.field_number}"
-        value = tuple(listed_fields(step, field.data)) if field.wire_type == _GROUP else field.data
-        found.append(UnknownField(step, field.field_number, field.wire_type, value))
-    return found
+        value = tuple(listed_fields(step, field.data, most=most)) if field.wire_type == _GROUP else field.data
+        yield UnknownField(step, field.field_number, field.wire_type, value)
 
 
 _QUOTES = frozenset({oa.payload_type_of(oa.ProtoOASpotEvent), oa.payload_type_of(oa.ProtoOADepthEvent)})

@@ -28,24 +28,27 @@ WIRE_TYPES: Final[Mapping[int, str]] = MappingProxyType(
 """What people call protobuf's wire types."""
 
 
-def raw_fields(data: bytes, path: str) -> list[UnknownField]:
+def raw_fields(data: bytes, path: str, *, most: int | None = None) -> list[UnknownField]:
     """Every field in serialised bytes, in the order in which they stand.
 
     Args:
         data: the bytes of one message.
         path: what it is part of; the paths of its fields begin with it.
+        most: no more of them than so many, nor of a group's: what is behind them is not looked at. None for all.
 
     Raises:
         ValueError: the bytes are no protobuf message.
     """
-    return _fields(data, 0, path, group=None, depth=0)[0]
+    return _fields(data, 0, path, group=None, depth=0, most=len(data) if most is None else most)[0]
 
 
-def _fields(data: bytes, at: int, path: str, *, group: int | None, depth: int) -> tuple[list[UnknownField], int]:
+def _fields(
+    data: bytes, at: int, path: str, *, group: int | None, depth: int, most: int
+) -> tuple[list[UnknownField], int]:
     if depth > _DEEPEST:
         raise ValueError("groups are nested too deep")
     found: list[UnknownField] = []
-    while at < len(data):
+    while at < len(data) and (group is not None or len(found) < most):
         tag, at = _varint(data, at)
         number, wire_type = tag >> 3, tag & 7
         if not 0 < number < 1 << 29:
@@ -59,7 +62,7 @@ def _fields(data: bytes, at: int, path: str, *, group: int | None, depth: int) -
         if wire_type == _VARINT:
             value, at = _varint(data, at)
         elif wire_type == _GROUP:
-            inner, at = _fields(data, at, step, group=number, depth=depth + 1)
+            inner, at = _fields(data, at, step, group=number, depth=depth + 1, most=most)
             value = tuple(inner)
         elif wire_type == _BYTES:
             size, at = _varint(data, at)
@@ -72,7 +75,8 @@ def _fields(data: bytes, at: int, path: str, *, group: int | None, depth: int) -
             raise ValueError(f"{wire_type} is no wire type")
         if at > len(data):
             raise ValueError("a field is longer than its message")
-        found.append(UnknownField(step, number, wire_type, value))
+        if len(found) < most:  # a group is read to its end all the same
+            found.append(UnknownField(step, number, wire_type, value))
     if group is not None:
         raise ValueError("a group does not end")
     return found, at

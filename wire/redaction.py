@@ -142,7 +142,7 @@ class Redaction:
         for _, part, inner in parts_of("", message, shape):
             self._clean(part, inner, bearer=bearer)
 
-    def _written(self, fields: list[UnknownField], *, bearer: bool) -> bytes:
+    def _written(self, fields: Iterable[UnknownField], *, bearer: bool) -> bytes:
         """Unknown fields as bytes again, with `***` for those that may hold a secret."""
         parts = []
         for field in fields:

@@ -32,6 +32,7 @@ __all__ = ["Frame", "Rendering"]
 
 _INDENT: Final = "  "
 _MOST_SAID: Final = 1024  # values of a field: some hundred kilobytes for all the fields of a busy stream
+_MOST_UNKNOWN: Final = 1_000  # fields of a message that the schema does not have: a newer server has a few
 _LONGEST_BYTES: Final = 64  # of a value that nobody can name, in readable text; JSON has all of them
 
 
@@ -67,7 +68,8 @@ class Rendering:
 
         The payload is as on port 5036 (docs/protocol.md section 3): numbers as they are on the wire; a double that
         JSON cannot say is a string. It is None for a type that the schema does not know. Where there are fields that
-        the schema does not have, `unknownFields` lists them: `path`, `number`, `wireType`, `value` (bytes in hex).
+        the schema does not have, `unknownFields` lists them: `path`, `number`, `wireType`, `value` (bytes in hex); with
+        `moreUnknownFields` there are more than the thousand that are listed.
         `offset` and `size` are left out where there are none.
         """
         message = frame.message
@@ -78,12 +80,12 @@ class Rendering:
         members["name"] = message.name
         members["clientMsgId"] = message.client_msg_id
         payload = message.payload
-        unknown = unknown_fields(message)
+        unknown = unknown_fields(message, most=_MOST_UNKNOWN + 1)
         if isinstance(payload, UnknownPayload):
             members["payload"] = None if isinstance(payload.body, bytes) else payload.body
             if isinstance(payload.body, bytes):
                 try:
-                    unknown += raw_fields(payload.body, message.name)
+                    unknown += raw_fields(payload.body, message.name, most=_MOST_UNKNOWN + 1)
                 except ValueError:
                     members["body"] = payload.body.hex()
         else:
@@ -92,7 +94,9 @@ class Rendering:
             except FieldError:
                 members["payload"] = _loose(payload)
         if unknown:
-            members["unknownFields"] = [_unknown_member(field) for field in unknown]
+            members["unknownFields"] = [_unknown_member(field) for field in unknown[:_MOST_UNKNOWN]]
+        if len(unknown) > _MOST_UNKNOWN:
+            members["moreUnknownFields"] = True
         return members
 
     def lines(self, frame: Frame) -> list[str]:
@@ -101,9 +105,12 @@ class Rendering:
         lines = [self.head(frame)]
         if not isinstance(message.payload, UnknownPayload):
             self._lines(message.payload, Place(), _INDENT, lines)
-        for field in self._unknown(message):
+        unknown = self._unknown(message)
+        for field in unknown[:_MOST_UNKNOWN]:
             kind = f" ({WIRE_TYPES[field.wire_type]})" if field.wire_type is not None else ""
             lines.append(f"{_INDENT}unknown field {quoted(field.path)[1:-1]}{kind} = {_unknown_value(field)}")
+        if len(unknown) > _MOST_UNKNOWN:
+            lines.append(f"{_INDENT}and more unknown fields")
         return lines
 
     def head(self, frame: Frame) -> str:
@@ -132,7 +139,7 @@ class Rendering:
             words.append(f"id={quoted(message.client_msg_id)}")
         if not isinstance(message.payload, UnknownPayload):
             self._words(message.payload, Place(), "", words)
-        words += [f"{_step(field)}={_unknown_value(field)}" for field in self._unknown(message)]
+        words += [f"{_step(field)}={_unknown_value(field)}" for field in self._unknown(message)[:_MOST_UNKNOWN]]
         return " ".join(words)
 
     def facts(self, message: Message) -> Iterator[tuple[str, str, str]]:
@@ -153,12 +160,12 @@ class Rendering:
                     yield path + plan.name, str(each), plan.read(each, inner)[0]
 
     def _unknown(self, message: Message) -> list[UnknownField]:
-        found = unknown_fields(message)
+        found = unknown_fields(message, most=_MOST_UNKNOWN + 1)
         payload = message.payload
         if isinstance(payload, UnknownPayload) and payload.body is not None:
             if isinstance(payload.body, bytes):
                 try:
-                    found += raw_fields(payload.body, message.name)
+                    found += raw_fields(payload.body, message.name, most=_MOST_UNKNOWN + 1)
                 except ValueError:
                     found.append(_whole(message.name, payload.body))
             elif isinstance(payload.body, dict):

@@ -49,6 +49,12 @@ def test_a_message_of_our_schema_has_nothing_unknown() -> None:
         assert unknown_enums(message) == []
 
 
+def test_no_more_unknown_fields_are_listed_than_are_asked_for() -> None:
+    message = Message(oa.ProtoOAVersionRes.FromString(b"\x12\x0291" + b"\xf8\x3e\x01" * 50 + b"\xf8\x3e\x02"))
+    assert [field.value for field in unknown_fields(message, most=3)] == [1, 1, 1]
+    assert unknown_fields(message, most=51) == unknown_fields(message)
+
+
 def test_unknown_fields_are_listed_with_path_number_wire_type_and_value() -> None:
     event = complete(oa.ProtoOAExecutionEvent)
     event.order.CopyFrom(order_with(EIGHT + TEXT))

@@ -27,7 +27,7 @@ def test_every_wire_type_is_read_with_its_number_and_value() -> None:
 def test_groups_are_read_as_protobuf_itself_reads_them() -> None:
     (group,) = raw_fields(GROUP, "M")
     assert group.value[1].value[0].path == "M.999.2.1"
-    assert [group] == listed_fields("M", UnknownFieldSet(oa.ProtoHeartbeatEvent.FromString(GROUP)))
+    assert [group] == list(listed_fields("M", UnknownFieldSet(oa.ProtoHeartbeatEvent.FromString(GROUP))))
 
 
 @pytest.mark.parametrize(

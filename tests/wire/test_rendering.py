@@ -19,6 +19,24 @@ def lines(payload: Any, **more: Any) -> list[str]:
     return Rendering().lines(Frame(Message(payload, **more)))
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["known type", "unknown type"])
+def test_of_fields_that_nobody_knows_the_first_thousand_are_shown(known: bool) -> None:
+    group = b"\x83\x4b" + b"\x78\x01" * 5000 + b"\x84\x4b"  # field 1200, a group of 5,000
+    strange = group + b"\xf8\x3e\x01" * 5000  # field 1007
+    if known:
+        message = Message(oa.ProtoOAVersionRes.FromString(b"\x12\x0291" + strange))
+    else:
+        message = Message(UnknownPayload(9999, strange))
+    frame, rendering = Frame(message), Rendering()
+    shown = rendering.lines(frame)
+    assert sum("unknown field " in line for line in shown) == 1000
+    assert shown[-1] == "  and more unknown fields"
+    members = rendering.members(frame)
+    assert (len(members["unknownFields"]), members["moreUnknownFields"]) == (1000, True)
+    assert len(members["unknownFields"][0]["value"]) == 1001
+    assert rendering.brief(message).count(".1007=") <= 1001
+
+
 def test_readable_text_names_scales_and_indents_every_field() -> None:
     assert Rendering().lines(Frame(Message(SPOT, client_msg_id="a"), offset=12, size=41)) == [
         '@12 ProtoOASpotEvent (2131), 41 bytes, id "a"',
