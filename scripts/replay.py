@@ -163,14 +163,18 @@ async def _to_client(
     remark_key_log(key_log)
     opened = conversation.opened
     over = anyio.Event()
-    found: list[str] = []
+    checked: list[ReplayedServer] = []
 
     async def serve(visitor: Visitor) -> None:
+        if checked:
+            remark("another client has come, and is sent away: a check is of one")
+            return
         remark(f"a client is connected{' over websocket' if visitor.transport == 'websocket' else ''}")
         server = ReplayedServer(conversation, pace=wish.pace)
+        if wish.check:
+            checked.append(server)
         reason = await server.serve(visitor.stream, transport=visitor.transport, said=visitor.said)
         remark(f"the client is gone: {escaped(reason)}")
-        found.extend(each for each in server.differences if not _is_ignored(each, wish.ignored))
         if wish.check:
             over.set()
 
@@ -183,7 +187,11 @@ async def _to_client(
                 remark(f"{opened.environment} ({opened.codec}), replayed, is at {door.host}:{door.port}")
                 remark(f"its certificate: {door.ca_file}")
             await over.wait()
-    return _judged(found, wish) if wish.check else ExitCode.DONE
+    if not wish.check:
+        return ExitCode.DONE
+    server = checked[0] if checked else ReplayedServer(conversation, pace=wish.pace)  # one to which nothing was said
+    found = [each for each in server.differences if not _is_ignored(each, wish.ignored)]
+    return _judged(found, wish, finished=over.is_set())
 
 
 def _is_ignored(difference: str, ignored: tuple[str, ...]) -> bool:
@@ -204,6 +212,7 @@ async def _to_server(
     remark_key_log(key_log)
     settings, part = settings_of(environment, env_file)
     outcomes: list[Outcome] = []
+    begun = over = False
 
     def tell(outcome: Outcome) -> None:
         outcomes.append(outcome)
@@ -211,7 +220,7 @@ async def _to_server(
 
     with tempfile.TemporaryDirectory(prefix="anyctrader-") as folder:
         taken = record if record is not None else Path(folder) / "replay.jsonl"
-        async with until_signalled() as interruption, AsyncExitStack() as stack:
+        async with until_signalled(), AsyncExitStack() as stack:
             audit = await _audit(stack, settings.log_folder)
             recorder = await stack.enter_async_context(
                 open_recorder(taken, secrets=known_secrets(part.credentials, newest_credentials(settings, part)))
@@ -227,15 +236,27 @@ async def _to_server(
                     token_folder=settings.token_folder,
                 )
             )
+            begun = True
             await play_to_server(conversation, session, credentials=part.credentials, pace=wish.pace, told=tell)
             if wish.check:
                 await anyio.sleep(_LATE_S)
-        if wish.check and interruption.signal is None:
-            with taken.open("rb") as opened:
-                now = list(conversations(read_recording(opened)).values())[-1]
+            over = True
+        if wish.check:
             left_out = {*_LEFT_OUT, *(each.name for each in outcomes if each.skipped is not None)}
-            return _judged(list(differences(conversation, now, ignored=wish.ignored, left_out=left_out)), wish)
-    return _worst(outcomes)
+            # Before there was a session, the last connection of a file that is gone on with is an older one.
+            now = _last_of(taken) if begun else Conversation(conversation.opened)
+            found = list(differences(conversation, now, ignored=wish.ignored, left_out=left_out))
+            return _judged(found, wish, finished=over)
+    worst = _worst(outcomes)
+    if over:
+        return worst
+    remark("interrupted: what was not told of was not said, or its answer was not waited for")
+    return worst if worst is not ExitCode.DONE else ExitCode.NO
+
+
+def _last_of(recording: Path) -> Conversation:
+    with recording.open("rb") as opened:
+        return list(conversations(read_recording(opened)).values())[-1]
 
 
 async def _audit(stack: AsyncExitStack, folder: Path) -> Audit | None:
@@ -266,18 +287,25 @@ def _worst(outcomes: list[Outcome]) -> ExitCode:
 # Both
 
 
-def _judged(found: list[str], wish: _Wish) -> ExitCode:
-    """Tells the differences, and whether there are any."""
+def _judged(found: list[str], wish: _Wish, *, finished: bool) -> ExitCode:
+    """Tells the differences, and whether there are any; of a check that was not finished nobody knows."""
     if wish.output is Format.JSON:
-        print_json({"same": not found, "differences": found})
+        print_json({"same": not found if finished else None, "differences": found})
+    elif not finished:
+        print_line(f"interrupted: not checked to its end; up to here {'this differs:' if found else 'it is the same'}")
+        _list(found)
     elif not found:
         print_line("what came back is what was recorded")
     else:
-        for text in found[:_MOST_SHOWN]:
-            print_line(escaped(text), hanging="  ")
-        if len(found) > _MOST_SHOWN:
-            remark(f"and {len(found) - _MOST_SHOWN} more differences")
-    return ExitCode.NO if found else ExitCode.DONE
+        _list(found)
+    return ExitCode.DONE if finished and not found else ExitCode.NO
+
+
+def _list(found: list[str]) -> None:
+    for text in found[:_MOST_SHOWN]:
+        print_line(escaped(text), hanging="  ")
+    if len(found) > _MOST_SHOWN:
+        remark(f"and {len(found) - _MOST_SHOWN} more differences")
 
 
 class _Stepped:
