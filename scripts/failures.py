@@ -50,7 +50,6 @@ def code_of(error: BaseException) -> ExitCode:
         (errors.NotSent, ExitCode.NO_CONNECTION),
         (errors.OutcomeUnknown, ExitCode.OUTCOME_UNKNOWN),
         (errors.AuditUnavailable, ExitCode.NO),
-        (errors.InvalidOrder, ExitCode.NO),
         (errors.Refused, ExitCode.REFUSED),
     )
     return next((code for kind, code in codes if isinstance(error, kind)), ExitCode.NO)

@@ -39,7 +39,7 @@ from anyctrader.session.recorder import RecordingUnavailable
         (LiveTradingDisabled("off"), 5),
         (LimitExceeded("too large"), 5),
         (WrongEnvironment("other"), 5),
-        (InvalidOrder("no price"), 1),
+        (InvalidOrder("no price"), 5),
         (AuditUnavailable("disk"), 1),
         (ServerError("MARKET_CLOSED"), 1),
         (RateLimited("BLOCKED_PAYLOAD_TYPE"), 1),
