@@ -39,6 +39,7 @@ from anyctrader.session.recorded import open_recorded
 from anyctrader.session.recorder import open_recorder
 from anyctrader.session.recording import read_recording
 from anyctrader.session.replay import Pace, ReplayedServer
+from anyctrader.wire.drafting import DraftError, require_pattern
 from anyctrader.wire.rendering import Rendering
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class _Wish:
 
 
 def replay(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording of `record` or of `proxy --record`.")],
     to: Annotated[
         EnvironmentName | None,
@@ -108,6 +110,12 @@ def replay(
 
     Example: anyctrader replay demo.jsonl --fast
     """
+    _check_options(context, to=to, check=check, fast=fast, step=step)
+    for pattern in ignore or ():
+        try:
+            require_pattern(pattern)
+        except DraftError as error:
+            raise typer.BadParameter(escaped(str(error)), param_hint="--ignore") from None
     address = Address.parsed(listen)
     stepped = _Stepped(Rendering()) if step else None
     pace = Pace(math.inf if fast else speed, stepped)
@@ -119,6 +127,26 @@ def replay(
     if to is None:
         carry_out(partial(_to_client, conversation, address, ca_file, key_log, wish), debug=debug)
     carry_out(partial(_to_server, conversation, Environment(to.value), record, key_log, env_file, wish), debug=debug)
+
+
+def _check_options(context: typer.Context, *, to: EnvironmentName | None, check: bool, fast: bool, step: bool) -> None:
+    """Sees that no option was given that would do nothing.
+
+    Raises:
+        typer.BadParameter: one was.
+    """
+    idle = {
+        "record": "it records a replay to a server: name one with --to" if to is None else "",
+        "env_file": "the settings are for a server: name one with --to" if to is None else "",
+        "listen": "nothing listens with --to" if to is not None else "",
+        "ca_file": "nothing listens with --to" if to is not None else "",
+        "ignore": "nothing is compared without --check" if not check else "",
+        "speed": f"there is no waiting with {'--fast' if fast else '--step'}" if fast or step else "",
+    }
+    for name, why in idle.items():
+        source = context.get_parameter_source(name)
+        if why and source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(why, param_hint=f"--{name.replace('_', '-')}")
 
 
 def _conversation(file: Path, connection: str | None) -> Conversation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -28,6 +29,7 @@ __all__ = [
     "payload_type_named",
     "require_complete",
     "require_path",
+    "require_pattern",
 ]
 
 _TRUE: Final = frozenset({"true", "yes", "1"})
@@ -170,6 +172,18 @@ def require_path(name: str, classes: Iterable[Any]) -> None:
             known |= {end: end for end in (".".join(steps[start:]) for start in range(len(steps)))}
     if name not in known:
         raise DraftError(f"no field is called {name[:60]!r}{_near(name, known)}")
+
+
+def require_pattern(pattern: str) -> None:
+    """Sees that the name of a field of any message is this, or fits it: `price`, `*Timestamp`.
+
+    Raises:
+        DraftError: none does; the nearest names are given.
+    """
+    shapes = (shape_of(cls.__name__) for cls in oa.PAYLOAD_CLASSES.values())
+    known = {step: step for shape in shapes for path in _paths(shape) for step in path.split(".")}
+    if not any(fnmatchcase(name, pattern) for name in known):
+        raise DraftError(f"no field is called {pattern[:60]!r}{_near(pattern, known)}")
 
 
 def _paths(shape: Shape) -> Iterator[str]:

@@ -1,0 +1,47 @@
+"""What replay is asked for and cannot do is said, and nothing is played."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anyctrader.wire.drafting import DraftError, require_pattern
+
+from .conftest import Call
+
+OPENED = (
+    '{"record":"opened","at":"2026-11-22T19:40:00.123456Z","mono_ns":1,"format":1,"connection":"a-1",'
+    '"environment":"demo","codec":"protobuf","transport":"tcp","delimiting":"length","server":"x:1","via":"proxy"}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "named", "said"),
+    [
+        ("--record x.jsonl", "--record", "--to"),
+        ("--env-file my.env", "--env-file", "--to"),
+        ("--ignore price", "--ignore", "--check"),
+        ("--check --ignore prise", "--ignore", "near it: price"),
+        ("--check --ignore order.price", "--ignore", "no field is called"),
+        ("--speed 2 --fast", "--speed", "--fast"),
+        ("--speed 1 --step", "--speed", "--step"),
+        ("--to demo --listen 127.0.0.1:0", "--listen", "nothing listens"),
+        ("--to demo --ca-file ca.pem", "--ca-file", "nothing listens"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_a_usage_error(
+    call: Call, tmp_path: Path, options: str, named: str, said: str
+) -> None:
+    (tmp_path / "r.jsonl").write_text(OPENED)
+    done = call("replay", "r.jsonl", *options.split(), COLUMNS="200")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"Invalid value for {named}: " in done.stderr
+    assert said in done.stderr
+
+
+def test_a_field_to_ignore_is_a_name_or_a_pattern_of_the_schema() -> None:
+    for pattern in ("price", "*Timestamp", "*rofit", "balance*", "*"):
+        require_pattern(pattern)
+    with pytest.raises(DraftError, match="near it: executionPrice"):
+        require_pattern("executionPrise")
