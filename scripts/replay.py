@@ -55,6 +55,7 @@ __all__ = ["replay"]
 
 _LEFT_OUT = ("ProtoOAApplicationAuthReq", "ProtoOARefreshTokenReq")  # the session's own, or never said again
 _LATE_S = 1.0  # what follows the last answer is compared too: a fill follows its acceptance within 0.2 s
+_MOST_REMARKS = 10  # on a file: one that is no recording at all is wrong in every line
 _MOST_SHOWN = 100  # differences: a client that does something else altogether differs in everything
 
 
@@ -161,8 +162,10 @@ def _conversation(file: Path, connection: str | None) -> Conversation:
         # What comes through a pipe can be read once only, so all of it is kept.
         kept = None if opened.seekable() else opened.read()
         found = conversations(read_recording(opened if kept is None else io.BytesIO(kept)), remarks=remarks)
-    for text in remarks:
+    for text in remarks[:_MOST_REMARKS]:
         remark(escaped(f"{file}: {text}"))
+    if len(remarks) > _MOST_REMARKS:
+        remark(f"and {len(remarks) - _MOST_REMARKS} more such remarks")
     if not found:
         raise typer.BadParameter(f"{escaped(str(file))} holds no connection: is it a recording?", param_hint="FILE")
     if connection is not None and connection not in found:

@@ -45,3 +45,13 @@ def test_a_field_to_ignore_is_a_name_or_a_pattern_of_the_schema() -> None:
         require_pattern(pattern)
     with pytest.raises(DraftError, match="near it: executionPrice"):
         require_pattern("executionPrise")
+
+
+def test_of_a_file_that_is_no_recording_ten_lines_are_remarked_on_and_the_rest_counted(
+    call: Call, tmp_path: Path
+) -> None:
+    (tmp_path / "cap.bin").write_text("no recording\n" * 115)
+    done = call("replay", "cap.bin")
+    assert done.returncode == 2
+    assert done.stderr.count("cap.bin: line ") == 10
+    assert "and 105 more such remarks" in done.stderr
