@@ -19,7 +19,7 @@ import anyio.to_thread
 import typer
 
 from anyctrader.scripts.door import Address, CaFileOption, KeyLogOption, ListenOption, open_door, remark_key_log
-from anyctrader.scripts.failures import carry_out, code_of, told
+from anyctrader.scripts.failures import carry_out, code_of, interruptible, told
 from anyctrader.scripts.opening import known_secrets, newest_credentials, settings_of
 from anyctrader.scripts.options import (
     DebugOption,
@@ -122,7 +122,8 @@ def replay(
     pace = Pace(math.inf if fast else speed, stepped)
     wish = _Wish(pace, check, tuple(ignore or ()), output)
     try:
-        conversation = _conversation(file, connection)
+        with interruptible():
+            conversation = _conversation(file, connection)
     except OSError as error:
         raise typer.BadParameter(told(error), param_hint="FILE") from None
     if to is None:

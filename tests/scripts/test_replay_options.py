@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from anyctrader.wire.drafting import DraftError, require_pattern
 
 from .conftest import Call
+from .programs import interrupt, started
 
 OPENED = (
     '{"record":"opened","at":"2026-11-22T19:40:00.123456Z","mono_ns":1,"format":1,"connection":"a-1",'
@@ -55,3 +57,11 @@ def test_of_a_file_that_is_no_recording_ten_lines_are_remarked_on_and_the_rest_c
     assert done.returncode == 2
     assert done.stderr.count("cap.bin: line ") == 10
     assert "and 105 more such remarks" in done.stderr
+
+
+def test_an_interruption_while_the_recording_is_read_ends_it_like_a_later_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")  # a recording of which nothing comes
+    with started("replay", "pipe", cwd=tmp_path) as player:
+        with (tmp_path / "pipe").open("w"):  # opened once the command reads
+            _, err = interrupt(player)
+    assert (player.returncode, err) == (1, "interrupted\n")
