@@ -127,7 +127,8 @@ def drafted(cls: Any, members: dict[str, Any]) -> Any:
     try:
         message, unknown = JsonFields().from_json(cls, members)
     except FieldError as error:
-        raise DraftError(f"{cls.__name__}.{error}" if error.path else f"{cls.__name__}: {error}") from None
+        where = f"{cls.__name__}.{error}" if error.path else f"{cls.__name__}: {error}"
+        raise DraftError(where + _choices(cls, members, error.path)) from None
     for path in unknown or ():
         shape, owner = shape_of(cls.__name__), cls.__name__
         *parents, last = path
@@ -203,6 +204,22 @@ def _field(shape: Shape, name: str, owner: str) -> Field:
     names = {_short(field.name): field.name for field in shape.fields if field.name != "payloadType"}
     said = _near(_short(name), names) or _listed([*names.values()])
     raise DraftError(f"{owner} has no field {name[:60]!r}{said}")
+
+
+def _choices(cls: Any, members: Any, path: Iterable[str | int]) -> str:
+    """What a field would take in place of the text that it does not, where it takes names; else nothing."""
+    shape, field, value = shape_of(cls.__name__), None, members
+    for step in path:
+        value = value[step]
+        if isinstance(step, int):
+            continue  # the items of a list are of one kind
+        field = next((each for each in shape.fields if each.name == step), None)
+        if field is not None and field.part is not None:
+            shape = shape_of(field.part.__name__)
+    if field is None or field.enum is None or not isinstance(value, str):
+        return ""
+    names = {name: name for name in field.enum.__members__}
+    return _near(value.upper(), names) or f"; it takes {', '.join([*names][:_MOST_LISTED])}"
 
 
 def _listed(names: list[str]) -> str:

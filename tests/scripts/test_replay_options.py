@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from anyctrader.wire.drafting import DraftError, require_pattern
-
 from .conftest import Call
 from .programs import interrupt, started
 
@@ -40,13 +38,6 @@ def test_an_option_that_would_do_nothing_is_a_usage_error(
     assert (done.returncode, done.stdout) == (2, "")
     assert f"Invalid value for {named}: " in done.stderr
     assert said in done.stderr
-
-
-def test_a_field_to_ignore_is_a_name_or_a_pattern_of_the_schema() -> None:
-    for pattern in ("price", "*Timestamp", "*rofit", "balance*", "*"):
-        require_pattern(pattern)
-    with pytest.raises(DraftError, match="near it: executionPrice"):
-        require_pattern("executionPrise")
 
 
 def test_of_a_file_that_is_no_recording_ten_lines_are_remarked_on_and_the_rest_counted(
