@@ -206,11 +206,13 @@ def _field(shape: Shape, name: str, owner: str) -> Field:
     raise DraftError(f"{owner} has no field {name[:60]!r}{said}")
 
 
-def _choices(cls: Any, members: Any, path: Iterable[str | int]) -> str:
+def _choices(cls: Any, members: Any, path: Iterable[Any]) -> str:
     """What a field would take in place of the text that it does not, where it takes names; else nothing."""
-    shape, field, value = shape_of(cls.__name__), None, members
+    shape, field = shape_of(cls.__name__), None
+    value: Any = members
     for step in path:
-        value = value[step]
+        if isinstance(value, dict | list):  # a list of one may be written without its brackets
+            value = value[step]
         if isinstance(step, int):
             continue  # the items of a list are of one kind
         field = next((each for each in shape.fields if each.name == step), None)
