@@ -9,6 +9,7 @@ import enum
 import re
 from collections import Counter
 from dataclasses import asdict, fields
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -17,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import anyio
 import typer
 
-from anyctrader.scripts.failures import carry_out
-from anyctrader.scripts.halting import DesksSandboxOption, FolderOption, folder_of
+from anyctrader.scripts.failures import carry_out, told
+from anyctrader.scripts.halting import DesksSandboxOption, FolderOption, check_folder, folder_of
 from anyctrader.scripts.options import (
     DebugOption,
     EnvFileOption,
@@ -33,6 +34,7 @@ from anyctrader.scripts.terminal import escaped, is_terminal, print_json, print_
 from anyctrader.session.stories import Selection, lines_of, select
 from anyctrader.session.trades import Total, Trade, totals_of, trades_of
 from anyctrader.session.verification import remarks, verify
+from anyctrader.wire.drafting import DraftError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,12 +106,22 @@ def audit(
         raise typer.BadParameter("verify reads all there is: a chain cannot be checked in parts")
     if question is not Question.TRADES and csv_file is not None:
         raise typer.BadParameter("only trades are written as CSV", param_hint="--csv")
-    if day is not None and not _DAY.fullmatch(day):
-        raise typer.BadParameter("write it as 2026-11-22", param_hint="--day")
+    if day is not None and not _is_day(day):
+        raise typer.BadParameter(
+            "there is no such day" if _DAY.fullmatch(day) else "write it as 2026-11-22", param_hint="--day"
+        )
+    check_folder(folder)
     where = partial(folder_of, folder, sandbox=sandbox, env_file=env_file)
     # In a thread, since files are read as fast as the disk gives them; an interrupt still ends it.
     action = partial(_answer, question, where, wanted, csv_file, output)
     carry_out(partial(anyio.to_thread.run_sync, action, abandon_on_cancel=True), debug=debug)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return _DAY.fullmatch(text) is not None and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _answer(
@@ -199,7 +211,11 @@ def _print_table(trades: list[Trade], totals: list[Total]) -> None:
 
 
 def _write_csv(path: Path, trades: list[Trade]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    try:
+        opened = path.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise DraftError(f"--csv: {told(error)}") from None
+    with opened as file:
         writer = csv.writer(file)
         names = [each.name for each in fields(Trade)]
         writer.writerow(names)

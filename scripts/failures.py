@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -17,9 +18,9 @@ from .options import ExitCode
 from .terminal import ResultsLost, drop_stdout, ensure_stdout, escaped, remark
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
-__all__ = ["carry_out", "carry_out_plainly", "code_of", "told"]
+__all__ = ["carry_out", "carry_out_plainly", "code_of", "interruptible", "told"]
 
 
 _OF_AUTHENTICATION: Final = MappingProxyType(
@@ -50,7 +51,6 @@ def code_of(error: BaseException) -> ExitCode:
         (errors.NotSent, ExitCode.NO_CONNECTION),
         (errors.OutcomeUnknown, ExitCode.OUTCOME_UNKNOWN),
         (errors.AuditUnavailable, ExitCode.NO),
-        (errors.InvalidOrder, ExitCode.NO),
         (errors.Refused, ExitCode.REFUSED),
     )
     return next((code for kind, code in codes if isinstance(error, kind)), ExitCode.NO)
@@ -104,8 +104,7 @@ def carry_out_plainly(action: Callable[[], ExitCode], *, debug: bool) -> NoRetur
         code = action()
         sys.stdout.flush()
     except KeyboardInterrupt:
-        remark("interrupted")
-        code = ExitCode.NO
+        code = _interrupted()
     except Exception as error:
         cause = _only(error)
         if isinstance(cause, BrokenPipeError):  # whoever read our results has seen enough, or could not be reached
@@ -116,6 +115,24 @@ def carry_out_plainly(action: Callable[[], ExitCode], *, debug: bool) -> NoRetur
         remark(told(cause))
         code = code_of(cause)
     raise typer.Exit(code) from None
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """For what a command does ahead of `carry_out`: Ctrl-C ends it no otherwise there.
+
+    Raises:
+        typer.Exit: somebody interrupted it.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(_interrupted()) from None
+
+
+def _interrupted() -> ExitCode:
+    remark("interrupted")
+    return ExitCode.NO
 
 
 def _only(error: BaseException) -> BaseException:

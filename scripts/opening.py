@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from anyctrader.session import ConnectFailed, Mode, SettingsError, WrongEnvironment, connect, load_settings, open_desk
+from anyctrader.session.authorities import check_authorities
 from anyctrader.session.keys import none_set
 from anyctrader.session.token_store import TokenStore, TokensUnreadable, origin_of
 
@@ -18,22 +19,44 @@ if TYPE_CHECKING:
 
     from anyctrader.session import Credentials, Environment, EnvironmentSettings, Session, Settings
 
-__all__ = ["known_secrets", "newest_credentials", "open_reading", "open_trading", "refuse_anothers", "settings_of"]
+__all__ = [
+    "known_secrets",
+    "newest_credentials",
+    "open_reading",
+    "open_trading",
+    "refuse_anothers",
+    "settings_of",
+    "settings_of_all",
+]
 
 
 def settings_of(environment: Environment, env_file: Path | None) -> tuple[Settings, EnvironmentSettings]:
     """All settings, and the part of one environment.
 
     Raises:
-        SettingsError: they cannot be used, or do not name that environment.
+        SettingsError: they cannot be used to connect, or do not name that environment.
     """
     settings = load_settings(env_file)
     part = settings.environments.get(environment)
     if part is None:
         raise SettingsError([none_set(environment)])
+    check_authorities({environment: part.endpoint})
     for warning in settings.warnings:
         remark(warning)
     return settings, part
+
+
+def settings_of_all(env_file: Path | None) -> Settings:
+    """The settings of all environments that are there.
+
+    Raises:
+        SettingsError: they cannot be used to connect.
+    """
+    settings = load_settings(env_file)
+    check_authorities({part.environment: part.endpoint for part in settings.environments.values()})
+    for warning in settings.warnings:
+        remark(warning)
+    return settings
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ __all__ = [
     "SandboxOption",
     "TransportChoice",
     "alone",
+    "begin",
     "check_transport",
     "context_settings",
 ]
@@ -102,6 +103,7 @@ def check_transport(transport: TransportChoice | None) -> TransportChoice | None
     return transport
 
 
+_INTERRUPTED_FOR_TYPER: Final = 130
 _NARROW: Final = 52  # columns; below that click writes lines of 50 all the same
 _NARROWEST: Final = 30
 
@@ -121,4 +123,19 @@ def alone(command: Callable[..., Any]) -> None:
         context_settings=context_settings(),
     )
     app.command()(command)
-    app()
+    begin(app)
+
+
+def begin(app: Callable[..., Any], **named: Any) -> None:
+    """Runs an app of typer, which has an exit code of its own (130) for Ctrl-C where no command of ours has caught it.
+
+    Raises:
+        SystemExit: always.
+    """
+    try:
+        app(**named)
+    except SystemExit as ended:
+        if ended.code != _INTERRUPTED_FOR_TYPER:
+            raise
+        typer.echo("interrupted", err=True)
+        raise SystemExit(int(ExitCode.NO)) from None

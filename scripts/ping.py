@@ -45,6 +45,8 @@ __all__ = ["hosts_of", "ping"]
 _REGIONS: Final = ("eu", "sg", "au", "use")  # docs/protocol.md section 1, older regional names
 _NUMBERS: Final = ("", "-1", "-2")
 _AT_ONCE: Final = 4  # an application may hold 25 connections, and others of it may be at work
+_LEAST_S: Final = 0.1  # a round trip to another continent is longer
+_MOST_S: Final = 600.0  # whoever never gets an answer is to hear of it; a proxy that dials may take a minute
 _GOOD, _BAD = "32", "31"  # green, red
 
 
@@ -59,6 +61,12 @@ def hosts_of(environment: Environment) -> list[str]:
     """The published host of an environment, and the regional ones that have been published."""
     regional = [f"{environment.value}-{region}{number}.ctraderapi.com" for region in _REGIONS for number in _NUMBERS]
     return [environment.host, *regional]
+
+
+def _checked_wait(wait_s: float) -> float:
+    if not _LEAST_S <= wait_s <= _MOST_S:  # of nan neither holds
+        raise typer.BadParameter(f"it is from {_LEAST_S:g} to {_MOST_S:g} seconds")
+    return wait_s
 
 
 def ping(
@@ -76,7 +84,10 @@ def ping(
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Another port than the settings'.")] = None,
     symbol: Annotated[str, typer.Option(metavar="NAME", help="Whose quotes tell the server's clock.")] = "EURUSD",
-    wait_s: Annotated[float, typer.Option("--wait", min=0.1, metavar="S", help="Seconds that a step may take.")] = 10.0,
+    wait_s: Annotated[
+        float,
+        typer.Option("--wait", metavar="S", callback=_checked_wait, help="Seconds that a step may take, at most 600."),
+    ] = 10.0,
     output: FormatOption = Format.TEXT,
     env_file: EnvFileOption = None,
     debug: DebugOption = False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -214,22 +215,23 @@ async def _traded(
         if message.client_msg_id is not None:
             remark("what trades is sent by the session, under an id of its own")
         async with aftermath_of(session, getattr(message.payload, "ctidTraderAccountId", 0)) as aftermath:
+            began_s = time.monotonic()
             with waited("waiting for the answer"):
                 reply = await session.request(message.payload, timeout_s=wait_s)
+            took_ms = (time.monotonic() - began_s) * 1000
             await tell_deals(aftermath, reply, within_s=part.timings.fill_s)
-    _show(Frame(Message(reply)), None, redaction, output)
+    _show(Frame(Message(reply)), took_ms, redaction, output)
     return ExitCode.DONE
 
 
-def _show(piece: Frame | Damage, took_ms: float | None, redaction: Redaction, output: Format) -> None:
+def _show(piece: Frame | Damage, took_ms: float, redaction: Redaction, output: Format) -> None:
     rendering = Rendering()
     if isinstance(piece, Damage):
         remark(f"the answer cannot be read: {escaped(redaction.text(piece.reason))}")
         return
     frame = Frame(redaction.message(piece.message))
     if output is Format.JSON:
-        print_json({**rendering.members(frame), **({"ms": round(took_ms, 3)} if took_ms is not None else {})})
+        print_json({**rendering.members(frame), "ms": round(took_ms, 3)})
         return
     print_lines(rendering.lines(frame), colour="36")
-    if took_ms is not None:
-        remark(f"answered in {took_ms:.1f} ms")
+    remark(f"answered in {took_ms:.1f} ms")

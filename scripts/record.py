@@ -26,10 +26,11 @@ from anyctrader.scripts.options import (
 )
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_line, remark
-from anyctrader.session import Environment, Mode
+from anyctrader.session import Environment, Mode, Refused
 from anyctrader.session.recorded import open_recorded
 from anyctrader.session.recorder import open_recorder
 from anyctrader.wire import messages as oa
+from anyctrader.wire.drafting import DraftError
 
 if TYPE_CHECKING:
     from anyctrader.session import Session
@@ -113,7 +114,10 @@ async def _listen(session: Session, account_id: int, names: list[str], *, depth:
         CTraderError: see `Session.request`.
     """
     account = await session.authorize(account_id)
-    ids = [(await account.symbol(name)).id for name in names]
+    try:
+        ids = [(await account.symbol(name)).id for name in names]
+    except Refused as error:  # there is none of that name: it was typed wrong
+        raise DraftError(str(error)) from None
     if ids:
         await account.request(oa.ProtoOASubscribeSpotsReq(symbolId=ids))
         if depth:

@@ -19,7 +19,7 @@ import anyio.to_thread
 import typer
 
 from anyctrader.scripts.door import Address, CaFileOption, KeyLogOption, ListenOption, open_door, remark_key_log
-from anyctrader.scripts.failures import carry_out, code_of, told
+from anyctrader.scripts.failures import carry_out, code_of, interruptible, told
 from anyctrader.scripts.opening import known_secrets, newest_credentials, settings_of
 from anyctrader.scripts.options import (
     DebugOption,
@@ -39,6 +39,7 @@ from anyctrader.session.recorded import open_recorded
 from anyctrader.session.recorder import open_recorder
 from anyctrader.session.recording import read_recording
 from anyctrader.session.replay import Pace, ReplayedServer
+from anyctrader.wire.drafting import DraftError, require_pattern
 from anyctrader.wire.rendering import Rendering
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ __all__ = ["replay"]
 
 _LEFT_OUT = ("ProtoOAApplicationAuthReq", "ProtoOARefreshTokenReq")  # the session's own, or never said again
 _LATE_S = 1.0  # what follows the last answer is compared too: a fill follows its acceptance within 0.2 s
+_MOST_REMARKS = 10  # on a file: one that is no recording at all is wrong in every line
 _MOST_SHOWN = 100  # differences: a client that does something else altogether differs in everything
 
 
@@ -68,6 +70,7 @@ class _Wish:
 
 
 def replay(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording of `record` or of `proxy --record`.")],
     to: Annotated[
         EnvironmentName | None,
@@ -108,17 +111,44 @@ def replay(
 
     Example: anyctrader replay demo.jsonl --fast
     """
+    _check_options(context, to=to, check=check, fast=fast, step=step)
+    for pattern in ignore or ():
+        try:
+            require_pattern(pattern)
+        except DraftError as error:
+            raise typer.BadParameter(escaped(str(error)), param_hint="--ignore") from None
     address = Address.parsed(listen)
     stepped = _Stepped(Rendering()) if step else None
     pace = Pace(math.inf if fast else speed, stepped)
     wish = _Wish(pace, check, tuple(ignore or ()), output)
     try:
-        conversation = _conversation(file, connection)
+        with interruptible():
+            conversation = _conversation(file, connection)
     except OSError as error:
         raise typer.BadParameter(told(error), param_hint="FILE") from None
     if to is None:
         carry_out(partial(_to_client, conversation, address, ca_file, key_log, wish), debug=debug)
     carry_out(partial(_to_server, conversation, Environment(to.value), record, key_log, env_file, wish), debug=debug)
+
+
+def _check_options(context: typer.Context, *, to: EnvironmentName | None, check: bool, fast: bool, step: bool) -> None:
+    """Sees that no option was given that would do nothing.
+
+    Raises:
+        typer.BadParameter: one was.
+    """
+    idle = {
+        "record": "it records a replay to a server: name one with --to" if to is None else "",
+        "env_file": "the settings are for a server: name one with --to" if to is None else "",
+        "listen": "nothing listens with --to" if to is not None else "",
+        "ca_file": "nothing listens with --to" if to is not None else "",
+        "ignore": "nothing is compared without --check" if not check else "",
+        "speed": f"there is no waiting with {'--fast' if fast else '--step'}" if fast or step else "",
+    }
+    for name, why in idle.items():
+        source = context.get_parameter_source(name)
+        if why and source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(why, param_hint=f"--{name.replace('_', '-')}")
 
 
 def _conversation(file: Path, connection: str | None) -> Conversation:
@@ -133,8 +163,10 @@ def _conversation(file: Path, connection: str | None) -> Conversation:
         # What comes through a pipe can be read once only, so all of it is kept.
         kept = None if opened.seekable() else opened.read()
         found = conversations(read_recording(opened if kept is None else io.BytesIO(kept)), remarks=remarks)
-    for text in remarks:
+    for text in remarks[:_MOST_REMARKS]:
         remark(escaped(f"{file}: {text}"))
+    if len(remarks) > _MOST_REMARKS:
+        remark(f"and {len(remarks) - _MOST_REMARKS} more such remarks")
     if not found:
         raise typer.BadParameter(f"{escaped(str(file))} holds no connection: is it a recording?", param_hint="FILE")
     if connection is not None and connection not in found:
@@ -163,14 +195,18 @@ async def _to_client(
     remark_key_log(key_log)
     opened = conversation.opened
     over = anyio.Event()
-    found: list[str] = []
+    checked: list[ReplayedServer] = []
 
     async def serve(visitor: Visitor) -> None:
+        if checked:
+            remark("another client has come, and is sent away: a check is of one")
+            return
         remark(f"a client is connected{' over websocket' if visitor.transport == 'websocket' else ''}")
         server = ReplayedServer(conversation, pace=wish.pace)
+        if wish.check:
+            checked.append(server)
         reason = await server.serve(visitor.stream, transport=visitor.transport, said=visitor.said)
         remark(f"the client is gone: {escaped(reason)}")
-        found.extend(each for each in server.differences if not _is_ignored(each, wish.ignored))
         if wish.check:
             over.set()
 
@@ -183,7 +219,11 @@ async def _to_client(
                 remark(f"{opened.environment} ({opened.codec}), replayed, is at {door.host}:{door.port}")
                 remark(f"its certificate: {door.ca_file}")
             await over.wait()
-    return _judged(found, wish) if wish.check else ExitCode.DONE
+    if not wish.check:
+        return ExitCode.DONE
+    server = checked[0] if checked else ReplayedServer(conversation, pace=wish.pace)  # one to which nothing was said
+    found = [each for each in server.differences if not _is_ignored(each, wish.ignored)]
+    return _judged(found, wish, finished=over.is_set())
 
 
 def _is_ignored(difference: str, ignored: tuple[str, ...]) -> bool:
@@ -204,6 +244,7 @@ async def _to_server(
     remark_key_log(key_log)
     settings, part = settings_of(environment, env_file)
     outcomes: list[Outcome] = []
+    begun = over = False
 
     def tell(outcome: Outcome) -> None:
         outcomes.append(outcome)
@@ -211,7 +252,7 @@ async def _to_server(
 
     with tempfile.TemporaryDirectory(prefix="anyctrader-") as folder:
         taken = record if record is not None else Path(folder) / "replay.jsonl"
-        async with until_signalled() as interruption, AsyncExitStack() as stack:
+        async with until_signalled(), AsyncExitStack() as stack:
             audit = await _audit(stack, settings.log_folder)
             recorder = await stack.enter_async_context(
                 open_recorder(taken, secrets=known_secrets(part.credentials, newest_credentials(settings, part)))
@@ -227,15 +268,27 @@ async def _to_server(
                     token_folder=settings.token_folder,
                 )
             )
+            begun = True
             await play_to_server(conversation, session, credentials=part.credentials, pace=wish.pace, told=tell)
             if wish.check:
                 await anyio.sleep(_LATE_S)
-        if wish.check and interruption.signal is None:
-            with taken.open("rb") as opened:
-                now = list(conversations(read_recording(opened)).values())[-1]
+            over = True
+        if wish.check:
             left_out = {*_LEFT_OUT, *(each.name for each in outcomes if each.skipped is not None)}
-            return _judged(list(differences(conversation, now, ignored=wish.ignored, left_out=left_out)), wish)
-    return _worst(outcomes)
+            # Before there was a session, the last connection of a file that is gone on with is an older one.
+            now = _last_of(taken) if begun else Conversation(conversation.opened)
+            found = list(differences(conversation, now, ignored=wish.ignored, left_out=left_out))
+            return _judged(found, wish, finished=over)
+    worst = _worst(outcomes)
+    if over:
+        return worst
+    remark("interrupted: what was not told of was not said, or its answer was not waited for")
+    return worst if worst is not ExitCode.DONE else ExitCode.NO
+
+
+def _last_of(recording: Path) -> Conversation:
+    with recording.open("rb") as opened:
+        return list(conversations(read_recording(opened)).values())[-1]
 
 
 async def _audit(stack: AsyncExitStack, folder: Path) -> Audit | None:
@@ -266,18 +319,25 @@ def _worst(outcomes: list[Outcome]) -> ExitCode:
 # Both
 
 
-def _judged(found: list[str], wish: _Wish) -> ExitCode:
-    """Tells the differences, and whether there are any."""
+def _judged(found: list[str], wish: _Wish, *, finished: bool) -> ExitCode:
+    """Tells the differences, and whether there are any; of a check that was not finished nobody knows."""
     if wish.output is Format.JSON:
-        print_json({"same": not found, "differences": found})
+        print_json({"same": not found if finished else None, "differences": found})
+    elif not finished:
+        print_line(f"interrupted: not checked to its end; up to here {'this differs:' if found else 'it is the same'}")
+        _list(found)
     elif not found:
         print_line("what came back is what was recorded")
     else:
-        for text in found[:_MOST_SHOWN]:
-            print_line(escaped(text), hanging="  ")
-        if len(found) > _MOST_SHOWN:
-            remark(f"and {len(found) - _MOST_SHOWN} more differences")
-    return ExitCode.NO if found else ExitCode.DONE
+        _list(found)
+    return ExitCode.DONE if finished and not found else ExitCode.NO
+
+
+def _list(found: list[str]) -> None:
+    for text in found[:_MOST_SHOWN]:
+        print_line(escaped(text), hanging="  ")
+    if len(found) > _MOST_SHOWN:
+        remark(f"and {len(found) - _MOST_SHOWN} more differences")
 
 
 class _Stepped:

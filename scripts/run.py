@@ -15,6 +15,7 @@ import anyio
 import typer
 
 from anyctrader.scripts.failures import carry_out, code_of, told
+from anyctrader.scripts.opening import settings_of_all
 from anyctrader.scripts.options import (
     DebugOption,
     EnvFileOption,
@@ -26,7 +27,7 @@ from anyctrader.scripts.options import (
 )
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import ResultsLost, drop_stdout, escaped, is_terminal, print_json, print_line, remark
-from anyctrader.session import Environment, SessionState, load_settings, open_desk
+from anyctrader.session import Environment, SessionState, open_desk
 from anyctrader.session.chain import iso_ms
 from anyctrader.wire import messages as oa
 from anyctrader.wire.errors import CTraderError
@@ -80,9 +81,7 @@ async def _run(plan: _Plan) -> ExitCode:
 
             settings = (await stack.enter_async_context(open_sandbox())).settings(live_enabled=False)
         else:
-            settings = load_settings(plan.env_file)
-            for warning in settings.warnings:
-                remark(warning)
+            settings = settings_of_all(plan.env_file)
         watch = _Watch(plan)
         if plan.output is Format.TEXT:
             remark(f"opening {' and '.join(environment.value for environment in settings.environments)}")

@@ -16,6 +16,7 @@ import typer
 
 from anyctrader.scripts.checklist import JsonChecklist, TextChecklist
 from anyctrader.scripts.failures import carry_out
+from anyctrader.scripts.opening import settings_of_all
 from anyctrader.scripts.options import (
     DebugOption,
     EnvFileOption,
@@ -31,7 +32,7 @@ from anyctrader.scripts.stage import REAL, SCALED, Stage
 from anyctrader.scripts.steps import Outcome
 from anyctrader.scripts.terminal import can_answer, drop_stdout, print_json, print_line, remark
 from anyctrader.scripts.walk import LETTERS, Walk
-from anyctrader.session import clock, load_settings
+from anyctrader.session import clock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,9 +149,7 @@ async def _prepare(
             sandbox=sandbox,
         )
         return stage, None
-    settings = load_settings(plan.env_file)
-    for warning in settings.warnings:
-        remark(warning)
+    settings = settings_of_all(plan.env_file)
     promotion = Promotion(settings.log_folder)
     stage = Stage(
         settings=settings,

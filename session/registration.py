@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import loading
+from .authorities import check_authorities
 from .errors import SettingsError
 from .proxies import ProxyChoice
 
@@ -55,10 +56,12 @@ def load_registration(
         environ: what to read in place of the process environment.
 
     Raises:
-        SettingsError: see `load_settings`.
+        SettingsError: see `load_settings`; or the file of authorities cannot be used.
     """
     outcome = loading.registration_of(environment, env_file, environ)
     del environ  # a traceback that is shown with the variables of its frames must find no value here
     if isinstance(outcome, list):
         raise SettingsError(outcome)
-    return Registration(environment=environment, **outcome)
+    registration = Registration(environment=environment, **outcome)
+    check_authorities({environment: registration.endpoint})
+    return registration

@@ -66,9 +66,6 @@ class ReplayedServer:
     Args:
         conversation: what was recorded.
         pace: how fast.
-
-    Attributes:
-        differences: what the client did otherwise than the recorded one, for `--check`.
     """
 
     def __init__(self, conversation: Conversation, *, pace: Pace) -> None:
@@ -90,7 +87,12 @@ class ReplayedServer:
             tuple[int, float]
         ] = []  # which request was made, a later one than all before it, and when
         self._news = anyio.Event()
-        self.differences: list[str] = []
+        self._differed: list[str] = []
+
+    @property
+    def differences(self) -> list[str]:
+        """What the client has done otherwise than the recorded one up to now, and what it has not said."""
+        return [*self._differed, *(f"{exchange.name} was not said" for exchange in self._open)]
 
     async def serve(self, stream: ByteStream, *, transport: TransportName = "tcp", said: bytes = b"") -> str:
         """Serves until the client leaves; returns why. Ends by itself only when the stream does.
@@ -126,21 +128,20 @@ class ReplayedServer:
                 reason = "it ended the connection"
             tasks.cancel_scope.cancel()
         await self._take_leave(stream, framing)
-        self.differences += [f"{exchange.name} was not said" for exchange in self._open]
         return reason
 
     def _hear(self, body: bytes) -> None:
         try:
             message = self._codec.decode(body)
         except RemoteProtocolError as fault:
-            self.differences.append(f"a message cannot be read: {fault}")
+            self._differed.append(f"a message cannot be read: {fault}")
             return
         entry = entry_of(message.payload_type)
         if entry is not None and entry.kind is Kind.HEARTBEAT:
             return
         exchange = self._matching(message)
         if exchange is None:
-            self.differences.append(f"{message.name} is not in the recording")
+            self._differed.append(f"{message.name} is not in the recording")
             error = oa.ProtoOAErrorRes(
                 errorCode="UNSUPPORTED_MESSAGE", description=f"{message.name} is not in the recording that is replayed"
             )
@@ -162,14 +163,14 @@ class ReplayedServer:
             chosen = next(equal, None)
             if chosen is None:
                 chosen = same[0]
-                self.differences += differences_of(chosen.request.message, message)
+                self._differed += differences_of(chosen.request.message, message)
             self._open.remove(chosen)
             self._used[payload_type] = chosen
             return chosen
         if permission_of(payload_type) in (Permission.READ, Permission.SESSION):
             used = self._used.get(payload_type)
             if used is not None:
-                self.differences.append(f"{message.name} was said more often than it is in the recording")
+                self._differed.append(f"{message.name} was said more often than it is in the recording")
             return used
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -28,6 +29,7 @@ __all__ = [
     "payload_type_named",
     "require_complete",
     "require_path",
+    "require_pattern",
 ]
 
 _TRUE: Final = frozenset({"true", "yes", "1"})
@@ -125,7 +127,8 @@ def drafted(cls: Any, members: dict[str, Any]) -> Any:
     try:
         message, unknown = JsonFields().from_json(cls, members)
     except FieldError as error:
-        raise DraftError(f"{cls.__name__}.{error}" if error.path else f"{cls.__name__}: {error}") from None
+        where = f"{cls.__name__}.{error}" if error.path else f"{cls.__name__}: {error}"
+        raise DraftError(where + _choices(cls, members, error.path)) from None
     for path in unknown or ():
         shape, owner = shape_of(cls.__name__), cls.__name__
         *parents, last = path
@@ -172,6 +175,18 @@ def require_path(name: str, classes: Iterable[Any]) -> None:
         raise DraftError(f"no field is called {name[:60]!r}{_near(name, known)}")
 
 
+def require_pattern(pattern: str) -> None:
+    """Sees that the name of a field of any message is this, or fits it: `price`, `*Timestamp`.
+
+    Raises:
+        DraftError: none does; the nearest names are given.
+    """
+    shapes = (shape_of(cls.__name__) for cls in oa.PAYLOAD_CLASSES.values())
+    known = {step: step for shape in shapes for path in _paths(shape) for step in path.split(".")}
+    if not any(fnmatchcase(name, pattern) for name in known):
+        raise DraftError(f"no field is called {pattern[:60]!r}{_near(pattern, known)}")
+
+
 def _paths(shape: Shape) -> Iterator[str]:
     """The paths of all fields that hold a value, as `Rendering.facts` names them."""
     for field in shape.fields:
@@ -189,6 +204,24 @@ def _field(shape: Shape, name: str, owner: str) -> Field:
     names = {_short(field.name): field.name for field in shape.fields if field.name != "payloadType"}
     said = _near(_short(name), names) or _listed([*names.values()])
     raise DraftError(f"{owner} has no field {name[:60]!r}{said}")
+
+
+def _choices(cls: Any, members: Any, path: Iterable[Any]) -> str:
+    """What a field would take in place of the text that it does not, where it takes names; else nothing."""
+    shape, field = shape_of(cls.__name__), None
+    value: Any = members
+    for step in path:
+        if isinstance(value, dict | list):  # a list of one may be written without its brackets
+            value = value[step]
+        if isinstance(step, int):
+            continue  # the items of a list are of one kind
+        field = next((each for each in shape.fields if each.name == step), None)
+        if field is not None and field.part is not None:
+            shape = shape_of(field.part.__name__)
+    if field is None or field.enum is None or not isinstance(value, str):
+        return ""
+    names = {name: name for name in field.enum.__members__}
+    return _near(value.upper(), names) or f"; it takes {', '.join([*names][:_MOST_LISTED])}"
 
 
 def _listed(names: list[str]) -> str:

@@ -261,6 +261,7 @@ def test_where_there_is_nothing_that_is_said(call: Call, tmp_path: Path) -> None
         ["verify", "--order", "1"],
         ["show", "--csv", "x.csv"],
         ["show", "--day", "yesterday"],
+        ["show", "--day", "2026-13-01"],
         ["tell"],
         [],
     ],
@@ -268,6 +269,19 @@ def test_where_there_is_nothing_that_is_said(call: Call, tmp_path: Path) -> None
 def test_what_cannot_be_meant_is_a_usage_error(call: Call, tmp_path: Path, arguments: list[str]) -> None:
     assert call("audit", *arguments, "--folder", ".").returncode == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_that_cannot_be_opened_is_a_usage_error(call: Call, tmp_path: Path) -> None:
+    write(tmp_path, (DEMO, "halt", {"reason": "a"}))
+    done = call("audit", "trades", "--folder", ".", "--csv", "none/such.csv")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "--csv: none/such.csv: No such file or directory\n")
+
+
+@pytest.mark.parametrize("question", ["verify", "show", "trades"])
+def test_a_folder_that_is_not_there_is_a_usage_error(call: Call, question: str) -> None:
+    done = call("audit", question, "--folder", "none")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "none does not exist" in done.stderr
 
 
 def test_a_large_file_is_read_line_by_line(call: Call, tmp_path: Path) -> None:

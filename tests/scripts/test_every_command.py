@@ -194,3 +194,46 @@ def test_a_key_log_that_cannot_be_written_is_refused_before_anything_is_said_of_
 def test_a_key_log_is_for_its_owner_only(call: Call, tmp_path: Path) -> None:
     assert call("record", "demo", "-o", "r.jsonl", "--key-log", "keys").returncode == 2  # there are no settings
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
+
+
+BAD_AUTHORITY = {
+    "CTRADER_DEMO_APPLICATION_ID": "id",
+    "CTRADER_DEMO_APPLICATION_SECRET": "secret-of-the-application",
+    "CTRADER_DEMO_ACCESS_TOKEN": "token-of-the-application",
+    "CTRADER_DEMO_ACCOUNT_ID": "1",
+    "CTRADER_DEMO_HOST": "127.0.0.1",
+    "CTRADER_DEMO_PORT": "1",  # whoever connected first would say that nothing listens there
+    "CTRADER_DEMO_CA_FILE": "authority.pem",
+}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run",
+        "runbook",
+        "login demo --no-browser",
+        "ping demo",
+        "send demo TraderReq",
+        "send demo --raw 08b510",
+        "tail demo",
+        "record demo -o r.jsonl",
+        "proxy demo",
+    ],
+)
+@pytest.mark.parametrize(
+    "content", ["no PEM", "", "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n"]
+)
+def test_a_file_of_authorities_that_is_none_is_a_wrong_setting_for_all_that_connect(
+    call: Call, tmp_path: Path, command: str, content: str
+) -> None:
+    (tmp_path / "authority.pem").write_text(content)
+    done = call(*command.split(), **BAD_AUTHORITY)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "CTRADER_DEMO_CA_FILE names authority.pem, from which no certificates can be read (" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_halt_does_not_fail_for_a_file_of_authorities(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "authority.pem").write_text("no PEM")
+    assert call("halt", "demo", "--why", "it must stop", **BAD_AUTHORITY).returncode == 0

@@ -4,7 +4,7 @@ import pytest
 import typer
 
 from anyctrader.scripts.failures import carry_out, code_of, told
-from anyctrader.scripts.options import ExitCode
+from anyctrader.scripts.options import ExitCode, begin
 from anyctrader.session import (
     AuditUnavailable,
     AuthenticationFailed,
@@ -39,7 +39,7 @@ from anyctrader.session.recorder import RecordingUnavailable
         (LiveTradingDisabled("off"), 5),
         (LimitExceeded("too large"), 5),
         (WrongEnvironment("other"), 5),
-        (InvalidOrder("no price"), 1),
+        (InvalidOrder("no price"), 5),
         (AuditUnavailable("disk"), 1),
         (ServerError("MARKET_CLOSED"), 1),
         (RateLimited("BLOCKED_PAYLOAD_TYPE"), 1),
@@ -116,3 +116,16 @@ def test_the_traceback_is_for_whoever_asks(capsys: pytest.CaptureFixture[str]) -
 def test_an_interruption_is_no_traceback_either(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended_with(KeyboardInterrupt()) == 1
     assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_an_interruption_ahead_of_a_commands_own_handling_ends_it_no_otherwise(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    app = typer.Typer()
+    app.command()(interrupted)
+    with pytest.raises(SystemExit) as ended:
+        begin(app, args=[])
+    assert (ended.value.code, capsys.readouterr().err) == (1, "interrupted\n")

@@ -121,6 +121,13 @@ def test_a_codec_other_than_that_of_the_settings_needs_its_port(call: Call, serv
     assert "--port" in done.stderr
 
 
+@pytest.mark.parametrize("wait", ["inf", "nan", "0.01", "601"])
+def test_a_step_may_not_take_for_ever(call: Call, server: BlockingServer, wait: str) -> None:
+    done = call("ping", "demo", "--wait", wait, **variables_of(server))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "from 0.1 to 600 seconds" in done.stderr
+
+
 def test_a_step_that_takes_its_time_shows_a_sign_of_life(
     call: Call, server: BlockingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

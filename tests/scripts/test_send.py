@@ -245,6 +245,7 @@ def test_raw_bytes_that_trade_go_on_record_like_any_order(call: Call, server: Bl
     done = call("send", "demo", "--raw", body.hex(), "--format", "json", **variables_of(server))
     assert done.returncode == 0, done.stderr
     assert json_lines(done.stdout)[0]["name"] == "ProtoOAExecutionEvent"
+    assert json_lines(done.stdout)[0]["ms"] > 0
     assert {"intent", "sent"} <= {fact["fact"] for fact in facts()}
 
 

@@ -92,8 +92,9 @@ def test_what_is_typed_wrong_is_told_before_anything_is_connected(call: Call) ->
         assert said in " ".join(done.stderr.split()), arguments
 
 
-def test_a_symbol_that_is_not_there_is_told_with_the_nearest(call: Call, server: BlockingServer) -> None:
-    done = call("tail", "demo", "--symbol", "EURUS", **variables_of(server))
+@pytest.mark.parametrize("command", ["tail demo", "record demo -o r.jsonl"])
+def test_a_symbol_that_is_not_there_is_told_with_the_nearest(call: Call, server: BlockingServer, command: str) -> None:
+    done = call(*command.split(), "--symbol", "EURUS", **variables_of(server))
     assert done.returncode == 2
     assert "nearest: EURUSD" in done.stderr
 

@@ -14,6 +14,7 @@ from anyctrader.wire.drafting import (
     payload_type_named,
     require_complete,
     require_path,
+    require_pattern,
 )
 
 ORDER = oa.ProtoOANewOrderReq
@@ -136,3 +137,34 @@ def test_a_path_may_be_named_by_its_end_and_one_that_is_nowhere_is_told_with_the
         require_path("order.tradeData.simbolId", classes)
     with pytest.raises(DraftError, match=r"'executionType'$"):
         require_path("executionType", [oa.ProtoOASpotEvent])
+
+
+@pytest.mark.parametrize(
+    ("cls", "members", "said"),
+    [
+        (oa.ProtoOAGetTrendbarsReq, {"period": "H7"}, r"'H7' is no ProtoOATrendbarPeriod; near it: .*\bH1\b"),
+        (ORDER, {"orderType": "limits"}, "near it: LIMIT"),
+        (ORDER, {"orderType": "xyzzy"}, "; it takes MARKET, LIMIT, STOP"),
+        (ORDER, {"orderType": True}, r"orderType: [^;]*$"),
+        (ORDER, {"volume": "much"}, r"volume: [^;]*$"),
+        (
+            oa.ProtoOAMarginCallUpdateReq,
+            {"marginCall": {"marginCallType": "MARGIN_LEVEL_THRESHOLD_9"}},
+            "near it: MARGIN_LEVEL_THRESHOLD_",
+        ),
+        (oa.ProtoOAMarginCallListRes, {"marginCall": [{"marginCallType": "MARGIN"}]}, "it takes MARGIN_LEVEL_"),
+        (oa.ProtoOASubscribeSpotsReq, {"symbolId": 1e30}, r"symbolId\.0: [^;]*$"),
+        (oa.ProtoOASubscribeSpotsReq, {"symbolId": "much"}, r"symbolId\.0: [^;]*$"),
+        (ORDER, [], r"^[^;]*$"),
+    ],
+)
+def test_a_value_that_is_none_of_an_enum_is_told_with_those_that_are(cls: Any, members: Any, said: str) -> None:
+    with pytest.raises(DraftError, match=said):
+        drafted(cls, members)
+
+
+def test_a_field_to_leave_out_is_a_name_or_a_pattern_of_the_schema() -> None:
+    for pattern in ("price", "*Timestamp", "*rofit", "balance*", "*"):
+        require_pattern(pattern)
+    with pytest.raises(DraftError, match="near it: executionPrice"):
+        require_pattern("executionPrise")
