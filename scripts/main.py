@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from anyctrader.scripts.extras import not_installed
-from anyctrader.scripts.options import context_settings
+from anyctrader.scripts.options import begin, context_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +111,7 @@ def main() -> None:
         context_settings=context_settings(),
     )
     app.callback()(_top)
-    app(prog_name="anyctrader")
+    begin(app, prog_name="anyctrader")
 
 
 if __name__ == "__main__":

@@ -80,6 +80,25 @@ runpy.run_path(sys.argv[1], run_name="__main__")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "anyctrader: interrupted\n")
 
 
+def test_an_interrupt_while_a_command_is_loaded_ends_with_1() -> None:
+    interrupted = """
+import importlib.abc, sys
+from anyctrader.scripts.main import main
+class Interrupted(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "anyctrader.scripts.decode":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+sys.argv[1:] = ["decode", "none"]
+main()
+"""
+    program = [sys.executable, "-c", interrupted]
+    done = subprocess.run(
+        program, env=clean_environment(), capture_output=True, text=True, timeout=START_S, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (1, "", "interrupted")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
 @pytest.mark.parametrize("arguments", [("--help",), ("decode", "--help"), ("--version",)])
 def test_a_help_text_that_cannot_be_written_is_said_plainly(arguments: tuple[str, ...]) -> None:
