@@ -209,7 +209,7 @@ def test_json_objects_that_are_no_messages_are_named_one_by_one() -> None:
     assert [damage.offset for damage in damages(pieces)] == [0, 8 + len(TEXTS[10]) + 1]
     pieces = read(TEXTS[10] + b"\n" + TEXTS[11][:-3])
     assert names(pieces) == [NAMES[10]]
-    assert [damage.reason for damage in damages(pieces)] == ["an object does not end"]
+    assert [damage.reason for damage in damages(pieces)] == ["the text ends here"]
 
 
 @given(st.binary(max_size=300), st.integers(1, 100))
