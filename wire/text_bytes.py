@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .framing import MAX_FRAME_SIZE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias
@@ -54,7 +56,8 @@ _NO_HEX: Final = re.compile(rb"[^0-9a-fA-F]")
 _NO_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=]")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 _DUMP: Final = re.compile(rb"\s*0{4,16}(?::\s|\s\s)\s*[0-9a-fA-F]{2}")
-_OFFSET: Final = re.compile(rb"\s*[0-9a-fA-F]{4,16}(:?)(?:\s+|$)")
+_OFFSET: Final = re.compile(rb"\s*([0-9a-fA-F]{4,16})(:?)(?:\s+|$)")
+_MOST_REPEATED: Final = MAX_FRAME_SIZE  # bytes that a `*` stands for; no message has more that are alike
 _LINES_TRIED: Final = 8  # some of the first lines may be damaged, not all of them
 _ONE_WRONG_IN: Final = 20  # characters; prose has more that are neither hex nor base64
 _GROUPED: Final = (2, 4)  # characters of hex, and of base64, that stand for whole bytes
@@ -95,6 +98,9 @@ class TextBytes:
         self._line = b""  # what has come of the line that has not ended
         self._rest = b""  # characters that are not yet enough for whole bytes
         self._number = 1
+        self._row = b""  # of a dump: the bytes of its last line, none where it is damaged
+        self._row_end = 0  # what the offset behind it must be
+        self._is_repeated = False
         self._group = _GROUPED[encoding is Encoding.BASE64]
 
     def feed(self, chunk: bytes) -> Iterator[Written]:
@@ -113,6 +119,8 @@ class TextBytes:
     def close(self) -> Iterator[Written]:
         """What the last line has, though it was not ended."""
         yield from self._read(self._line)
+        if self._is_repeated:
+            yield Break(f"line {self._number}: the offset behind the last * is missing", max(len(self._row), 1))
         self._line = b""
         self._by_line = True
         yield from self._end()
@@ -120,6 +128,11 @@ class TextBytes:
     def _read(self, line: bytes) -> Iterator[Written]:
         if not self._rest and line.lstrip().startswith(b"#"):
             return
+        if self._encoding is Encoding.DUMP:
+            if line.strip() == b"*":
+                self._is_repeated = True
+                return
+            yield from self._repeated(line)
         line = self._rest + _bare(line, self._encoding)
         self._rest = b""
         wrong = _NO_BASE64 if self._encoding is Encoding.BASE64 else _NO_HEX
@@ -131,6 +144,27 @@ class TextBytes:
             yield Break(f"line {self._number}: the character {found.start() + 1} of its {kind} is none of {kind}", lost)
             line = line[at + self._group :]
         yield from self._whole(line)
+
+    def _repeated(self, line: bytes) -> Iterator[Written]:
+        """The lines of a dump that a `*` before this one stands for: they are as the last one (hexdump without -v)."""
+        found = _OFFSET.match(line)
+        if found is None:
+            return
+        offset = int(found[1], 16)
+        if self._is_repeated:
+            self._is_repeated = False
+            size = offset - self._row_end
+            if self._row and 0 < size <= _MOST_REPEATED:
+                rows = self._row * (_LONGEST_PART // len(self._row) + 1)
+                for start in range(0, size, len(rows)):
+                    yield rows[: size - start]
+            else:
+                yield Break(
+                    f"line {self._number}: the lines that the * before it stands for are not known", max(size, 1)
+                )
+        bare = _bare(line, self._encoding)
+        self._row = b"" if len(bare) % 2 or _NO_HEX.search(bare) else binascii.unhexlify(bare)
+        self._row_end = offset + len(self._row)
 
     def _whole(self, text: bytes) -> Iterator[Written]:
         if self._encoding is Encoding.BASE64:
@@ -174,7 +208,7 @@ def _bare(line: bytes, encoding: Encoding) -> bytes:
             return b"" if not line.strip() else line.strip()
         line = line[offset.end() :]
         # What xxd writes behind two spaces, hexdump behind a bar and tshark behind three spaces are characters.
-        line = re.split(rb"\s\s" if offset[1] else rb"\||\s\s\s", line, maxsplit=1)[0]
+        line = re.split(rb"\s\s" if offset[2] else rb"\||\s\s\s", line, maxsplit=1)[0]
     elif b"x" in line or b"X" in line:
         line = _PREFIX.sub(b"", line)
     return line.translate(None, _BETWEEN)

@@ -78,6 +78,40 @@ def test_base64_may_be_wrapped_padded_or_not_and_several_in_a_row(text: bytes, s
     assert read(text, Encoding.BASE64, size=size) == [DATA, Break()]
 
 
+ROW = bytes(range(16))
+FIRST = b"00000000  00 01 02 03 04 05 06 07  08 09 0a 0b 0c 0d 0e 0f  |................|\n"
+
+
+@given(st.integers(1, 10_000), st.booleans())
+def test_a_star_in_a_dump_stands_for_lines_like_the_last(times: int, in_parts: bool) -> None:
+    text = FIRST + b"*\n%08x  61 62 |ab|\n%08x\n" % (16 * times + 16, 16 * times + 18)
+    assert read(text, Encoding.DUMP, size=7 if in_parts else 1 << 16) == [ROW * (times + 1) + b"ab", Break()]
+    text = FIRST + b"*\n%08x\n" % (16 * times + 24)  # hexdump takes half a line of zeros for a whole one
+    assert read(text, Encoding.DUMP) == [ROW * (times + 1) + ROW[:8], Break()]
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        (FIRST + b"*\nffffffffffffff00  61 62 |ab|\n", 0xFFFFFFFFFFFFFF00 - 16),
+        (FIRST + b"*\n00000010  61 62 |ab|\n", 1),
+        (b"*\n00000010  61 62 |ab|\n", 16),
+    ],
+)
+def test_a_star_that_may_stand_for_anything_costs_neither_memory_nor_the_lines_behind_it(
+    text: bytes, lost: int
+) -> None:
+    *_, told, behind, _ = read(text, Encoding.DUMP)
+    assert (isinstance(told, Break) and told.lost, behind) == (lost, b"ab")
+
+
+def test_a_star_at_the_end_of_a_dump_is_told() -> None:
+    assert read(FIRST + b"*\n", Encoding.DUMP)[1:] == [
+        Break("line 3: the offset behind the last * is missing", 16),
+        Break(),
+    ]
+
+
 def test_a_text_that_may_be_either_is_tried_as_hex_first() -> None:
     assert encodings_of(b"\n# note\ndeadbeef\n") == (Encoding.HEX, Encoding.BASE64)
     assert encodings_of(b"what is this?") == ()
