@@ -98,6 +98,10 @@ class TextBytes:
         self._line = b""  # what has come of the line that has not ended
         self._rest = b""  # characters that are not yet enough for whole bytes
         self._number = 1
+        self._previous = 0  # characters of the line before, and of the first one; 0 where it was too long to be kept
+        self._first = 0
+        self._is_wrapped_within = False  # whether lines end within a byte, all but the last
+        self._is_cut = False  # whether the line was too long, and its begin has been read
         self._row = b""  # of a dump: the bytes of its last line, none where it is damaged
         self._row_end = 0  # what the offset behind it must be
         self._is_repeated = False
@@ -108,13 +112,17 @@ class TextBytes:
         *ended, rest = (self._line + chunk).split(b"\n")
         self._line = rest
         for line in ended:
+            if len(line) > _LONGEST_PART:
+                self._is_cut, self._previous = True, 0
             yield from self._read(line)
             yield from self._end()
             self._number += 1
+            self._is_cut = False
         if len(self._line) > _LONGEST_PART and self._encoding is not Encoding.DUMP:
             # A cut behind a backslash or a zero could stand within a prefix: what is left behind is enough for one.
             part, self._line = self._line[:-4], self._line[-4:]
             yield from self._read(part)
+            self._is_cut, self._previous = True, 0
 
     def close(self) -> Iterator[Written]:
         """What the last line has, though it was not ended."""
@@ -133,7 +141,10 @@ class TextBytes:
                 self._is_repeated = True
                 return
             yield from self._repeated(line)
-        line = self._rest + _bare(line, self._encoding)
+        line = _bare(line, self._encoding)
+        if line and not self._is_cut:
+            yield from self._begin(len(line))
+        line = self._rest + line
         self._rest = b""
         wrong = _NO_BASE64 if self._encoding is Encoding.BASE64 else _NO_HEX
         while (found := wrong.search(line)) is not None:
@@ -144,6 +155,23 @@ class TextBytes:
             yield Break(f"line {self._number}: the character {found.start() + 1} of its {kind} is none of {kind}", lost)
             line = line[at + self._group :]
         yield from self._whole(line)
+
+    def _begin(self, size: int) -> Iterator[Written]:
+        """A new line, of so many characters: what the last one left belongs to it where lines end within a byte."""
+        first, previous = self._first, self._previous
+        self._first, self._previous = first or size, size
+        if not first or not self._rest or not previous:
+            return
+        # Wrapped within a byte, lines are alike; where one alone ends so, characters of it were lost or added.
+        is_alike = self._is_wrapped_within or size == previous or size % self._group > 0
+        if is_alike and self._encoding is not Encoding.DUMP:
+            self._is_wrapped_within |= self._number == 2 and size == previous
+            return
+        due = max(size, 0 if first % self._group else first)
+        lost = max(due // self._group - previous // self._group, 0) * (3 if self._encoding is Encoding.BASE64 else 1)
+        kind = "base64" if self._encoding is Encoding.BASE64 else "hex"
+        self._rest = b""
+        yield Break(f"line {self._number - 1}: its {kind} ends within a byte", lost)
 
     def _repeated(self, line: bytes) -> Iterator[Written]:
         """The lines of a dump that a `*` before this one stands for: they are as the last one (hexdump without -v)."""

@@ -151,6 +151,43 @@ def test_a_character_that_does_not_belong_costs_its_byte_and_no_other() -> None:
     ]
 
 
+LONG = bytes(range(256)) * 3
+WRAPPED = {
+    Encoding.HEX: [LONG[at : at + 32].hex().encode() for at in range(0, 768, 32)],
+    Encoding.BASE64: base64.encodebytes(LONG).split(),
+    Encoding.DUMP: [b"%08x: %b" % (at, LONG[at : at + 16].hex(" ", 2).encode()) for at in range(0, 768, 16)],
+}
+
+
+@given(st.sampled_from(sorted(WRAPPED, key=str)), st.integers(0, 12), st.integers(10, 40), st.integers(1, 5), st.data())
+def test_characters_that_are_lost_or_added_cost_their_line_and_no_other(
+    encoding: Encoding, number: int, at: int, count: int, data: st.DataObject
+) -> None:
+    lines = list(WRAPPED[encoding])
+    added = data.draw(st.sampled_from([b"", b"7", b"77", b"!", b"!!"]))
+    lines[number] = lines[number][:at] + added + lines[number][at if added else at + count :]
+    text = b"\n".join(lines)
+    parts = read(text, encoding)
+    behind = {Encoding.HEX: 32, Encoding.BASE64: 57, Encoding.DUMP: 16}[encoding] * (number + 1)
+    bytes_of = b"".join(part for part in parts if isinstance(part, bytes))
+    assert bytes_of.endswith(LONG[behind:])
+    assert bytes_of.startswith(LONG[: behind // (number + 1) * number])
+    assert read(text, encoding, size=7) == parts
+
+
+@pytest.mark.parametrize("width", [21, 63, 75, 77])
+def test_lines_that_all_end_within_a_byte_are_whole(width: int) -> None:
+    for encoding, text in ((Encoding.HEX, LONG.hex().encode()), (Encoding.BASE64, base64.b64encode(LONG[:700]))):
+        wrapped = b"\n".join(text[at : at + width] for at in range(0, len(text), width))
+        whole = LONG if encoding is Encoding.HEX else LONG[:700]
+        assert read(wrapped, encoding) == read(wrapped + b"\n", encoding, size=5) == [whole, Break()]
+
+
+def test_a_line_that_is_shorter_than_its_fellows_says_how_much_is_missing() -> None:
+    parts = read(b"\n".join((*WRAPPED[Encoding.HEX][:3], b"606", *WRAPPED[Encoding.HEX][4:])), Encoding.HEX)
+    assert parts == [LONG[:97], Break("line 4: its hex ends within a byte", 31), LONG[128:], Break()]
+
+
 def test_a_line_without_end_is_not_kept() -> None:
     reader = TextBytes(Encoding.HEX, by_line=True)
     taken = b"".join(part for _ in range(20) for part in reader.feed(b"0x41" * 10_000) if isinstance(part, bytes))
