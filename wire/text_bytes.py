@@ -9,7 +9,7 @@ from __future__ import annotations
 import binascii
 import enum
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from .framing import MAX_FRAME_SIZE
@@ -41,10 +41,14 @@ class Break:
     Attributes:
         reason: what is wrong there, or None at the end of a line.
         lost: how many bytes are missing.
+        part: a byte of which only the first bits are there, where the text ends within one.
+        bits: how many of them there are.
     """
 
     reason: str | None = None
     lost: int = 0
+    part: bytes = field(default=b"", compare=False)
+    bits: int = field(default=0, compare=False)
 
 
 Written: TypeAlias = "bytes | Break"
@@ -97,6 +101,7 @@ class TextBytes:
         self._by_line = by_line
         self._line = b""  # what has come of the line that has not ended
         self._rest = b""  # characters that are not yet enough for whole bytes
+        self._part, self._bits = b"", 0  # what the last of base64 has beyond whole bytes
         self._number = 1
         self._previous = 0  # characters of the line before, and of the first one; 0 where it was too long to be kept
         self._first = 0
@@ -209,9 +214,13 @@ class TextBytes:
         """The bytes of base64 that ends here, its padding left out."""
         if len(text) % 4 == 1:
             yield from self._decoded(text[:-1])
-            yield Break(f"line {self._number}: its base64 ends within a byte")
+            part = binascii.a2b_base64(text[-1:] + b"AAA")[:1]
+            yield Break(f"line {self._number}: its base64 ends within a byte", part=part, bits=6)
         elif text:
-            yield self._bytes(text + b"=" * (-len(text) % 4))
+            missing = -len(text) % 4
+            yield self._bytes(text + b"=" * missing)
+            self._part = binascii.a2b_base64(text + b"A" * missing)[-missing:][:1] if missing else b""
+            self._bits = 4 if missing == 2 else 2
 
     def _end(self) -> Iterator[Written]:
         if self._by_line:
@@ -219,8 +228,10 @@ class TextBytes:
             if self._encoding is Encoding.BASE64:
                 yield from self._decoded(rest)
             elif rest:
-                yield Break(f"line {self._number}: its hex ends within a byte", 1)
-            yield Break()
+                part = binascii.unhexlify(rest + b"0")
+                yield Break(f"line {self._number}: its hex ends within a byte", 1, part=part, bits=4)
+            part, self._part = self._part, b""
+            yield Break(part=part, bits=self._bits)
 
     def _bytes(self, text: bytes) -> bytes:
         return binascii.a2b_base64(text) if self._encoding is Encoding.BASE64 else binascii.unhexlify(text)
