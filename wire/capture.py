@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -18,6 +19,7 @@ from .errors import CTraderError
 from .frame_scan import FrameScan
 from .framing import MAX_FRAME_SIZE
 from .json_scan import JsonScan
+from .phases import PhaseScan
 from .rendering import Frame
 from .scan import Aside, Damage, Scan, decoded
 from .text_bytes import Break, Encoding, TextBytes, encodings_of
@@ -301,8 +303,11 @@ class CaptureReader:
         if form.encoding is Encoding.JSON:
             return _Objects(unit, self._max_size)
         text = TextBytes(form.encoding, by_line=form.by_line) if form.encoding is not Encoding.BINARY else None
-        scan = _SCANS[form.content](self._max_size) if form.content in _SCANS else _Units(unit, self._max_size)
-        return _Bytes(scan, text)
+        if form.content not in _SCANS:
+            return _Bytes(_Units(unit, self._max_size), text)
+        make = partial(_SCANS[form.content], self._max_size)
+        is_text = form.encoding in (Encoding.HEX, Encoding.BASE64)
+        return _Bytes(PhaseScan(make, form.encoding) if is_text else make(), text)
 
     def _joined(self, pieces: Iterable[Piece]) -> list[Piece]:
         """The pieces, with damage that lies side by side made one."""
@@ -375,7 +380,7 @@ class _Units:
 class _Bytes:
     """Reads bytes, binary or written down as text."""
 
-    def __init__(self, scan: Scan | _Units, text: TextBytes | None) -> None:
+    def __init__(self, scan: Scan | PhaseScan | _Units, text: TextBytes | None) -> None:
         self._scan = scan
         self._text = text
 
@@ -392,4 +397,6 @@ class _Bytes:
             if isinstance(part, bytes):
                 yield from self._scan.feed(part)
             else:
+                if isinstance(self._scan, PhaseScan):
+                    yield from self._scan.feed_part(part.part, part.bits)
                 yield from self._scan.cut(part.reason or "the line ends", lost=part.lost)

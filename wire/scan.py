@@ -106,6 +106,15 @@ class Scan(ABC):
         """Whether a frame is under way, as far as is known; not while the next one is looked for behind damage."""
         return self._fault is None
 
+    @property
+    def unread(self) -> tuple[int, bytes, str]:
+        """What has come and was not made a piece of: where it begins, the bytes, and what is wrong with them."""
+        return self._offset, b"".join((self._buffer, *self._parts)), self._fault or "this frame does not end"
+
+    def seek(self, offset: int, fault: str) -> None:
+        """Begins as if damage were at this place: the next frame is looked for."""
+        self._offset, self._fault = offset, fault
+
     def feed(self, chunk: bytes) -> list[Piece]:
         """The frames that this chunk completes, and the damage that it ends."""
         self._parts.append(chunk)

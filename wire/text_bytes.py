@@ -9,8 +9,10 @@ from __future__ import annotations
 import binascii
 import enum
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from .framing import MAX_FRAME_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,10 +41,14 @@ class Break:
     Attributes:
         reason: what is wrong there, or None at the end of a line.
         lost: how many bytes are missing.
+        part: a byte of which only the first bits are there, where the text ends within one.
+        bits: how many of them there are.
     """
 
     reason: str | None = None
     lost: int = 0
+    part: bytes = field(default=b"", compare=False)
+    bits: int = field(default=0, compare=False)
 
 
 Written: TypeAlias = "bytes | Break"
@@ -54,7 +60,8 @@ _NO_HEX: Final = re.compile(rb"[^0-9a-fA-F]")
 _NO_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=]")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 _DUMP: Final = re.compile(rb"\s*0{4,16}(?::\s|\s\s)\s*[0-9a-fA-F]{2}")
-_OFFSET: Final = re.compile(rb"\s*[0-9a-fA-F]{4,16}(:?)(?:\s+|$)")
+_OFFSET: Final = re.compile(rb"\s*([0-9a-fA-F]{4,16})(:?)(?:\s+|$)")
+_MOST_REPEATED: Final = MAX_FRAME_SIZE  # bytes that a `*` stands for; no message has more that are alike
 _LINES_TRIED: Final = 8  # some of the first lines may be damaged, not all of them
 _ONE_WRONG_IN: Final = 20  # characters; prose has more that are neither hex nor base64
 _GROUPED: Final = (2, 4)  # characters of hex, and of base64, that stand for whole bytes
@@ -94,7 +101,15 @@ class TextBytes:
         self._by_line = by_line
         self._line = b""  # what has come of the line that has not ended
         self._rest = b""  # characters that are not yet enough for whole bytes
+        self._part, self._bits = b"", 0  # what the last of base64 has beyond whole bytes
         self._number = 1
+        self._previous = 0  # characters of the line before, and of the first one; 0 where it was too long to be kept
+        self._first = 0
+        self._is_wrapped_within = False  # whether lines end within a byte, all but the last
+        self._is_cut = False  # whether the line was too long, and its begin has been read
+        self._row = b""  # of a dump: the bytes of its last line, none where it is damaged
+        self._row_end = 0  # what the offset behind it must be
+        self._is_repeated = False
         self._group = _GROUPED[encoding is Encoding.BASE64]
 
     def feed(self, chunk: bytes) -> Iterator[Written]:
@@ -102,17 +117,23 @@ class TextBytes:
         *ended, rest = (self._line + chunk).split(b"\n")
         self._line = rest
         for line in ended:
+            if len(line) > _LONGEST_PART:
+                self._is_cut, self._previous = True, 0
             yield from self._read(line)
             yield from self._end()
             self._number += 1
+            self._is_cut = False
         if len(self._line) > _LONGEST_PART and self._encoding is not Encoding.DUMP:
             # A cut behind a backslash or a zero could stand within a prefix: what is left behind is enough for one.
             part, self._line = self._line[:-4], self._line[-4:]
             yield from self._read(part)
+            self._is_cut, self._previous = True, 0
 
     def close(self) -> Iterator[Written]:
         """What the last line has, though it was not ended."""
         yield from self._read(self._line)
+        if self._is_repeated:
+            yield Break(f"line {self._number}: the offset behind the last * is missing", max(len(self._row), 1))
         self._line = b""
         self._by_line = True
         yield from self._end()
@@ -120,7 +141,15 @@ class TextBytes:
     def _read(self, line: bytes) -> Iterator[Written]:
         if not self._rest and line.lstrip().startswith(b"#"):
             return
-        line = self._rest + _bare(line, self._encoding)
+        if self._encoding is Encoding.DUMP:
+            if line.strip() == b"*":
+                self._is_repeated = True
+                return
+            yield from self._repeated(line)
+        line = _bare(line, self._encoding)
+        if line and not self._is_cut:
+            yield from self._begin(len(line))
+        line = self._rest + line
         self._rest = b""
         wrong = _NO_BASE64 if self._encoding is Encoding.BASE64 else _NO_HEX
         while (found := wrong.search(line)) is not None:
@@ -131,6 +160,44 @@ class TextBytes:
             yield Break(f"line {self._number}: the character {found.start() + 1} of its {kind} is none of {kind}", lost)
             line = line[at + self._group :]
         yield from self._whole(line)
+
+    def _begin(self, size: int) -> Iterator[Written]:
+        """A new line, of so many characters: what the last one left belongs to it where lines end within a byte."""
+        first, previous = self._first, self._previous
+        self._first, self._previous = first or size, size
+        if not first or not self._rest or not previous:
+            return
+        # Wrapped within a byte, lines are alike; where one alone ends so, characters of it were lost or added.
+        is_alike = self._is_wrapped_within or size == previous or size % self._group > 0
+        if is_alike and self._encoding is not Encoding.DUMP:
+            self._is_wrapped_within |= self._number == 2 and size == previous
+            return
+        due = max(size, 0 if first % self._group else first)
+        lost = max(due // self._group - previous // self._group, 0) * (3 if self._encoding is Encoding.BASE64 else 1)
+        kind = "base64" if self._encoding is Encoding.BASE64 else "hex"
+        self._rest = b""
+        yield Break(f"line {self._number - 1}: its {kind} ends within a byte", lost)
+
+    def _repeated(self, line: bytes) -> Iterator[Written]:
+        """The lines of a dump that a `*` before this one stands for: they are as the last one (hexdump without -v)."""
+        found = _OFFSET.match(line)
+        if found is None:
+            return
+        offset = int(found[1], 16)
+        if self._is_repeated:
+            self._is_repeated = False
+            size = offset - self._row_end
+            if self._row and 0 < size <= _MOST_REPEATED:
+                rows = self._row * (_LONGEST_PART // len(self._row) + 1)
+                for start in range(0, size, len(rows)):
+                    yield rows[: size - start]
+            else:
+                yield Break(
+                    f"line {self._number}: the lines that the * before it stands for are not known", max(size, 1)
+                )
+        bare = _bare(line, self._encoding)
+        self._row = b"" if len(bare) % 2 or _NO_HEX.search(bare) else binascii.unhexlify(bare)
+        self._row_end = offset + len(self._row)
 
     def _whole(self, text: bytes) -> Iterator[Written]:
         if self._encoding is Encoding.BASE64:
@@ -147,9 +214,13 @@ class TextBytes:
         """The bytes of base64 that ends here, its padding left out."""
         if len(text) % 4 == 1:
             yield from self._decoded(text[:-1])
-            yield Break(f"line {self._number}: its base64 ends within a byte")
+            part = binascii.a2b_base64(text[-1:] + b"AAA")[:1]
+            yield Break(f"line {self._number}: its base64 ends within a byte", part=part, bits=6)
         elif text:
-            yield self._bytes(text + b"=" * (-len(text) % 4))
+            missing = -len(text) % 4
+            yield self._bytes(text + b"=" * missing)
+            self._part = binascii.a2b_base64(text + b"A" * missing)[-missing:][:1] if missing else b""
+            self._bits = 4 if missing == 2 else 2
 
     def _end(self) -> Iterator[Written]:
         if self._by_line:
@@ -157,8 +228,10 @@ class TextBytes:
             if self._encoding is Encoding.BASE64:
                 yield from self._decoded(rest)
             elif rest:
-                yield Break(f"line {self._number}: its hex ends within a byte", 1)
-            yield Break()
+                part = binascii.unhexlify(rest + b"0")
+                yield Break(f"line {self._number}: its hex ends within a byte", 1, part=part, bits=4)
+            part, self._part = self._part, b""
+            yield Break(part=part, bits=self._bits)
 
     def _bytes(self, text: bytes) -> bytes:
         return binascii.a2b_base64(text) if self._encoding is Encoding.BASE64 else binascii.unhexlify(text)
@@ -174,7 +247,7 @@ def _bare(line: bytes, encoding: Encoding) -> bytes:
             return b"" if not line.strip() else line.strip()
         line = line[offset.end() :]
         # What xxd writes behind two spaces, hexdump behind a bar and tshark behind three spaces are characters.
-        line = re.split(rb"\s\s" if offset[1] else rb"\||\s\s\s", line, maxsplit=1)[0]
+        line = re.split(rb"\s\s" if offset[2] else rb"\||\s\s\s", line, maxsplit=1)[0]
     elif b"x" in line or b"X" in line:
         line = _PREFIX.sub(b"", line)
     return line.translate(None, _BETWEEN)

@@ -209,7 +209,7 @@ def test_json_objects_that_are_no_messages_are_named_one_by_one() -> None:
     assert [damage.offset for damage in damages(pieces)] == [0, 8 + len(TEXTS[10]) + 1]
     pieces = read(TEXTS[10] + b"\n" + TEXTS[11][:-3])
     assert names(pieces) == [NAMES[10]]
-    assert [damage.reason for damage in damages(pieces)] == ["an object does not end"]
+    assert [damage.reason for damage in damages(pieces)] == ["the text ends here"]
 
 
 @given(st.binary(max_size=300), st.integers(1, 100))
@@ -250,3 +250,23 @@ def test_a_websocket_is_read_as_one_where_that_is_said() -> None:
     reader = CaptureReader(content=Content.WEBSOCKET)
     assert names(read(b"\xff" * 100 + SERVER[10], reader=reader)) == [NAMES[10]]
     assert str(reader.form) == "binary, websocket"
+
+
+UNWRAPPED = {HEX: STREAM.hex().encode(), BASE64: base64.b64encode(STREAM)}
+
+
+@pytest.mark.parametrize("encoding", UNWRAPPED)
+@given(st.data())
+def test_characters_lost_or_added_in_text_without_lines_cost_the_messages_that_they_stand_in(
+    encoding: Encoding, data: st.DataObject
+) -> None:
+    text, ends = UNWRAPPED[encoding], [len(STREAM) * 2 // 5, len(STREAM) * 4 // 5]
+    for end in reversed(ends):
+        at = (data.draw(st.integers(end - 40, end))) * (2 if encoding is HEX else 4) // (1 if encoding is HEX else 3)
+        lost = data.draw(st.integers(0, 5))
+        text = text[:at] + data.draw(st.sampled_from([b"", b"!!", b"7", b"!", b"777"])) + text[at + lost :]
+    for size in (13, 1000, 1 << 16):
+        found = names(read(text, size))
+        assert len(found) >= len(NAMES) * 2 // 3
+        assert found[0] == NAMES[0]
+        assert found[-1] == NAMES[-1]

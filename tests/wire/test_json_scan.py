@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from anyctrader.wire import json_scan
 from anyctrader.wire.json_scan import JsonScan
 
 from .captured import in_parts
@@ -81,3 +83,82 @@ def test_garbage_never_does_more_than_be_told_and_a_line_behind_it_is_found(text
         assert offset >= at
         assert data[offset : offset + len(part)] == part
         at = offset + len(part)
+
+
+GOOD = [b'{"n":%d,"of":{"x":"{"}}' % number for number in range(200)]
+
+
+def told(pieces: list[tuple[int, bytes, str | None]]) -> list[tuple[bytes, str | None]]:
+    """Objects and faults, what is no object joined: it is told as it comes."""
+    joined: list[tuple[bytes, str | None]] = []
+    for _, part, fault in pieces:
+        part = part.translate(None, b" ,[]\n")
+        if joined and fault is not None and joined[-1][1] == fault:
+            part = joined.pop()[0] + part
+        joined.append((part, fault))
+    return joined
+
+
+def test_a_pair_of_stray_quotes_makes_no_object_of_what_stands_between_them() -> None:
+    pieces = scanned(b"".join((*GOOD[:50], b'{"a":1,"}', *GOOD[50:150], b'{"a":1,"}', *GOOD[150:])))
+    assert [part for _, part, fault in pieces if fault is None] == GOOD
+
+
+@pytest.mark.parametrize("end", [b"", b"\n\n", b"\n{}\n"])
+@pytest.mark.parametrize("size", [7, 1 << 16])
+@pytest.mark.parametrize("damage", [b'{"a":{"b":"x"y"}}', b'{"a":{"b":"x}}', b'{"a":{"b":"x"}', b'{"a":[{', b'"'])
+@pytest.mark.parametrize("max_size", [2000, 1 << 20])
+def test_damage_without_a_line_end_costs_none_of_the_objects_behind_it(
+    damage: bytes, size: int, max_size: int, end: bytes
+) -> None:
+    pieces = scanned(b"".join((*GOOD[:100], damage, *GOOD[100:], end)), size, max_size)
+    found = [part for _, part, fault in pieces if fault is None]
+    assert [each for each in found if each in GOOD] == GOOD
+    assert any(fault is not None for _, _, fault in pieces)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([*GOOD[:3], b'"', b"{", b"}", b"\n", b"\\", b"x" * 50, b"{" * 1030]), max_size=40))
+def test_the_cuts_of_the_text_change_nothing(parts: list[bytes]) -> None:
+    text = b"".join(parts)
+    whole = scanned(text, max_size=300)
+    assert b"".join(part for _, part, _ in whole).translate(None, b" ,[]\n") == text.translate(None, b" ,[]\n")
+    for size in (5, 64):
+        assert told(scanned(text, size, max_size=300)) == told(whole)
+
+
+@dataclass
+class Counting:
+    """Stands for the pattern that looks for marks, and counts how many there were."""
+
+    count: int = 0
+
+    def search(self, *arguments: Any) -> Any:
+        self.count += 1
+        return MARK.search(*arguments)
+
+
+MARK = json_scan._MARK
+
+
+@pytest.mark.parametrize(
+    "part", [b'{"a":{"b":"x"y"}}', b'{"a":{"b":1}', b'{" "\\"', b"{" * 1000 + b"}" * 999, b'{"a":"']
+)
+def test_text_that_is_all_damage_is_looked_at_a_few_times_and_no_more(
+    part: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_scan, "_SHORTEST", 100)
+    text = part * (30_000 // len(part))
+    counting = Counting()
+    monkeypatch.setattr(json_scan, "_MARK", counting)
+    scanned(text, max_size=10_000)
+    assert counting.count < 14 * len(MARK.findall(text))
+
+
+def test_millions_of_braces_in_a_row_are_read_past_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    counting = Counting()
+    monkeypatch.setattr(json_scan, "_MARK", counting)
+    for size in (1000, 1 << 16):
+        pieces = scanned(b"{" * 300_000 + b'{"a":1}{"b":2}', size)
+        assert [part for _, part, fault in pieces if fault is None] == [b'{"a":1}', b'{"b":2}']
+    assert counting.count < 5000

@@ -78,6 +78,40 @@ def test_base64_may_be_wrapped_padded_or_not_and_several_in_a_row(text: bytes, s
     assert read(text, Encoding.BASE64, size=size) == [DATA, Break()]
 
 
+ROW = bytes(range(16))
+FIRST = b"00000000  00 01 02 03 04 05 06 07  08 09 0a 0b 0c 0d 0e 0f  |................|\n"
+
+
+@given(st.integers(1, 10_000), st.booleans())
+def test_a_star_in_a_dump_stands_for_lines_like_the_last(times: int, in_parts: bool) -> None:
+    text = FIRST + b"*\n%08x  61 62 |ab|\n%08x\n" % (16 * times + 16, 16 * times + 18)
+    assert read(text, Encoding.DUMP, size=7 if in_parts else 1 << 16) == [ROW * (times + 1) + b"ab", Break()]
+    text = FIRST + b"*\n%08x\n" % (16 * times + 24)  # hexdump takes half a line of zeros for a whole one
+    assert read(text, Encoding.DUMP) == [ROW * (times + 1) + ROW[:8], Break()]
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        (FIRST + b"*\nffffffffffffff00  61 62 |ab|\n", 0xFFFFFFFFFFFFFF00 - 16),
+        (FIRST + b"*\n00000010  61 62 |ab|\n", 1),
+        (b"*\n00000010  61 62 |ab|\n", 16),
+    ],
+)
+def test_a_star_that_may_stand_for_anything_costs_neither_memory_nor_the_lines_behind_it(
+    text: bytes, lost: int
+) -> None:
+    *_, told, behind, _ = read(text, Encoding.DUMP)
+    assert (isinstance(told, Break) and told.lost, behind) == (lost, b"ab")
+
+
+def test_a_star_at_the_end_of_a_dump_is_told() -> None:
+    assert read(FIRST + b"*\n", Encoding.DUMP)[1:] == [
+        Break("line 3: the offset behind the last * is missing", 16),
+        Break(),
+    ]
+
+
 def test_a_text_that_may_be_either_is_tried_as_hex_first() -> None:
     assert encodings_of(b"\n# note\ndeadbeef\n") == (Encoding.HEX, Encoding.BASE64)
     assert encodings_of(b"what is this?") == ()
@@ -115,6 +149,43 @@ def test_a_character_that_does_not_belong_costs_its_byte_and_no_other() -> None:
         b"\1\2\3",
         Break(),
     ]
+
+
+LONG = bytes(range(256)) * 3
+WRAPPED = {
+    Encoding.HEX: [LONG[at : at + 32].hex().encode() for at in range(0, 768, 32)],
+    Encoding.BASE64: base64.encodebytes(LONG).split(),
+    Encoding.DUMP: [b"%08x: %b" % (at, LONG[at : at + 16].hex(" ", 2).encode()) for at in range(0, 768, 16)],
+}
+
+
+@given(st.sampled_from(sorted(WRAPPED, key=str)), st.integers(0, 12), st.integers(10, 40), st.integers(1, 5), st.data())
+def test_characters_that_are_lost_or_added_cost_their_line_and_no_other(
+    encoding: Encoding, number: int, at: int, count: int, data: st.DataObject
+) -> None:
+    lines = list(WRAPPED[encoding])
+    added = data.draw(st.sampled_from([b"", b"7", b"77", b"!", b"!!"]))
+    lines[number] = lines[number][:at] + added + lines[number][at if added else at + count :]
+    text = b"\n".join(lines)
+    parts = read(text, encoding)
+    behind = {Encoding.HEX: 32, Encoding.BASE64: 57, Encoding.DUMP: 16}[encoding] * (number + 1)
+    bytes_of = b"".join(part for part in parts if isinstance(part, bytes))
+    assert bytes_of.endswith(LONG[behind:])
+    assert bytes_of.startswith(LONG[: behind // (number + 1) * number])
+    assert read(text, encoding, size=7) == parts
+
+
+@pytest.mark.parametrize("width", [21, 63, 75, 77])
+def test_lines_that_all_end_within_a_byte_are_whole(width: int) -> None:
+    for encoding, text in ((Encoding.HEX, LONG.hex().encode()), (Encoding.BASE64, base64.b64encode(LONG[:700]))):
+        wrapped = b"\n".join(text[at : at + width] for at in range(0, len(text), width))
+        whole = LONG if encoding is Encoding.HEX else LONG[:700]
+        assert read(wrapped, encoding) == read(wrapped + b"\n", encoding, size=5) == [whole, Break()]
+
+
+def test_a_line_that_is_shorter_than_its_fellows_says_how_much_is_missing() -> None:
+    parts = read(b"\n".join((*WRAPPED[Encoding.HEX][:3], b"606", *WRAPPED[Encoding.HEX][4:])), Encoding.HEX)
+    assert parts == [LONG[:97], Break("line 4: its hex ends within a byte", 31), LONG[128:], Break()]
 
 
 def test_a_line_without_end_is_not_kept() -> None:
