@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -45,6 +46,17 @@ class _Asking(Protocol):
         """Asks, and gives the payload of the answer."""
 
 
+class Lagging(Protocol):
+    """What the server's list has a while later only, so that it is asked for again."""
+
+    @property
+    def next_look_s(self) -> float:
+        """When to `look_again`, by the clock that never jumps; infinity where there is no need."""
+
+    async def look_again(self) -> None:
+        """Asks for that list only."""
+
+
 class Keeper(Protocol):
     """Whoever keeps the books of an account: told what is heard, and when what was believed must be checked."""
 
@@ -60,6 +72,10 @@ class Keeper(Protocol):
         Returns:
             why it is to be asked again in a while, or None where all was told.
         """
+
+    @property
+    def record(self) -> Lagging:
+        """The deals: some of what was made meanwhile may not have been told yet."""
 
 
 class Account:
@@ -255,6 +271,16 @@ class Account:
     async def restore(self) -> str | None:
         """It is authorised again: the books are set right. See `Keeper.restore`."""
         return await self._keeper.restore() if self._keeper is not None else None
+
+    @property
+    def next_look_s(self) -> float:
+        """When to `look_again`. See `Lagging.next_look_s`."""
+        return self._keeper.record.next_look_s if self._keeper is not None else math.inf
+
+    async def look_again(self) -> None:
+        """See `Lagging.look_again`."""
+        if self._keeper is not None:
+            await self._keeper.record.look_again()
 
     def subscribing(self, request: Any, ended: Callable[[], None]) -> AbstractContextManager[None]:
         """A read of a caller's is under way. See `Subscriber.noting`."""

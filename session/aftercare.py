@@ -1,4 +1,4 @@
-"""What is done for accounts that are there: books in doubt are reviewed, subscriptions asked for again."""
+"""What is done for accounts that are there: books in doubt are reviewed, and what is yet to come is asked for again."""
 
 from __future__ import annotations
 
@@ -71,20 +71,23 @@ class Aftercare:
     @property
     def next_s(self) -> float:
         """When the next look is due that was put off; infinity where there is none."""
-        return min(self._later_s.values(), default=math.inf)
+        return min([*self._later_s.values(), *(account.next_look_s for account in self._idle)], default=math.inf)
 
     def due(self) -> list[Account]:
         """Those to `look` at now, each of them once: not while a look is under way, or too early for another."""
         now_s = clock.now_s()
         self._later_s = {id_: at_s for id_, at_s in self._later_s.items() if at_s > now_s}
-        busy, restored = self._looks.keys() | self._later_s.keys(), self._roster.restored
-        accounts = [each for each in self._roster.accounts.values() if each.id in restored and each.id not in busy]
-        due = [account for account in accounts if self._needs_look(account)]
+        due = [account for account in self._idle if self._needs_look(account)]
         self._looks |= {account.id: anyio.CancelScope() for account in due}
         return due
 
+    @property
+    def _idle(self) -> list[Account]:
+        busy, restored = self._looks.keys() | self._later_s.keys(), self._roster.restored
+        return [each for each in self._roster.accounts.values() if each.id in restored and each.id not in busy]
+
     def _needs_look(self, account: Account) -> bool:
-        return account.id in self._doubted or account.is_silent
+        return account.id in self._doubted or account.is_silent or account.next_look_s <= clock.now_s()
 
     async def look(self, account: Account) -> None:
         """What an account that is due needs.
@@ -96,11 +99,13 @@ class Aftercare:
             with self._looks[account.id]:
                 if account.id in self._doubted:
                     await self._review(account)
+                if account.next_look_s <= clock.now_s():
+                    await self._look_again(account)
                 if account.is_silent:
                     await self.resubscribe(account)
         finally:
             self._looks.pop(account.id, None)
-            if self._needs_look(account):  # more of it came meanwhile
+            if self._needs_look(account) or account.next_look_s < math.inf:  # more of it came meanwhile, or is to come
                 self._wake()
 
     async def _review(self, account: Account) -> None:
@@ -115,6 +120,14 @@ class Aftercare:
         finally:
             if again is not None:
                 self._again(account, again)
+
+    async def _look_again(self, account: Account) -> None:
+        try:
+            await account.look_again()
+        except CTraderError:
+            raise
+        except Exception as fault:
+            raise not_taken_in(account, fault, gate=self._gate, log=self._note) from fault
 
     def _again(self, account: Account, why: str) -> None:
         self._doubted.add(account.id)

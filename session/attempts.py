@@ -173,7 +173,7 @@ class Attempts:
             return
         if quotes.cancelled_caught:
             self._note("subscriptions_wait", account=account.id, reason=f"not answered within {_QUOTES_S:g} s")
-            self._wake()
         self._roster.restore(account)
+        self._wake()
         self._tell()
         self._back()

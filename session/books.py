@@ -67,7 +67,8 @@ class Books:
         positions: the positions and working orders, whoever made them.
         handles: what callers hold, by client order id.
         ledger: what has moved the balance, whoever did.
-        deals: which deals are known.
+        record: puts deals on record, those that were missed as well.
+        deals: which of them are known.
         past: what the audit tells of the time before.
         provenance: what the server's orders are known to have come of.
         doubts: the requests of unknown outcome that are no orders of ours.
@@ -97,8 +98,8 @@ class Books:
         self.ledger = Ledger()
         self._left = left.of_account(account.id)
         self._inheritance = Inheritance(self._left.orders, account=account, warn=self.warn)
-        self._record = DealRecord(account, gate=gate, warn=self.warn, past=self.past)
-        self.deals = self._record.known
+        self.record = DealRecord(account, gate=gate, warn=self.warn, past=self.past)
+        self.deals = self.record.known
         self._filled_before: set[int] = set()  # the deals of orders taken over whose fills are on record
         self.unseen_levels = self._left.levels
         timings = timings if timings is not None else Timings()
@@ -106,8 +107,7 @@ class Books:
         self.doubts = Doubts(self._absences, self.provenance)
         self.closing = Closing(self.orders, self.positions)
         self.turns, self.remainders = Turns(), Remainders()
-        self._doubt = doubt
-        self._account = account
+        self._doubt, self._account = doubt, account
         self._gate, self._log = gate, log
         self._server = ServerClock()
         self._inquiry = Inquiry(self, account=account, gate=gate, absences=self._absences, server=self._server)
@@ -141,7 +141,7 @@ class Books:
             self._gate.note("execution", execution_facts(payload, changes, of_request=of_request))
             self.changed(changes)
             if payload.HasField("deal"):
-                self._record.put("deal", payload.deal, order=payload.order if payload.HasField("order") else None)
+                self.record.put("deal", payload.deal, order=payload.order if payload.HasField("order") else None)
         elif isinstance(payload, oa.ProtoOAOrderErrorEvent):
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
             self._gate.note("order_error", error_facts(payload, changes))
@@ -264,7 +264,7 @@ class Books:
         # A close shall not have to wait for them.
         if (unknown := await self._account.book.know(self.positions.symbol_ids)) is not None:
             self.warn("symbols_not_known", reason=unknown)
-        again = await self._record.catch_up(listed)
+        again = await self.record.catch_up(listed)
         if await self._inquiry.ask(under_way, listed):
             # A fill that no event told of: its position may be younger than the first list, and its levels too.
             await self.reconcile()

@@ -15,7 +15,7 @@ import anyio
 from ..wire import messages as oa
 from ..wire import units
 from . import clock
-from .history import LONGEST_SPAN_MS, cash_between, deals_between, last_deals_before
+from .history import HISTORY_LAG_S, LONGEST_SPAN_MS, cash_between, deals_between, last_deals_before
 from .ledger import EVENT_LAG_S, money_of
 from .limits import Result
 
@@ -30,7 +30,6 @@ __all__ = ["Day", "start_of_day_ms"]
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
 _LOOK_AHEAD_MS: Final = 60_000  # the server's clock is not ours
-_LAG_S: Final = 60.0  # docs/protocol.md section 12: history lags; after a gap it is read again for so long
 _SETTLED_S: Final = 5.0
 """So long nothing may explain what has gone before it trips the guard, which only a person lifts: a withdrawal of which
 the event was lost is listed by then, as a rule. No order leaves meanwhile."""
@@ -151,7 +150,7 @@ class Day:
         start_ms, ledger = start_of_day_ms(now_ms, hour=self._start_hour), self._books.ledger
         begins = self._start_ms != start_ms
         if ledger.has_gap or begins:
-            self._read_again_until_s = clock.now_s() + _LAG_S
+            self._read_again_until_s = clock.now_s() + HISTORY_LAG_S
         now_s = clock.now_s()
         lags = now_s <= self._read_again_until_s and now_s - self._lists_s >= self._fresh_s
         due = self._unexplained.is_due()
@@ -214,7 +213,7 @@ class Day:
         if before is not None:
             self._start_balance = before
         elif start_ms <= closed_ms and not ledger.reaches_back(start_ms, closed_ms):
-            self._read_again_until_s = clock.now_s() + _LAG_S
+            self._read_again_until_s = clock.now_s() + HISTORY_LAG_S
             raise ValueError("the last deal of the day is not in the server's list yet")
         elif (first := ledger.balance_ahead_of_first(start_ms)) is not None:
             self._start_balance = first

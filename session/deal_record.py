@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
+
+import anyio
 
 from . import clock
 from .chain import iso_ms
 from .deal_memory import DealMemory
-from .errors import ServerError
+from .errors import RequestFailed, ServerError
 from .event_facts import deal_facts
-from .history import ListIncomplete, deals_between
+from .history import HISTORY_LAG_S, ListIncomplete, deals_between
+from .ledger import EVENT_LAG_S
 from .server_clock import FAR_APART_MS, ServerClock
 
 if TYPE_CHECKING:
@@ -22,7 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["DealRecord"]
 
-_LOOK_BACK_MS = 60_000  # history lags (docs/protocol.md section 12)
+# An event that is lost on a link that stays is noticed a minute later at the most (`BookWatch`), and others were told
+# meanwhile; another minute for a look that was late.
+_LOOK_BACK_MS = 120_000
+# Until the list is asked for again, twice as long each time: four requests a gap, and the fourth is beyond the lag.
+_AGAIN_S = 5.0
 # An earlier process may have heard of a deal after a loss and ended before it could ask for those made during the loss:
 # then the newest on record is no sign that all before it are. Losses seldom last a day.
 _LOOK_BACK_AT_START_MS = 86_400_000
@@ -40,10 +48,13 @@ class DealRecord:
 
     Attributes:
         known: which deals are known.
+        next_look_s: when the list is to be asked for again, by the clock that never jumps; infinity where it is not.
     """
 
     def __init__(self, account: Account, *, gate: Gate, warn: Callable[..., None], past: Past) -> None:
         self.known = DealMemory()
+        self.next_look_s = math.inf
+        self._pause_s = _AGAIN_S
         self._account = account
         self._gate = gate
         self._warn = warn
@@ -73,24 +84,27 @@ class DealRecord:
         """Asks for the deals since the last known one, and puts on record those that no event told of.
 
         The record begins with the first look, whether or not the list could be had: what is missed after it is missed.
+        A list of later looks lags: `next_look_s` says when to `look_again`.
 
         Args:
             open_: what is open, as the server has just told.
 
         Returns:
-            why they are to be asked for again in a while, or None.
+            why all is to be asked for again in a while, or None.
 
         Raises:
             NotSent, OutcomeUnknown: the server was not asked, or did not answer.
         """
-        now_ms, known_ms = clock.utc_ms(), self.known.unbroken_until_ms
+        self.known.lose()  # the link is new, or an event may have been lost on it: nobody looks otherwise
+        self.next_look_s, self._pause_s = math.inf, _AGAIN_S
+        now_ms, now_s, known_ms = clock.utc_ms(), clock.now_s(), self.known.unbroken_until_ms
         since_ms = now_ms - FAR_APART_MS if known_ms is None else known_ms - self._look_back_ms
         if since_ms < (earliest_ms := now_ms - FAR_APART_MS - _FURTHEST_BACK_MS):
             span = f"from {iso_ms(since_ms)} to {iso_ms(earliest_ms)}"
             self._warn("not_looked_up", deals=span, reason="deals are asked for 30 days back: the broker has the rest")
             since_ms = earliest_ms
         try:
-            listed = await deals_between(self._account, since_ms, ServerClock.latest_ms(now_ms))
+            listed = await self._listed(since_ms, now_ms)
         except (ServerError, ListIncomplete) as error:
             self._warn("not_looked_up", deals="since the last known one", reason=str(error))
             if known_ms is None:
@@ -99,17 +113,49 @@ class DealRecord:
                 self._begun()
             # Asked again soon, a list that is too long for its pages would be no shorter.
             return f"deals cannot be listed: {error}" if isinstance(error, ServerError) else None
-        for deal in listed:
-            self._provenance.saw_deal(deal)
+        self._look_back_ms = _LOOK_BACK_MS
         if known_ms is None:
-            self._look_back_ms = _LOOK_BACK_MS
             self.known.begin(listed, since_ms=since_ms)
             self._begun()
-            return None
-        self._look_back_ms = _LOOK_BACK_MS
-        for deal in self.known.missed(listed, until_ms=now_ms - FAR_APART_MS):
-            self.put("missed_deal", deal)
+        else:
+            self._take_in(listed, asked_ms=now_ms, asked_s=now_s)
         return None
+
+    async def look_again(self) -> None:
+        """The second look at a gap, and those after it, while all else goes on: no more than the list is asked for."""
+        now_ms, now_s, known_ms = clock.utc_ms(), clock.now_s(), self.known.unbroken_until_ms
+        self._put_off()
+        if known_ms is None:
+            return
+        try:
+            listed = await self._listed(known_ms - self._look_back_ms, now_ms)
+        except RequestFailed as error:
+            self._warn("not_looked_up", deals="since the last known one", reason=str(error))
+            if isinstance(error, ListIncomplete):
+                self.next_look_s = math.inf
+            return
+        await anyio.sleep(EVENT_LAG_S)  # what is told just now was not missed
+        self._take_in(listed, asked_ms=now_ms, asked_s=now_s)
+
+    async def _listed(self, since_ms: int, now_ms: int) -> list[Any]:
+        listed = await deals_between(self._account, since_ms, ServerClock.latest_ms(now_ms))
+        for deal in listed:
+            self._provenance.saw_deal(deal)
+        return listed
+
+    def _take_in(self, listed: list[Any], *, asked_ms: int, asked_s: float) -> None:
+        for deal in self.known.missed(listed):
+            self.put("missed_deal", deal)
+        whole_until_ms = asked_ms - FAR_APART_MS - int(HISTORY_LAG_S * 1000)
+        self.known.mend(asked_s=asked_s, now_s=clock.now_s(), until_ms=whole_until_ms)
+        if not self.known.has_gap:
+            self.next_look_s = math.inf
+        elif self.next_look_s == math.inf:
+            self._put_off()
+
+    def _put_off(self) -> None:
+        self.next_look_s = clock.now_s() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, HISTORY_LAG_S)
 
     def _begun(self) -> None:
         self._gate.note("record_begins", {"account_id": self._account.id, "executed_at_ms": self.known.since_ms})

@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 
     from .account import Account
 
-__all__ = ["LONGEST_SPAN_MS", "ListIncomplete", "cash_between", "deals_between", "last_deals_before", "orders_between"]
+__all__ = [
+    "HISTORY_LAG_S",
+    "LONGEST_SPAN_MS",
+    "ListIncomplete",
+    "cash_between",
+    "deals_between",
+    "last_deals_before",
+    "orders_between",
+]
+
+HISTORY_LAG_S: Final = 60.0
+"""What is so old is in the lists. They lag by moments (docs/protocol.md section 12), nobody says how many."""
 
 LONGEST_SPAN_MS: Final = 604_800_000  # a week, which servers of older releases allow at most
 _MOST_ROWS: Final = 10_000  # asked for where a page is too short: ten of the largest that are known (section 18)

@@ -61,7 +61,7 @@ async def test_a_loss_that_only_the_balance_shows_counts_after_a_restart(
 async def test_a_stop_whose_event_was_lost_counts_and_its_position_goes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(day_module, "_LAG_S", -1.0)  # lists are read again for no other reason
+    monkeypatch.setattr(day_module, "HISTORY_LAG_S", -1.0)  # lists are read again for no other reason
     async with a_desk(tmp_path, limits=LIMITS, **HASTY) as (server, desk):
         server.set_price(EURUSD, bid=110_000, ask=110_010)
         order = await desk.place(DEMO, replace(BUY, stop_loss_pips=100))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from decimal import Decimal
@@ -233,6 +234,8 @@ async def test_the_account_of_the_settings_is_the_only_one_and_must_belong_to_it
 class Broken:
     """A keeper of books with a mistake in it."""
 
+    next_look_s = math.inf
+
     def __init__(self, *, hearing: bool, restoring: bool) -> None:
         self.hearing = hearing
         self.restoring = restoring
@@ -248,6 +251,13 @@ class Broken:
     async def restore(self) -> None:
         if self.restoring:
             raise RuntimeError("a mistake, met in restoring")
+
+    @property
+    def record(self) -> Broken:
+        return self
+
+    async def look_again(self) -> None:
+        pass
 
 
 async def test_a_fault_of_our_own_in_taking_an_event_costs_the_link_and_not_the_session(tmp_path: Path) -> None:

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from anyctrader.fake import ExchangeSettings, FakeServer, faults
 from anyctrader.fake.exchange_settings import Liquidity
-from anyctrader.session import Desk, Environment, MarketOrder, OrderState, PositionAmendment, Side, open_desk
+from anyctrader.fake.injection import Fault, OutgoingFrame
+from anyctrader.session import (
+    Desk,
+    Environment,
+    MarketOrder,
+    OrderState,
+    PositionAmendment,
+    Side,
+    deal_memory,
+    deal_record,
+    open_desk,
+)
+from anyctrader.session.deal_memory import DealMemory
+from anyctrader.session.history import HISTORY_LAG_S
 from anyctrader.session.leftovers import Leftovers, leftovers_of
 from anyctrader.session.stories import lines_of
 from anyctrader.session.trades import Trade, totals_of, trades_of
@@ -27,8 +43,10 @@ from .rig import (
     by_name,
     desk_settings,
     facts_of,
+    heard,
     is_execution,
     ready_again,
+    saying,
     side_of,
 )
 
@@ -174,7 +192,10 @@ async def test_what_events_tell_during_a_gap_hides_no_deal_that_was_missed_befor
         late = oa.ProtoOADeal(dealId=99, executionTimestamp=(known_ms or 0) + 3_600_000)
         books.deals.heard(late)
         assert books.deals.unbroken_until_ms == known_ms
-        assert books.deals.missed([late], until_ms=0) == []
+        assert books.deals.missed([late]) == []
+        books.deals.mend(asked_s=0, now_s=0, until_ms=0)
+        assert books.deals.unbroken_until_ms == known_ms, "the list lags"
+        books.deals.mend(asked_s=HISTORY_LAG_S, now_s=HISTORY_LAG_S, until_ms=0)
         assert books.deals.unbroken_until_ms == late.executionTimestamp
 
 
@@ -202,6 +223,121 @@ async def test_a_part_whose_event_was_lost_before_the_process_ended_is_in_the_ro
     assert [(trade.origin, trade.units, trade.commission) for trade in trades] == [("desk", 5_000, commission / 100)]
     assert leftovers_of(folder, DEMO) == Leftovers()
     assert verify(folder) == []
+
+
+class LaggingDeals(Fault):
+    """So many lists of deals lack those that are made from now on."""
+
+    def __init__(self, server: FakeServer, *, lists: int) -> None:
+        deals = server.exchange.accounts[server.account_id].deals
+        self._known = set(deals)
+        self._left = lists
+
+    def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
+        if frame.name != "ProtoOADealListRes" or not self._left:
+            return (frame,)
+        self._left -= 1
+        payload = type(frame.payload)()
+        payload.CopyFrom(frame.payload)
+        del payload.deal[:]
+        payload.deal.extend(deal for deal in frame.payload.deal if deal.dealId in self._known)
+        return (saying(frame, payload),)
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks at lists that lag come sooner: 0.1, 0.3, 0.7 and 1.5 s after the first."""
+    monkeypatch.setattr(deal_record, "_AGAIN_S", 0.1)
+    for module in (deal_record, deal_memory):
+        monkeypatch.setattr(module, "HISTORY_LAG_S", 1.1)
+
+
+async def told(desk: Desk, folder: Path) -> list[Any]:
+    """The deals that were missed, once there is one."""
+    with anyio.fail_after(10):
+        while True:
+            await flushed(desk)
+            if missed := by_name(audit_of(folder), "fact", "missed_deal"):
+                return missed
+            await anyio.sleep(0.02)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_deal_that_was_made_while_the_link_was_away_is_found_by_a_list_that_lags(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (server, desk):
+        market(server, 120_000)
+        before = await balance_of(desk)
+        await (await desk.place(DEMO, GUARDED)).protected()
+        server.faults.inject(LaggingDeals(server, lists=2))
+
+        def fall() -> None:
+            server.drop_clients()
+            market(server, 119_000)
+
+        await ready_again(desk.session(DEMO), links=fall)
+        since = len(heard(server, oa.ProtoOAReconcileReq))
+        assert len(await told(desk, tmp_path)) == 1
+        booked = await balance_of(desk) - before
+        books = desk.session(DEMO).books[server.account_id]
+        with anyio.fail_after(10):
+            while books.record.next_look_s < math.inf:  # noqa: ASYNC110 (the last look tells nobody)
+                await anyio.sleep(0.05)
+        assert not books.deals.has_gap
+        assert len(heard(server, oa.ProtoOADealListReq)) <= 1 + 1 + 4, "at the start, after the loss, and again"
+        assert len(heard(server, oa.ProtoOAReconcileReq)) == since, "nothing else is asked for again"
+        await desk.flush()
+    _, net = traded(tmp_path)
+    assert net == booked < 0
+    assert facts_of(tmp_path).count("missed_deal") == 1
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_deal_whose_event_was_lost_on_a_link_that_stays_is_found_by_a_list_that_lags(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (server, desk):
+        market(server, 120_000)
+        before = await balance_of(desk)
+        await (await desk.place(DEMO, GUARDED)).protected()
+        server.faults.inject(LaggingDeals(server, lists=2))
+        server.faults.inject(faults.Lose(which=is_execution(oa.ProtoOAExecutionType.ORDER_FILLED)))
+        market(server, 119_000)
+        desk.snapshot(DEMO)  # it is held against the server's list, which has no position any more
+        await told(desk, tmp_path)
+        booked = await balance_of(desk) - before
+    _, net = traded(tmp_path)
+    assert net == booked < 0
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_deal_that_was_made_while_no_process_was_there_is_found_by_a_list_that_lags(tmp_path: Path) -> None:
+    async with a_server() as server:
+        settings = desk_settings(tmp_path, side_of(server))
+        async with open_desk(settings) as desk:
+            market(server, 120_000)
+            before = await balance_of(desk)
+            await (await desk.place(DEMO, GUARDED)).protected()
+        server.faults.inject(LaggingDeals(server, lists=2))
+        market(server, 119_000)
+        async with open_desk(settings) as desk:
+            await told(desk, tmp_path)
+            booked = await balance_of(desk) - before
+    _, net = traded(tmp_path)
+    assert net == booked < 0
+
+
+def test_a_gap_that_follows_another_hides_nothing_of_it_and_the_list_grows_no_longer() -> None:
+    memory, lag_s = DealMemory(), HISTORY_LAG_S
+    memory.begin([], since_ms=0)
+    for at_s in (0.0, lag_s / 2):  # the second loss ahead of the end of the first gap
+        memory.lose()
+        memory.heard(oa.ProtoOADeal(dealId=int(at_s) + 1, executionTimestamp=int(at_s * 1000) + 1))
+        memory.mend(asked_s=at_s, now_s=at_s, until_ms=0)
+        assert memory.unbroken_until_ms == 0
+    memory.mend(asked_s=lag_s, now_s=lag_s, until_ms=0)
+    assert memory.unbroken_until_ms == 1, "all that was made before the first list is in this one"
+    memory.mend(asked_s=lag_s * 3 / 2, now_s=lag_s * 3 / 2, until_ms=0)
+    assert memory.has_gap, "what was made before the second loss may not be listed yet"
+    memory.mend(asked_s=lag_s * 2, now_s=lag_s * 2, until_ms=0)
+    assert not memory.has_gap
 
 
 def crashed(folder: Path) -> Path:
