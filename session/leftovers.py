@@ -18,6 +18,7 @@ from .past import FOLLOWED, Past, ms_of, positions_before
 from .provenance import Departure
 from .request_facts import request_of
 from .request_record import RequestRecord
+from .shares import Share, opened_by
 from .stories import lines_of
 from .terms import Side, TimeInForce, TriggerMethod
 from .tickets import LimitOrder, MarketOrder, MarketRangeOrder, StopLimitOrder, StopOrder, Ticket
@@ -42,6 +43,7 @@ _OWN: Final = frozenset({"symbol", "side", "lots", "units", "volume_cents"})
 _LEAVES: Final = frozenset({"intent", "sent"})
 _ENDS: Final = frozenset({"not_sent", "finished"})
 _FINAL: Final = frozenset(state.value for state in FINAL_STATES)
+_DEALS: Final = frozenset({"deal", "missed_deal"})  # those that are no fill of an order of ours, as far as was known
 _UNDER_WAY: Final = frozenset({"sent", "outcome_unknown"})
 _FURTHEST_BACK_MS: Final = 30 * 86_400_000  # deals are asked for as far back at a start (`DealRecord.catch_up`)
 _DAMAGE: Final = "`anyctrader audit verify` names what is missing, and the broker's own lists tell what became of it"
@@ -145,16 +147,19 @@ class UnseenLevels:
         account_id: whose it is.
         client_order_id: our id of it.
         symbol: the name of its symbol.
-        position_id: `positionId` of what it filled.
-        opened_volume_cents: how much it opened of that and others have not closed since, hundredths of a unit.
+        share: what it opened of its position.
     """
 
     intent: Ticket
     account_id: int
     client_order_id: str
     symbol: str
-    position_id: int
-    opened_volume_cents: int
+    share: Share
+
+    @property
+    def position_id(self) -> int:
+        """`positionId` of what it filled."""
+        return self.share.position_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +224,8 @@ def leftovers_of(folder: Path, environment: Environment, account_id: int | None 
                 _follow_request(open_, line)
             elif isinstance(line.get("client_order_id"), str):
                 _follow_order(open_, line)
+            elif line.get("fact") in _DEALS:
+                _count_opened(open_, line)
     except FileNotFoundError:  # the first process of this folder
         return left
     for file, (number, count) in damaged.items():
@@ -242,7 +249,7 @@ def leftovers_of(folder: Path, environment: Environment, account_id: int | None 
             continue  # it only reduced, or what it opened is closed
         try:
             left.levels.append(_unseen(client_order_id, facts))
-        except (InvalidOrder, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, InvalidOrder, KeyError, TypeError, ValueError) as error:
             left.problems.append(f"the levels of order {client_order_id} of an earlier process: {error!r}")
     for intent_id, facts in open_.requests.items():
         try:
@@ -278,8 +285,11 @@ def _follow_order(open_: _Open, line: dict[str, Any]) -> None:
         elif fact in _ENDS:
             open_.without_intent.pop(f"order {client_order_id}", None)
         return
+    if fact == "execution" and "deal_id" in line and "others_told" not in facts:
+        facts["shown"] = line["deal_id"], line.get("open_volume_cents")
     if fact == "fill" and "deal_id" in line:
         facts.setdefault("fills_told", {})[line["deal_id"]] = line
+        _tell_others(facts, line["deal_id"])
     for name in ("sent_after_ms", "order_id", "departure"):
         if name in line:
             facts[name] = line[name]
@@ -328,14 +338,25 @@ def _end_of(facts: dict[str, Any]) -> LeftEnd | None:
 
 
 def _count_opened(open_: _Open, line: dict[str, Any]) -> None:
-    """What a fill opened is its order's; what it closed was opened by those that came before it."""
-    closed = line.get("closed_volume_cents", 0)
+    """What a fill opened is its order's; what a deal closed was opened by those that came before it."""
+    closed, deal_id = line.get("closed_volume_cents", 0), line.get("deal_id")
     for client_order_id, facts in (*open_.orders.items(), *open_.levels.items()):
         opened = facts.get("opened", 0)
-        if client_order_id == line["client_order_id"]:
+        if client_order_id == line.get("client_order_id"):
             facts["opened"] = opened + line.get("volume_cents", 0) - closed
         elif closed and facts.get("position_told") == line.get("position_id"):
-            facts["opened"] = max(0, opened - closed)
+            counted = facts.setdefault("counted", set())  # a deal that was missed may be found to be a fill of ours
+            if deal_id not in counted:
+                counted.add(deal_id)
+                facts["opened"] = max(0, opened - closed)
+
+
+def _tell_others(facts: dict[str, Any], deal_id: object) -> None:
+    """What was open beside an order when its first fill was told, from the line of the event that told of it."""
+    shown_id, open_cents = facts.get("shown", (None, None))
+    if facts.get("opened") and "others_told" not in facts:
+        known = shown_id == deal_id and isinstance(open_cents, int)
+        facts["others_told"] = max(0, open_cents - facts["opened"]) if known else None
 
 
 def _follow_request(open_: _Open, line: dict[str, Any]) -> None:
@@ -389,13 +410,19 @@ def _leftover(client_order_id: str, facts: dict[str, Any], environment: Environm
 
 
 def _unseen(client_order_id: str, facts: dict[str, Any]) -> UnseenLevels:
+    fills = [Fill.from_record(line) for line in facts["fills_told"].values()]
     return UnseenLevels(
         intent=_ticket(facts),
         account_id=int(facts["account_id"]),
         client_order_id=client_order_id,
         symbol=facts["symbol"],
-        position_id=int(facts["position_told"]),
-        opened_volume_cents=facts["opened"],
+        share=Share.of(
+            fills,
+            order_id=int(facts["order_id"]),
+            position_id=int(facts["position_told"]),
+            opened_cents=sum(opened_by(fill) for fill in fills),
+            others_cents=facts.get("others_told"),
+        ),
     )
 
 

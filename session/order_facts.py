@@ -9,6 +9,7 @@ from .fills import Fill, Fills, Realised, Slippage
 from .order_states import OrderInput, OrderState
 from .protection import Protection
 from .provenance import Departure
+from .shares import Share
 from .tickets import ImmediateTicket, Ticket
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class OrderFacts:
             the newest deal that was known by then was made, by the server's clock; None where that is not known.
         departure: what was known of the server's orders when its bytes left.
         executed_volume_cents: the most that the server ever said was filled of it.
+        others_cents: what was open of its position beside it when its first fill was told, hundredths of a unit; None
+            where no event told of that.
         protection: the levels of its position, as last seen.
         error_code: `errorCode` of its refusal, or None.
         error_description: the server's text, or None.
@@ -86,6 +89,7 @@ class OrderFacts:
         self.open_before: tuple[int, int] | None = None
         self.departure = Departure()
         self.executed_volume_cents = 0
+        self.others_cents: int | None = None
         self.error_code: str | None = None
         self.error_description: str | None = None
         self.sent_at_ms: int | None = None
@@ -148,6 +152,19 @@ class OrderFacts:
             # A netted position that is turned around: the server may open the rest by an order of its own.
             return max(0, self._most_volume_cents - closed)
         return opened
+
+    @property
+    def share(self) -> Share | None:
+        """What it opened of its position; None while that is not known, and where it opened nothing."""
+        if not (self.opened_volume_cents and self._fills and self.order_id and self.position_id):
+            return None
+        return Share.of(
+            self._fills,
+            order_id=self.order_id,
+            position_id=self.position_id,
+            opened_cents=self.opened_volume_cents,
+            others_cents=self.others_cents,
+        )
 
     @property
     def only_reduced(self) -> bool:

@@ -135,7 +135,10 @@ class OrderRecord(OrderFacts):
         # An event that is replayed tells nothing new, and so proves nothing of an unknown outcome.
         repeated = self._last_heard == (heard, event.order.utcLastUpdateTimestamp)
         new_deal = any(not self._fills.has(deal) for deal in deals)
+        opened = self.opened_volume_cents
         change = self._listen(heard, event.order, deals, at_ms=at_ms, replayed=repeated and not new_deal)
+        if not opened and (opened := self.opened_volume_cents) and event.HasField("position"):
+            self.others_cents = max(0, event.position.tradeData.volume - opened)
         if change.moved and event.errorCode:
             self.error_code = event.errorCode
         return replace(change, became_protected=self.see(event).became_protected, error_code=event.errorCode or None)

@@ -11,24 +11,30 @@ from typing import TYPE_CHECKING, Any, Protocol
 import anyio
 
 from ..wire import LocalProtocolError
+from . import clock
 from .errors import CTraderError, OutcomeUnknown, RequestFailed
+from .history import LONGEST_SPAN_MS, deals_between
 from .order import Order
 from .order_states import OrderState
+from .server_clock import ServerClock
 from .tasks import Following
 from .tickets import Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .account import Account
     from .books import Books
     from .connection_log import ConnectionLog
     from .gate import Gate
     from .leftovers import UnseenLevels
+    from .positions import Position
+    from .shares import Share
 
 __all__ = ["ProtectionWatch"]
 
 _LOOK_S = 2.0  # for a list of the server's, before a position counts as unprotected
-_AGAIN_S = 1.0  # between the first tries to close what has no stop: each costs nothing while there is no session
+_AGAIN_S = 1.0  # between the first tries to close what has no stop: each costs a list of deals, and a close
 _MOST_S = 30.0  # between later ones: a halt, a refusal or a full disk may last
 _LOOKS = 15  # at the server's list, which may lag behind the fill: then the position counts as closed
 
@@ -54,8 +60,8 @@ class _Filled(Protocol):
         """`positionId`."""
 
     @property
-    def opened_volume_cents(self) -> int:
-        """How much it is known to have opened, hundredths of a unit."""
+    def share(self) -> Share | None:
+        """What it is known to have opened, or None."""
 
     def described(self) -> dict[str, Any]:
         """Its facts, for a record."""
@@ -69,6 +75,7 @@ class ProtectionWatch:
 
     Args:
         trading: closes what its order wants closed.
+        account: whose deals are looked at before that.
         books: of the account.
         gate: where facts go on record.
         log: where a person is warned, or None.
@@ -76,9 +83,17 @@ class ProtectionWatch:
     """
 
     def __init__(
-        self, trading: _Closing, *, books: Books, gate: Gate, log: ConnectionLog | None, within_s: float
+        self,
+        trading: _Closing,
+        *,
+        account: Account,
+        books: Books,
+        gate: Gate,
+        log: ConnectionLog | None,
+        within_s: float,
     ) -> None:
         self._trading = trading
+        self._account = account
         self._books = books
         self._gate = gate
         self._log = log
@@ -143,15 +158,26 @@ class ProtectionWatch:
         """Closes what it opened, and waits for the end of that; why it did not come to it, or None where it did.
 
         Never more than that: on a netted account, or where a position was added to, the rest was there before, and
-        whoever opened it did not ask for this. What others have closed since counts as this order's.
+        whoever opened it did not ask for this. What has been closed since counts as this order's, whoever did that.
         """
-        position = self._books.positions.position(position_id)
-        if position is None or position.side is not filled.intent.side:
+        share = filled.share
+        if self._held(filled, position_id) is None:
             return None
-        if not filled.opened_volume_cents:
+        if share is None:
             return "how much it opened is not known yet"
-        left_cents = min(position.volume_cents, filled.opened_volume_cents - self._closed_since(filled, position_id))
-        if left_cents <= 0:
+        deals: list[Any] = []
+        unlisted = ""
+        try:
+            deals = await self._deals_since(share.since_ms)
+        except (CTraderError, LocalProtocolError, TimeoutError) as error:
+            unlisted = str(error) or "the server did not answer in time"
+        if (position := self._held(filled, position_id)) is None:
+            return None
+        if unlisted and not share.is_untouched(position.volume_cents):
+            return f"how much of it is left is not known: its deals could not be read: {unlisted}"
+        known = [fill for record in self._books.orders.of_position(position_id) for fill in record.fills]
+        left_cents = share.left_cents(position.volume_cents, deals=deals, fills=known)
+        if not left_cents:
             return None
         try:
             order = await self._trading.close(position_id, volume_cents=left_cents)
@@ -163,17 +189,20 @@ class ProtectionWatch:
         await order.told()  # one of unknown outcome is found out, or known never to have arrived
         return None if order.state is OrderState.FILLED else f"its close ended {order.state.value}"
 
-    def _closed_since(self, filled: _Filled, position_id: int) -> int:
-        """How much orders of this process have closed of a position since that one was meant."""
-        own = self._books.handles.get(filled.client_order_id)
-        since_ms = own.record.intent_at_ms if own is not None else 0
-        return sum(
-            record.realised.closed_volume_cents
-            for record in self._books.orders.of_position(position_id)
-            if record.realised is not None
-            and record.intent_at_ms >= since_ms
-            and record.client_order_id != filled.client_order_id
-        )
+    def _held(self, filled: _Filled, position_id: int) -> Position | None:
+        """The position, if what it holds can be what was filled."""
+        position = self._books.positions.position(position_id)
+        return position if position is not None and position.side is filled.intent.side else None
+
+    async def _deals_since(self, since_ms: int) -> list[Any]:
+        """What the account has dealt since then. No record of ours has what others closed while nobody listened.
+
+        One page, as a rule: it is asked for seconds after the fill. After a restart it is one a week, as the deals
+        that were missed are read, and has its time for each.
+        """
+        until_ms = ServerClock.latest_ms(clock.utc_ms())
+        with anyio.fail_after(_LOOK_S * (1 + (until_ms - since_ms) // LONGEST_SPAN_MS)):
+            return await deals_between(self._account, since_ms, until_ms)
 
     def _warn(self, what: str, filled: _Filled, **fields: object) -> None:
         if self._log is not None:
@@ -193,8 +222,8 @@ class _Own:
         return self._order.position_id
 
     @property
-    def opened_volume_cents(self) -> int:
-        return self._order.record.opened_volume_cents
+    def share(self) -> Share | None:
+        return self._order.record.share
 
     def described(self) -> dict[str, Any]:
         return self._order.record.described()
@@ -215,7 +244,7 @@ class _Inherited:
         self.intent = levels.intent
         self.client_order_id = levels.client_order_id
         self.position_id: int | None = levels.position_id
-        self.opened_volume_cents = levels.opened_volume_cents
+        self.share: Share | None = levels.share
 
     def described(self) -> dict[str, Any]:
         levels = self._levels

@@ -67,7 +67,7 @@ class Trading:
         self._fills = FillWatch(lambda: session.review(account.id), within_s=session.timings.fill_s)
         self._changes = Changing(session, account, books=books, gate=gate, allowance=allowance)
         within_s = session.timings.protection_s
-        self._protection = ProtectionWatch(self, books=books, gate=gate, log=log, within_s=within_s)
+        self._protection = ProtectionWatch(self, account=account, books=books, gate=gate, log=log, within_s=within_s)
 
     async def place(self, ticket: Ticket) -> Order:
         """Places an order. See `Desk.place`."""

@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from anyctrader.fake import FakeServer, faults
+from anyctrader.fake.accounts import AccountSettings
 from anyctrader.fake.injection import Fault
 from anyctrader.session import (
     Desk,
@@ -42,6 +43,7 @@ from anyctrader.wire import messages as oa
 from .rig import (
     EURUSD,
     LOT_CENTS,
+    NEVER_PROTECTS,
     QUICK,
     Denying,
     Rewritten,
@@ -312,3 +314,21 @@ async def test_nothing_leaves_for_a_position_whose_close_waits_for_its_symbol(tm
                 with pytest.raises(NotSent, match="has no end on record"):
                     await account.request(close)
         assert len(heard(server, oa.ProtoOAClosePositionReq)) == 1
+
+
+async def test_what_an_order_opened_beside_others_is_read_back_until_that_is_closed(tmp_path: Path) -> None:
+    netted = AccountSettings(account_id=1_000_001, trader_login=3_000_001, account_type=oa.ProtoOAAccountType.NETTED)
+    async with a_server(exchange=replace(NEVER_PROTECTS, accounts=(netted,))) as server:
+        async with a_desk_at(server, tmp_path, protection_s=30) as desk:
+            first = await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, lots="0.05"))
+            await first.filled()
+            order = await desk.place(DEMO, replace(BUY, lots="0.03", stop_loss_pips=20, close_if_unprotected=True))
+            await order.filled()
+            await desk.flush()
+            (left,) = leftovers_of(tmp_path, DEMO).levels
+            assert left.share == order.record.share
+            assert (left.share.opened_cents, left.share.others_cents) == (3 * LOT_CENTS, 5 * LOT_CENTS)
+            close = oa.ProtoOAClosePositionReq(positionId=left.position_id, volume=3 * LOT_CENTS)
+            await desk.account(DEMO).request(close)
+            await desk.flush()
+            assert leftovers_of(tmp_path, DEMO).levels == [], "whoever closed it"

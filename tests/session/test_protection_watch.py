@@ -30,7 +30,7 @@ from anyctrader.session import (
 from anyctrader.session.leftovers import leftovers_of
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, NEVER_PROTECTS, a_desk, a_server, audit_of, desk_settings, side_of
+from .rig import EURUSD, LOT_CENTS, NEVER_PROTECTS, Denying, a_desk, a_server, audit_of, desk_settings, side_of
 
 pytestmark = pytest.mark.anyio
 DEMO = Environment.DEMO
@@ -61,6 +61,7 @@ async def on_record(folder: Path, desk: Any, fact: str) -> dict[str, Any]:
 
 CLOSING = MarketOrder("EURUSD", Side.BUY, lots="0.01", stop_loss_pips=20, close_if_unprotected=True)
 QUICK = Timings(protection_s=0.1, reconnect_first_s=0.02, reconnect_most_s=0.05)
+UNHURRIED = replace(QUICK, protection_s=0.5)  # something is to happen before that
 
 
 async def test_a_fill_whose_levels_do_not_come_is_reported_and_stays_open(tmp_path: Path) -> None:
@@ -212,26 +213,86 @@ async def test_of_a_position_that_was_there_before_no_more_is_closed_than_the_or
         assert len(closes) == 1
 
 
-async def closed_again(server: FakeServer, desk: Desk, folder: Path) -> None:
+async def closed_again(server: FakeServer, desk: Desk, folder: Path, *, left_cents: int = 500_000) -> None:
     await on_record(folder, desk, "unprotected")
     with anyio.fail_after(10):
-        while sum(bought(server).values()) != 500_000:
+        while sum(bought(server).values()) != left_cents:
             await anyio.lowlevel.checkpoint()
     await anyio.sleep(3 * QUICK.protection_s)  # a second close would have left by then
 
 
-async def test_a_close_by_hand_counts_as_that_of_the_order(tmp_path: Path) -> None:
-    exchange = replace(NEVER_PROTECTS, accounts=accounts(netted=True))
-    timings = replace(QUICK, protection_s=0.5)
-    async with a_desk(tmp_path, timings=timings, exchange=exchange) as (server, desk):
-        first = await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, lots="0.05"))
-        await first.filled()
-        second = await desk.place(DEMO, replace(CLOSING, lots="0.02"))
-        await second.filled()
-        assert first.position_id is not None
-        await (await desk.close(DEMO, first.position_id, lots="0.01")).filled()
+@pytest.mark.parametrize("lag_ms", [0, 600_000])
+@pytest.mark.parametrize("raw", [True, False])
+async def test_a_close_by_anybody_counts_as_that_of_the_order(tmp_path: Path, raw: bool, lag_ms: int) -> None:
+    delays = replace(NEVER_PROTECTS.delays, history_lag_ms=lag_ms)
+    exchange = replace(NEVER_PROTECTS, accounts=accounts(netted=True), delays=delays)
+    async with a_desk(tmp_path, timings=UNHURRIED, exchange=exchange) as (server, desk):
+        position_id = await added(desk, "0.02")
+        if raw:
+            await desk.account(DEMO).request(oa.ProtoOAClosePositionReq(positionId=position_id, volume=LOT_CENTS))
+        else:
+            await (await desk.close(DEMO, position_id, lots="0.01")).filled()
         await closed_again(server, desk, tmp_path)
-        assert bought(server) == {first.position_id: 500_000}
+        assert bought(server) == {position_id: 500_000}
+
+
+async def test_what_is_added_after_a_close_by_others_is_not_taken_for_the_orders(tmp_path: Path) -> None:
+    exchange = replace(NEVER_PROTECTS, accounts=accounts(netted=True))
+    async with a_desk(tmp_path, timings=UNHURRIED, exchange=exchange) as (server, desk):
+        position_id = await added(desk, "0.03")
+        close = oa.ProtoOAClosePositionReq(positionId=position_id, volume=2 * LOT_CENTS)
+        await desk.account(DEMO).request(close)
+        await (await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, lots="0.04"))).filled()
+        await closed_again(server, desk, tmp_path, left_cents=900_000)
+        assert bought(server) == {position_id: 900_000}
+
+
+@pytest.mark.parametrize("touched", [True, False])
+async def test_where_the_deals_cannot_be_read_only_what_nobody_touched_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, touched: bool
+) -> None:
+    monkeypatch.setattr(protection_watch, "_AGAIN_S", 0.05)
+    exchange = replace(NEVER_PROTECTS, accounts=accounts(netted=True))
+    async with a_desk(tmp_path, timings=UNHURRIED, exchange=exchange) as (server, desk):
+        position_id = await added(desk, "0.03")
+        with server.faults.inject(Denying(oa.ProtoOADealListReq, code="TIMEOUT_ERROR")):
+            if touched:
+                close = oa.ProtoOAClosePositionReq(positionId=position_id, volume=2 * LOT_CENTS)
+                await desk.account(DEMO).request(close)
+                line = await on_record(tmp_path, desk, "close_failed")
+                assert "TIMEOUT_ERROR" in line["reason"]
+                assert bought(server) == {position_id: 600_000}
+            else:
+                await closed_again(server, desk, tmp_path)
+        await closed_again(server, desk, tmp_path)
+        assert bought(server) == {position_id: 500_000}
+
+
+@pytest.mark.parametrize("added_cents", [0, 2 * LOT_CENTS])
+async def test_what_others_closed_while_the_process_was_down_counts_too(tmp_path: Path, added_cents: int) -> None:
+    exchange = replace(NEVER_PROTECTS, accounts=accounts(netted=True))
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    async with a_server(exchange=exchange) as server:
+        slow = replace(QUICK, protection_s=30)
+        async with open_desk(desk_settings(ours, side_of(server, timings=slow))) as desk:
+            position_id = await added(desk, "0.03")
+        async with open_desk(desk_settings(theirs, side_of(server, timings=slow))) as desk:
+            await (await desk.close(DEMO, position_id, lots="0.02")).filled()
+            if added_cents:
+                await (await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, volume_cents=added_cents))).filled()
+        async with open_desk(desk_settings(ours, side_of(server, timings=QUICK))) as desk:
+            await closed_again(server, desk, ours, left_cents=500_000 + added_cents)
+        assert bought(server) == {position_id: 500_000 + added_cents}
+
+
+async def added(desk: Desk, lots: str) -> int:
+    """Of an order that is to be closed again, on top of what was there; gives the position."""
+    first = await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, lots="0.05"))
+    await first.filled()
+    second = await desk.place(DEMO, replace(CLOSING, lots=lots))
+    await second.filled()
+    assert first.position_id is not None
+    return first.position_id
 
 
 async def test_a_fill_whose_levels_come_is_not_reported(tmp_path: Path) -> None:
