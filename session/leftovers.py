@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from decimal import Decimal
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from . import clock
 from .changes import Close
 from .errors import InvalidOrder
-from .fields import RECORDED
 from .fills import Fill
 from .order_record import OrderRecord
 from .order_states import FINAL_STATES, OrderState
 from .past import FOLLOWED, Past, ms_of, positions_before
 from .provenance import Departure
+from .recorded_tickets import ticket_of
 from .request_facts import request_of
 from .request_record import RequestRecord
 from .shares import Share, opened_by
 from .stories import lines_of
-from .terms import Side, TimeInForce, TriggerMethod
-from .tickets import LimitOrder, MarketOrder, MarketRangeOrder, StopLimitOrder, StopOrder, Ticket
+from .terms import Side
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .environments import Environment
     from .symbols import Symbol
+    from .tickets import Ticket
 
 __all__ = ["Leftover", "Leftovers", "UnseenLevels", "leftovers_of"]
 
-_TICKETS: Final = MappingProxyType(
-    {
-        ticket.order_type.name: ticket
-        for ticket in (MarketOrder, LimitOrder, StopOrder, StopLimitOrder, MarketRangeOrder)
-    }
-)
-_ENUMS: Final = MappingProxyType({"time_in_force": TimeInForce, "stop_trigger_method": TriggerMethod})
-# The record has these by itself, and in one unit.
-_OWN: Final = frozenset({"symbol", "side", "lots", "units", "volume_cents"})
 _LEAVES: Final = frozenset({"intent", "sent"})
 _ENDS: Final = frozenset({"not_sent", "finished"})
 _FINAL: Final = frozenset(state.value for state in FINAL_STATES)
@@ -389,7 +379,7 @@ def _leftover(client_order_id: str, facts: dict[str, Any], environment: Environm
     at_ms = ms_of(facts["at"])
     volume_cents = int(facts["volume_cents"])
     closes = facts["request"] == "close"
-    intent = Close(facts["position_id"], volume_cents=volume_cents) if closes else _ticket(facts)
+    intent = Close(facts["position_id"], volume_cents=volume_cents) if closes else ticket_of(facts)
     quoted = facts.get("quoted_price")
     return Leftover(
         intent=intent,
@@ -412,7 +402,7 @@ def _leftover(client_order_id: str, facts: dict[str, Any], environment: Environm
 def _unseen(client_order_id: str, facts: dict[str, Any]) -> UnseenLevels:
     fills = [Fill.from_record(line) for line in facts["fills_told"].values()]
     return UnseenLevels(
-        intent=_ticket(facts),
+        intent=ticket_of(facts),
         account_id=int(facts["account_id"]),
         client_order_id=client_order_id,
         symbol=facts["symbol"],
@@ -424,21 +414,3 @@ def _unseen(client_order_id: str, facts: dict[str, Any]) -> UnseenLevels:
             others_cents=facts.get("others_told"),
         ),
     )
-
-
-def _ticket(facts: dict[str, Any]) -> Ticket:
-    kind = _TICKETS[facts["type"]]
-    said: dict[str, Any] = {
-        each.name: _said(each.name, facts[recorded])
-        for each in fields(kind)
-        if (recorded := RECORDED.get(each.name, each.name)) in facts and each.name not in _OWN
-    }
-    volume_cents = int(facts["volume_cents"])
-    return kind(symbol=facts["symbol"], side=Side[facts["side"]], volume_cents=volume_cents, **said)
-
-
-def _said(name: str, value: Any) -> Any:
-    """A field of a ticket from what `described` made of it."""
-    if name in _ENUMS:
-        return _ENUMS[name][value]
-    return value
