@@ -68,7 +68,7 @@ class Past:
         self._newest_ms: int | None = None
         self._begins_ms: int | None = None
         self._orders_at: deque[str] = deque(maxlen=_MOST_ORDERS)
-        self._open_cents: dict[int, int] = {}  # by position, as the last event of it told
+        self._open_cents: dict[int, tuple[int, object]] = {}  # by position: the last event's, and the deal that it told
 
     @property
     def deals(self) -> Iterable[int]:
@@ -104,8 +104,8 @@ class Past:
         """A line with one of the facts `FOLLOWED`; what cannot be understood is passed over."""
         fact = line["fact"]
         self.provenance.follow(line)
+        self._count_open(fact, line)
         if fact == "execution":
-            self._count_open(line)
             if self.positions is not None and str(line.get("at", "")) >= self._snapshot_at:
                 self._move(self.positions, line)
                 if self.orders is not None:
@@ -125,7 +125,7 @@ class Past:
         Args:
             position_id: what it closes, or None.
         """
-        open_cents = self._open_cents.get(position_id, 0) if isinstance(position_id, int) else 0
+        open_cents, _ = self._open_cents.get(position_id, (0, None)) if isinstance(position_id, int) else (0, None)
         return self.provenance.departure(open_cents=open_cents)
 
     def orders_of_minute_s(self, *, utc_ms: int, now_s: float) -> list[float]:
@@ -181,14 +181,17 @@ class Past:
             if len(self._deals) > _MOST_DEALS:
                 del self._deals[next(iter(self._deals))]
 
-    def _count_open(self, line: Mapping[str, Any]) -> None:
+    def _count_open(self, fact: str, line: Mapping[str, Any]) -> None:
         position_id, open_cents = line.get("position_id"), line.get("open_volume_cents")
-        if isinstance(position_id, int) and isinstance(open_cents, int):
+        if not isinstance(position_id, int):
+            return
+        if fact == "execution" and isinstance(open_cents, int):
             self._open_cents.pop(position_id, None)
-            if open_cents > 0:
-                self._open_cents[position_id] = open_cents
+            self._open_cents[position_id] = open_cents, line.get("deal_id")
             if len(self._open_cents) > _MOST_ORDERS:
                 del self._open_cents[next(iter(self._open_cents))]
+        elif "deal_id" in line and self._open_cents.get(position_id, (0, None))[1] != line["deal_id"]:
+            self._open_cents.pop(position_id, None)  # a deal that no event told of: how much it left is not known
 
     @staticmethod
     def _move(positions: dict[int, dict[str, Any]], line: Mapping[str, Any]) -> None:

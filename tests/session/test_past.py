@@ -354,3 +354,15 @@ def test_what_an_event_without_a_deal_leaves_of_a_position_is_told_where_the_pos
     past.follow({"fact": "execution", "at": at, "position_id": 7, "open_volume_cents": LOT_CENTS})  # its levels, maybe
     (difference,) = past.differences(PositionBook())
     assert difference.believed == f"BUY {LOT_CENTS} of symbol 1"
+
+
+async def test_how_much_a_position_had_is_not_known_behind_a_deal_that_no_event_told_of() -> None:
+    past = Past()
+    opened = {"position_id": 5, "open_volume_cents": 300, "deal_id": 70, "order_id": 60, "executed_at_ms": 1}
+    for fact in ("execution", "fill", "deal"):
+        past.follow({"fact": fact, **opened})
+        assert past.departure(5).open_cents == 300
+    past.follow({"fact": "missed_deal", "position_id": 5, "deal_id": 71, "order_id": 61, "executed_at_ms": 2})
+    assert past.departure(5).open_cents == 0  # less is open than that: of a close it would look like its work
+    past.follow({"fact": "execution", **opened, "open_volume_cents": 100, "deal_id": 72})
+    assert past.departure(5).open_cents == 100
