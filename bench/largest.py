@@ -15,7 +15,9 @@ import time
 from anyctrader.wire import Codec, Connection, JsonCodec, ProtobufCodec, Role, encode_frame
 from anyctrader.wire import messages as oa
 from anyctrader.wire.framing import MAX_FRAME_SIZE
+from anyctrader.wire.weight import MOST_WEIGHT
 
+SYMBOL = 24 + 8 * len(oa.ProtoOASymbol.DESCRIPTOR.fields)  # what one is taken to weigh
 BARS = b'{"payloadType":2138,"payload":{"ctidTraderAccountId":1,"period":1,"timestamp":1,"trendbar":['
 
 
@@ -31,12 +33,16 @@ def frame_of(kind: str) -> tuple[Codec, bytes]:
     match kind:
         case "protobuf, symbols of two bytes":
             return ProtobufCodec(), wrapped(2115, filled(b"\x10\x01", b"\x1a\x02\x08\x01"))
+        case "protobuf, as many empty symbols as are parsed":
+            return ProtobufCodec(), wrapped(2117, b"\x10\x01" + b"\x1a\x00" * (MOST_WEIGHT // SYMBOL))
         case "protobuf, empty deals":
             return ProtobufCodec(), wrapped(2134, filled(b"\x10\x01\x20\x01", b"\x1a\x00"))
         case "protobuf, one string":
             return ProtobufCodec(), wrapped(2142, b"\x12\x01a\x1a\x80\x80\x80\x07" + b"a" * (7 << 21))
         case "JSON, empty bars":
             return JsonCodec(), filled(BARS, b"{},", b"{}]}}")
+        case "JSON, a long integer beside empty lists":
+            return JsonCodec(), filled(b'{"payloadType":9999,"payload":[' + b"9" * 30 + b",", b"[],", b"1]}")
         case "JSON, bars":
             return JsonCodec(), filled(BARS, b'{"volume":1},', b'{"volume":1}]}}')
         case _:
@@ -45,11 +51,13 @@ def frame_of(kind: str) -> tuple[Codec, bytes]:
 
 KINDS = (
     "protobuf, symbols of two bytes",
+    "protobuf, as many empty symbols as are parsed",
     "protobuf, empty deals",
     "protobuf, one string",
     "JSON, empty bars",
     "JSON, bars",
     "JSON, empty lists of unknown type",
+    "JSON, a long integer beside empty lists",
 )
 
 

@@ -21,6 +21,7 @@ from .json_envelope import ENVELOPE_KEYS, LARGEST_TYPE, read_json_envelope
 from .json_fields import FieldError, JsonFields
 from .json_text import JsonValueError, fault_of, holds_long_integer, read_again, write_json
 from .text import broken_text
+from .weight import MOST_WEIGHT, WEIGHED_FROM, is_too_heavy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -183,13 +184,17 @@ class ProtobufCodec:
         if cls is None:
             return Message(UnknownPayload(payload_type, raw), client_msg_id, None, extras)
         missing: tuple[str, ...] = ()
+        payload: Any = None
         try:
-            payload: Any = cls.FromString(raw or b"")
+            if raw is None or len(raw) < WEIGHED_FROM or not is_too_heavy(cls.__name__, raw):
+                payload = cls.FromString(raw or b"")
         except (DecodeError, UnicodeDecodeError, RecursionError) as error:
             # The last two: protobuf's Python runtime, see read_envelope.
             problem = f"no {cls.__name__}: {error}"
         else:
-            if not is_complete(payload, len(body)):
+            if payload is None:
+                problem = f"the parts of the {cls.__name__} in it would take more than {MOST_WEIGHT:,} bytes of memory"
+            elif not is_complete(payload, len(body)):
                 problem, missing = _missing(payload)
             elif payload.payloadType != payload_type:
                 problem = f"the {cls.__name__} in it says that its payload type is {payload.payloadType}"

@@ -3,7 +3,8 @@
 Hidden are: fields that hold a secret by their name, also where no schema describes them (`authToken`, `pass`); in
 messages that have such a field, unknown ones that can hold a text, for a newer server may put another token there; and,
 wherever else it stands, a text that was met as a secret before or that the owner of the redaction named (a server may
-quote a token in what it says of an error).
+quote a token in what it says of an error). Of a message with a secret that has more than 256 KiB, far more than any
+real one, the unknown fields are left out.
 
 What this cannot know: a secret in an ordinary text ahead of the field that tells it is one, or one that is written in
 another way than it was met (base64, hex, percent signs, cut in two).
@@ -52,6 +53,7 @@ _MOST_MET: Final = 256  # an application has a handful, and each is looked for i
 _ASSIGNED: Final = re.compile(r"([\w.-]+)=([^\s&;,\"']+)")  # in the address of an HTTP request, in a text
 _LENGTH_DELIMITED, _GROUP = 2, 3  # wire types
 _FIXED: Final[Mapping[int, int]] = MappingProxyType({1: 8, 5: 4})  # wire types of so many bytes
+_MOST_UNKNOWN: Final = 1 << 18  # bytes of fields that are looked at one by one: a second's work, and none has as many
 _MASKED: Final = bytes((len(MASK),)) + MASK.encode()
 
 
@@ -120,6 +122,8 @@ class Redaction:
             return payload
         copy = type(payload)()
         copy.CopyFrom(payload)
+        if len(copy.SerializePartialToString()) > _MOST_UNKNOWN:
+            copy.DiscardUnknownFields()
         for name in names:
             if copy.HasField(name):
                 setattr(copy, name, MASK)
@@ -161,9 +165,11 @@ class Redaction:
         return b"".join(parts)
 
     def _fields(self, body: bytes) -> bytes:
-        """Serialised fields of no known message, likewise; all of them hidden where they cannot be read."""
+        """Serialised fields of no known message, likewise; all hidden where they cannot be read, or are many."""
         if not self._knows(body):
             return body
+        if len(body) > _MOST_UNKNOWN:
+            return MASK.encode()
         try:
             return self._written(raw_fields(body, ""), bearer=False)
         except ValueError:

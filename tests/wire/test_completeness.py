@@ -72,7 +72,7 @@ from anyctrader.wire import messages as oa
 from google.protobuf.internal import api_implementation
 
 # protobuf's Python runtime takes a hundred times as long for each: there it is only the answer that is looked at.
-count = 20_000 if api_implementation.Type() == "python" else 2_000_000
+count = 20_000 if api_implementation.Type() == "python" else 800_000
 resource.setrlimit(resource.RLIMIT_STACK, (8 << 20, 8 << 20))
 for payload_type, head, part in (2134, b"\\x10\\x01\\x20\\x01", b"\\x1a\\x00"), (2125, b"\\x10\\x01", b"\\x1a\\x00"):
     body = oa.ProtoMessage(payloadType=payload_type, payload=head + part * count).SerializeToString()
@@ -87,7 +87,7 @@ for payload_type, head, part in (2134, b"\\x10\\x01\\x20\\x01", b"\\x1a\\x00"), 
 """
 
 
-def test_a_frame_of_millions_of_empty_parts_is_one_error_that_names_the_first_missing_fields() -> None:
+def test_a_frame_of_as_many_empty_parts_as_are_parsed_is_one_error_that_names_the_first_missing_fields() -> None:
     # In a process of its own: it was the whole interpreter that ended.
     run = subprocess.run([sys.executable, "-c", NAMES], capture_output=True, text=True, timeout=60, check=False)
     assert (run.returncode, run.stdout, run.stderr) == (0, "10 True\n10 True\n", "")

@@ -239,3 +239,20 @@ def test_unknown_keys_are_hidden_by_name_and_in_messages_with_secrets_all_of_the
 def test_a_secret_that_is_not_there_is_not_made_up() -> None:
     shown = Redaction().message(Message(oa.ProtoOARefreshTokenRes(tokenType="bearer"))).payload
     assert shown == oa.ProtoOARefreshTokenRes(tokenType="bearer")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_beside_a_secret_so_many_unknown_fields_are_left_out_that_looking_at_each_would_take_long(
+    *, at_once: bool
+) -> None:
+    many = b"\xba\x3e\x18" + SECRET.encode() + b"\xb8\x3e\x05" * 3_000_000
+    if at_once:
+        many = b"\xbb\x3e" + many + b"\xbc\x3e"  # all of them in one group
+    payload = planted(oa.ProtoOAAccountAuthReq, accessToken=SECRET)
+    payload.MergeFromString(many)
+
+    shown = Redaction([SECRET]).message(Message(payload)).payload
+
+    assert shown == planted(oa.ProtoOAAccountAuthReq, accessToken=MASK)
+    assert Redaction([SECRET]).message(Message(UnknownPayload(9999, many))).payload.body == MASK.encode()
+    assert Redaction().message(Message(UnknownPayload(9999, many))).payload.body == many
