@@ -20,7 +20,7 @@ from anyctrader.scripts.plain_link import PlainLink, codec_named
 from anyctrader.scripts.progress import waited
 from anyctrader.scripts.sent_deals import tell_deals
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
-from anyctrader.session import Mode, NotSent, OutcomeUnknown, Refused, open_audit
+from anyctrader.session import Mode, NotSent, OutcomeUnknown, Refused, ServerError, open_audit
 from anyctrader.session.aftermath import aftermath_of
 from anyctrader.session.auth import required_account
 from anyctrader.session.gate import READING, Gate
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from anyctrader.session import Credentials, Environment, EnvironmentSettings, Settings
 
-__all__ = ["given", "of_stdin", "refuse_if_used_up", "send_raw"]
+__all__ = ["given", "of_stdin", "refuse_if_used_up", "send_raw", "show_refusal"]
 
 _LENGTH: Final = 4
 _MOST: Final = 1 << 20  # bytes that are read of stdin: a request has some hundred
@@ -216,12 +216,24 @@ async def _traded(
             remark("what trades is sent by the session, under an id of its own")
         async with aftermath_of(session, getattr(message.payload, "ctidTraderAccountId", 0)) as aftermath:
             began_s = time.monotonic()
-            with waited("waiting for the answer"):
-                reply = await session.request(message.payload, timeout_s=wait_s)
+            try:
+                with waited("waiting for the answer"):
+                    reply = await session.request(message.payload, timeout_s=wait_s)
+            except ServerError as error:
+                show_refusal(error, (time.monotonic() - began_s) * 1000, redaction, output)
+                raise
             took_ms = (time.monotonic() - began_s) * 1000
             await tell_deals(aftermath, reply, within_s=part.timings.fill_s)
     _show(Frame(Message(reply)), took_ms, redaction, output)
     return ExitCode.DONE
+
+
+def show_refusal(error: ServerError, took_ms: float, redaction: Redaction, output: Format) -> None:
+    """What the server refused a request with, as a line for programs, and when. People read the error itself."""
+    if output is Format.JSON:
+        said = {"error": error.code, "description": redaction.text(error.description or "") or None}
+        print_json({**said, "ms": round(took_ms, 3)})
+    remark(f"refused after {took_ms:.1f} ms")
 
 
 def _show(piece: Frame | Damage, took_ms: float, redaction: Redaction, output: Format) -> None:

@@ -32,7 +32,7 @@ from anyctrader.scripts.options import (
     alone,
 )
 from anyctrader.scripts.progress import waited
-from anyctrader.scripts.raw_bytes import given, of_stdin, refuse_if_used_up, send_raw
+from anyctrader.scripts.raw_bytes import given, of_stdin, refuse_if_used_up, send_raw, show_refusal
 from anyctrader.scripts.sent_deals import tell_deals
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
@@ -198,11 +198,7 @@ async def _send(plan: _Plan, payload: Any) -> ExitCode:
             with waited("waiting for the answer"):
                 reply = await session.request(payload, timeout_s=plan.timeout_s)
         except ServerError as error:
-            took_ms = (time.monotonic() - began_s) * 1000
-            if plan.output is Format.JSON:
-                said = {"error": error.code, "description": redaction.text(error.description or "") or None}
-                print_json({**said, "ms": round(took_ms, 3)})
-            remark(f"refused after {took_ms:.1f} ms")
+            show_refusal(error, (time.monotonic() - began_s) * 1000, redaction, plan.output)
             raise
         took_ms = (time.monotonic() - began_s) * 1000
         await tell_deals(aftermath, reply, within_s=part.timings.fill_s)

@@ -263,6 +263,19 @@ def test_a_refusal_of_the_guard_is_a_json_line_too_and_how_raw_bytes_were_read_i
     assert f"{len(body)} bytes, read as hex" in done.stderr
 
 
+def test_a_refusal_of_the_server_is_a_json_line_however_the_request_was_given(
+    call: Call, server: BlockingServer
+) -> None:
+    request = oa.ProtoOACancelOrderReq(ctidTraderAccountId=server.account_id, orderId=123_456)
+    for arguments in (("CancelOrderReq", "orderId=123456"), ("--raw", body_of(request).hex())):
+        done = call("send", "demo", *arguments, "--format", "json", **variables_of(server))
+        assert done.returncode == 1
+        (line,) = json_lines(done.stdout)
+        assert line["error"] == "ORDER_NOT_FOUND"
+        assert line["ms"] > 0
+        assert "ORDER_NOT_FOUND" in done.stderr
+
+
 def test_raw_bytes_that_nobody_can_read_go_to_demo_with_a_line_in_the_audit(call: Call, server: BlockingServer) -> None:
     done = call("send", "demo", "--raw", "0000000308ffff", "--timeout", "0.5", **variables_of(server))
     assert done.returncode in (1, 4)  # the server answers with an error or ends the connection
