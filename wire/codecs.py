@@ -319,14 +319,15 @@ class JsonCodec:
         payload_type, _, client_msg_id, _ = envelope
         if client_msg_id is not None and not (isinstance(client_msg_id, str) and _is_text(client_msg_id)):
             client_msg_id = None
+        missing: tuple[str, ...] = ()
         try:
             message = self._message(envelope, body)
         except UndecodablePayload as fault:
-            reason = fault.reason
+            reason, missing = fault.reason, fault.missing_fields
         else:
             if reading.exact:
                 return message
-        raise UndecodablePayload(reason, payload_type, client_msg_id=client_msg_id, body=body)
+        raise UndecodablePayload(reason, payload_type, client_msg_id=client_msg_id, body=body, missing_fields=missing)
 
 
 _SPOT = oa.payload_type_of(oa.ProtoOASpotEvent)

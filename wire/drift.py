@@ -41,7 +41,7 @@ class UnknownField:
     path: str
     number: int | None
     wire_type: int | None
-    value: Any
+    value: Any = dataclasses.field(repr=False)  # nobody knows what is in it: it stays out of logs
 
 
 @dataclass(frozen=True, slots=True)

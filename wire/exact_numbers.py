@@ -47,6 +47,8 @@ def exact(value: ExactNumber) -> Decimal:
     if isinstance(value, str) and _SIGNED_NUMBER.fullmatch(value) is None:
         raise ValueError(f"{value!r} is not a number: give the digits 0 to 9, and a point where one is due")
     _, digits, exponent = number.as_tuple()
+    if not number and (not isinstance(exponent, int) or abs(exponent) > MOST_DIGITS):
+        return Decimal(0)  # with whatever exponent
     if not isinstance(exponent, int) or len(digits) + exponent > MOST_DIGITS or -exponent > MOST_DIGITS:
         raise ValueError(f"{number:.6e} has more than {MOST_DIGITS} digits before or after the point")
     return number

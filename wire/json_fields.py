@@ -7,6 +7,7 @@ where in a message a value is wrong; hence this one.
 from __future__ import annotations
 
 import math
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -43,6 +44,8 @@ _LONGEST_INTEGER = 20  # characters of -2**63, the longest that fits any field
 _LONG_LIST = 20_000
 _ENOUGH_LACKING = 100
 _NO_TEXT = "the string is no text: bytes that are not UTF-8, or half a surrogate pair"
+# A text where an enum is due is shown if it looks like the name of one: capitals, two digits at most. No token does.
+_ENUM_NAME = re.compile(r"[A-Z_]{1,60}[0-9]{0,2}")
 _KINDS = MappingProxyType(
     {
         dict: "an object",
@@ -248,6 +251,9 @@ def _integer(value: Any, low: int, high: int) -> int:
     if type(value) is str:
         if not (value.isascii() and value.removeprefix("-").isdecimal()):
             raise _Misfit("an integer is due, not a string")
+        if len(value) > _LONGEST_INTEGER:  # but for zeros in front, which Python counts as digits too
+            sign = "-" * value.startswith("-")
+            value = sign + (value.removeprefix("-").lstrip("0") or "0")
         if len(value) > _LONGEST_INTEGER:
             raise _Misfit(f"the number is out of range, {low} to {high}")
         value = int(value)
@@ -268,7 +274,8 @@ def _enum(value: Any, enum: type[IntEnum]) -> int:
         if member is not None:
             return member.value
         if not value.removeprefix("-").isdecimal():
-            raise _Misfit(f"{value[:40]!r} is no {enum.__name__}")
+            said = repr(value) if _ENUM_NAME.fullmatch(value) else _kind(value)
+            raise _Misfit(f"{said} is no {enum.__name__}")
     return _integer(value, *_INTEGERS[FieldDescriptor.TYPE_INT32])
 
 

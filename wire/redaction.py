@@ -6,13 +6,14 @@ wherever else it stands, a text that was met as a secret before or that the owne
 quote a token in what it says of an error). Of a message with a secret that has more than 256 KiB, far more than any
 real one, the unknown fields are left out.
 
-What this cannot know: a secret in an ordinary text ahead of the field that tells it is one, or one that is written in
-another way than it was met (base64, hex, percent signs, cut in two).
+What this cannot know: a secret in an ordinary text of a message ahead of the one whose field tells that it is one, or
+one that is written in another way than it was met (base64, hex, percent signs, cut in two).
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, insort
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -49,12 +50,16 @@ _SHORTEST: Final = 6  # characters: what is shorter, and found in the middle of 
 # What stands beside a secret, and nobody knows what it is: remembered where it looks like those that servers make.
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
 _FEWEST_LETTERS: Final = 8
-_MOST_MET: Final = 256  # an application has a handful, and each is looked for in every message
-_ASSIGNED: Final = re.compile(r"([\w.-]+)=([^\s&;,\"']+)")  # in the address of an HTTP request, in a text
+_MOST_MET: Final = 64  # an application has a handful, and each is looked for in every message
+_LONGEST_MET: Final = 4096  # characters: longer than any token, and what a peer can make us keep has an end
+# In the address of an HTTP request, in a text: a name, from its begin on, and the value behind it.
+_ASSIGNED: Final = re.compile(r"(?<![\w.-])([\w.-]+)=")
+_VALUE: Final = re.compile(r"[^\s&;,\"']+")
 _LENGTH_DELIMITED, _GROUP = 2, 3  # wire types
 _FIXED: Final[Mapping[int, int]] = MappingProxyType({1: 8, 5: 4})  # wire types of so many bytes
 _MOST_UNKNOWN: Final = 1 << 18  # bytes of fields that are looked at one by one: a second's work, and none has as many
 _MASKED: Final = bytes((len(MASK),)) + MASK.encode()
+_MASKED_ENVELOPE: Final = b"\x22" + _MASKED  # as a field 4: what it stands for is fields, which are read again
 
 
 class Redaction:
@@ -62,12 +67,15 @@ class Redaction:
 
     Args:
         known: texts that are secret wherever they stand; of less than six characters only as words of their own. They
-            are never forgotten; of those that are met, the 256 that were met last are remembered.
+            are never forgotten; of those that are met, the 64 that were met last are remembered, unless they are
+            longer than 4,096 characters.
     """
 
     def __init__(self, known: Iterable[str] = ()) -> None:
-        self._known: dict[str, bytes] = {}  # the longest first: one of them may be a part of another
+        self._known: dict[str, bytes] = {}
+        self._by_length: list[tuple[int, str]] = []  # the same, the longest first: one may be a part of another
         self._met: dict[str, None] = {}
+        self._count = 0  # of those that were met, forgotten ones too
         for text in known:
             self._look_for(text, text.encode("utf-8", "surrogatepass"))
 
@@ -76,6 +84,13 @@ class Redaction:
 
     def message(self, message: Message) -> Message:
         """The message without its secrets: itself where it has none, else a copy that has `***` in their place."""
+        count = self._count
+        cleaned = self._message(message)
+        # Where one was met, it may stand in the message ahead of the field that told it.
+        return cleaned if self._count == count else self._message(message)
+
+    def _message(self, message: Message) -> Message:
+        bearer = type(message.payload) in _BEARERS
         payload = self._payload(message.payload)
         changed: dict[str, Any] = {}
         if payload is not message.payload:
@@ -83,37 +98,45 @@ class Redaction:
         if message.client_msg_id and (client_msg_id := self.text(message.client_msg_id)) != message.client_msg_id:
             changed["client_msg_id"] = client_msg_id
         if message.unknown_keys:
-            bearer = type(payload) in _BEARERS
             changed["unknown_keys"] = {
                 tuple(map(self._step, path)): self._unknown_key(path, value, bearer=bearer)
                 for path, value in message.unknown_keys.items()
             }
-        if isinstance(message.unknown_envelope, bytes):
-            changed["unknown_envelope"] = self._fields(message.unknown_envelope)
-        elif message.unknown_envelope is not None:
-            changed["unknown_envelope"] = self._json(message.unknown_envelope)
+        envelope = message.unknown_envelope
+        if isinstance(envelope, bytes):
+            changed["unknown_envelope"] = self._fields(envelope, _MASKED_ENVELOPE, bearer=bearer)
+        elif isinstance(envelope, dict):
+            changed["unknown_envelope"] = {
+                self.text(key): self._unknown_key((key,), value, bearer=bearer) for key, value in envelope.items()
+            }
         return replace(message, **changed) if changed else message
 
     def text(self, text: str) -> str:
         """A text with every known secret in it hidden."""
-        for secret in self._known:
+        for _, secret in self._by_length:
             if secret in text:
                 if len(secret) < _SHORTEST:
                     text = re.sub(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", MASK, text)
                 else:
                     text = text.replace(secret, MASK)
-        return _ASSIGNED.sub(self._assigned, text) if "=" in text else text
+        return self._unassigned(text) if "=" in text else text
 
-    def _assigned(self, found: re.Match[str]) -> str:
-        name, value = found.groups()
-        if not may_be_secret(name):
-            return found[0]
-        self._remember(value)
-        return f"{name}={MASK}"
+    def _unassigned(self, text: str) -> str:
+        """A text without the values of names that tell a secret; a value may hold another name and its value."""
+        parts, at = [], 0
+        while (found := _ASSIGNED.search(text, at)) is not None:
+            parts.append(text[at : found.end()])
+            at = found.end()
+            if may_be_secret(found[1]) and (value := _VALUE.match(text, at)) is not None:
+                self._remember(value[0])
+                parts.append(MASK)
+                at = value.end()
+        return "".join((*parts, text[at:]))
 
     def _payload(self, payload: Any) -> Any:
         if isinstance(payload, UnknownPayload):
-            body = self._fields(payload.body) if isinstance(payload.body, bytes) else self._json(payload.body)
+            raw = payload.body
+            body = self._fields(raw, MASK.encode(), bearer=False) if isinstance(raw, bytes) else self._json(raw)
             return UnknownPayload(payload.payload_type, body)
         names = _BEARERS.get(type(payload), ())
         for name in names:
@@ -164,16 +187,16 @@ class Redaction:
                 parts.append(_varint(value) if size is None else value.to_bytes(size, "little"))
         return b"".join(parts)
 
-    def _fields(self, body: bytes) -> bytes:
-        """Serialised fields of no known message, likewise; all hidden where they cannot be read, or are many."""
-        if not self._knows(body):
+    def _fields(self, body: bytes, hidden: bytes, *, bearer: bool) -> bytes:
+        """Serialised fields of no known message, likewise; *hidden* where they cannot be read, or are many."""
+        if not (bearer or self._knows(body)):
             return body
         if len(body) > _MOST_UNKNOWN:
-            return MASK.encode()
+            return hidden
         try:
-            return self._written(raw_fields(body, ""), bearer=False)
+            return self._written(raw_fields(body, ""), bearer=bearer)
         except ValueError:
-            return MASK.encode()
+            return hidden
 
     def _json(self, value: Any) -> Any:
         """A value of JSON that no schema describes, likewise: a member is hidden for its name too."""
@@ -222,19 +245,23 @@ class Redaction:
         # What protobuf could not read as text comes as bytes.
         data = secret if isinstance(secret, bytes) else secret.encode("utf-8", "surrogatepass")
         text = secret.decode("utf-8", "surrogateescape") if isinstance(secret, bytes) else secret
-        if not text.strip("*") or (text in self._known and text not in self._met):
-            return  # nothing, a mask, or its owner's
-        self._met.pop(text, None)
+        if not text.strip("*") or len(text) > _LONGEST_MET or (text in self._known and text not in self._met):
+            return  # nothing, a mask, longer than any, or its owner's
+        if text in self._met:
+            del self._met[text]  # to be the last again
+        else:
+            self._count += 1
         if len(self._met) >= _MOST_MET:
             oldest = next(iter(self._met))
             del self._met[oldest], self._known[oldest]
+            del self._by_length[bisect_left(self._by_length, (-len(oldest), oldest))]
         self._met[text] = None
         self._look_for(text, data)
 
     def _look_for(self, text: str, data: bytes) -> None:
         if text and text not in self._known:
             self._known[text] = data
-            self._known = dict(sorted(self._known.items(), key=lambda item: len(item[0]), reverse=True))
+            insort(self._by_length, (-len(text), text))
 
 
 def _varint(value: int) -> bytes:

@@ -64,6 +64,7 @@ DEFAULT_MONEY_DIGITS: Final = 2
 _WIRE_PRICE_DIGITS: Final = 5  # prices on the wire are integers of 1/100000, whatever the symbol's digits
 _MOST_PLACES: Final = 20  # decimals of any price or money; the schema has int32, servers send 0 to 8
 _INT64: Final = 2**63
+_MOST_BITS_SHOWN: Final = 256  # of a number in an error
 _SECONDS_END: Final = 10**11  # as ms that is March 1973, as s the year 5138
 
 # Wide enough for the product of any two numbers that pass `exact`, and an error where a digit would be lost:
@@ -103,7 +104,7 @@ def wire_price_from_price(price: ExactNumber) -> int:
     Raises:
         ValueError: it has more than five decimals, is not a number, or is larger than 64 bits hold.
     """
-    return _integer(_EXACT.scaleb(exact(price), _WIRE_PRICE_DIGITS), f"{price} has more than 5 decimals")
+    return _integer(_EXACT.scaleb(exact(price), _WIRE_PRICE_DIGITS), f"price {price}", "has more than 5 decimals")
 
 
 def decimal_from_double(value: float) -> Decimal:
@@ -118,7 +119,10 @@ def decimal_from_double(value: float) -> Decimal:
     """
     if isinstance(value, bool) or not isinstance(value, (float, int)):
         raise TypeError(f"{value!r} is a {type(value).__name__}; a double is needed")
-    return exact(format(value, ".15g"))
+    try:
+        return exact(format(value, ".15g"))
+    except OverflowError:
+        raise ValueError(f"an integer of {int(value).bit_length()} bits is more than any double") from None
 
 
 def price_from_double(value: float, *, digits: int | None = None) -> Decimal:
@@ -168,7 +172,7 @@ def volume_cents_from_units(units: ExactNumber) -> int:
     Raises:
         ValueError: it is not a whole number of hundredths, or of more than 64 bits.
     """
-    return _integer(_EXACT.scaleb(exact(units), 2), f"{units} units is not a whole number of 1/100 of a unit")
+    return _integer(_EXACT.scaleb(exact(units), 2), f"{units} units", "is not a whole number of 1/100 of a unit")
 
 
 def lots_from_volume_cents(volume_cents: int, *, lot_size_cents: int) -> Decimal:
@@ -192,7 +196,7 @@ def volume_cents_from_lots(lots: ExactNumber, *, lot_size_cents: int) -> int:
             positive.
     """
     volume = _EXACT.multiply(exact(lots), Decimal(_positive(lot_size_cents, "lot size")))
-    return _integer(volume, f"{lots} lots of {lot_size_cents} is not a whole number of 1/100 of a unit")
+    return _integer(volume, f"{lots} lots of {lot_size_cents}", "is not a whole number of 1/100 of a unit")
 
 
 # Money
@@ -220,7 +224,7 @@ def wire_money_from_money(money: ExactNumber, *, money_digits: int = DEFAULT_MON
         ValueError: it has more decimals than *money_digits*, or more than 64 bits hold.
     """
     scaled = _EXACT.scaleb(exact(money), _places(money_digits))
-    return _integer(scaled, f"{money} has more than {money_digits} decimals")
+    return _integer(scaled, f"money {money}", f"has more than {money_digits} decimals")
 
 
 # Pips, points and distances
@@ -383,12 +387,17 @@ def conversion_fee_rate_from_wire(rate: int) -> Decimal:
 
 def _whole(value: int) -> int:
     """Take an integer that a field can hold, but no bool, float, Decimal or text."""
-    if isinstance(value, bool):
-        raise TypeError(f"{value!r} is a bool; an integer is needed")
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{value!r} is a {type(value).__name__}; an integer is needed")
     whole = operator.index(value)
     if not -_INT64 <= whole < 2 * _INT64:
-        raise ValueError(f"an integer of {whole.bit_length()} bits does not fit a field of 64")
+        raise ValueError(f"{_shown(whole)} does not fit a field of 64 bits")
     return whole
+
+
+def _shown(whole: int) -> str:
+    bits = whole.bit_length()
+    return f"{whole}" if bits <= _MOST_BITS_SHOWN else f"an integer of {bits} bits"
 
 
 def _places(value: int) -> int:
@@ -406,10 +415,13 @@ def _positive(value: int, name: str) -> int:
     return whole
 
 
-def _integer(number: Decimal, otherwise: str) -> int:
-    """Turn a whole decimal into an int that a field can hold; ValueError says *otherwise* if it is not whole."""
-    _check_whole(number, otherwise)
-    return _whole(int(number))
+def _integer(number: Decimal, given: str, otherwise: str) -> int:
+    """Turn a whole decimal into an int that a field can hold; what was *given* is in the ValueError."""
+    _check_whole(number, f"{given} {otherwise}")
+    whole = int(number)
+    if not -_INT64 <= whole < 2 * _INT64:
+        raise ValueError(f"{given} is too large: {_shown(whole)} does not fit a field of 64 bits")
+    return whole
 
 
 def _check_whole(number: Decimal, otherwise: str) -> None:

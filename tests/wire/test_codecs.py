@@ -329,6 +329,12 @@ def test_a_protobuf_string_that_is_not_utf8_is_named() -> None:
     assert "errorCode" in fault.reason
 
 
+@pytest.mark.parametrize("digits", [20, 400, 5000])
+def test_what_is_missing_is_named_beside_an_integer_of_any_length_too(digits: int) -> None:
+    text = b'{"payloadType":2142,"payload":{"description":"x","newKey":%s}}' % (b"1" * digits)
+    assert undecodable(JSON, text).missing_fields == ("errorCode",)
+
+
 @pytest.mark.parametrize(
     ("payload", "said"),
     [

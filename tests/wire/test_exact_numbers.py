@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -78,3 +81,8 @@ def test_exact_refuses_numbers_too_long_to_be_meant(value):
 def test_a_number_beyond_what_python_prints_is_refused_all_the_same():
     with pytest.raises(ValueError, match="more than 40 digits"):
         exact(10**5000)
+
+
+@pytest.mark.parametrize("value", ["0E+45", Decimal("-0E-60"), "0e999999"])
+def test_zero_is_zero_with_whatever_exponent(value: Any) -> None:
+    assert exact(value).as_tuple() == Decimal(0).as_tuple()

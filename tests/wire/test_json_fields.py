@@ -147,6 +147,17 @@ def test_what_names_no_member_of_the_enum_is_refused(value: Any) -> None:
     assert len(said) < 100
 
 
+def test_a_text_is_shown_in_the_place_of_an_enum_where_it_looks_like_the_name_of_one_only() -> None:
+    assert "'NEW_KIND' is no ProtoOAOrderType" in refusal(oa.ProtoOAOrder, {"orderType": "NEW_KIND"})
+    said = refusal(oa.ProtoOAOrder, {"orderType": "abcdef0123456789ABCDEFsecret"})
+    assert said == "orderType: a string is no ProtoOAOrderType"
+
+
+def test_zeros_in_front_of_a_quoted_integer_are_no_digits_of_it() -> None:
+    for value, number in (("0" * 5000 + "7", 7), ("-" + "0" * 30 + "7", -7), ("0" * 25, 0), ("-" + "0" * 25, 0)):
+        assert read(oa.ProtoOATrader, {"balance": value}).balance == number
+
+
 def test_doubles_are_taken_from_any_number() -> None:
     for value in (1, 0.1, -0.0, 2**64 - 1, 1.7976931348623157e308, 5e-324):
         assert read(oa.ProtoOAOrder, {"limitPrice": value}).limitPrice == float(value)

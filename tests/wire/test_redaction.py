@@ -9,6 +9,7 @@ from anyctrader.proto.schema import MESSAGES
 from anyctrader.wire import JsonCodec, Message, ProtobufCodec, UnknownPayload
 from anyctrader.wire import messages as oa
 from anyctrader.wire.catalog import SECRET_FIELDS
+from anyctrader.wire.drift import unknown_fields
 from anyctrader.wire.redaction import MASK, Redaction
 from anyctrader.wire.shape import shape_of
 
@@ -256,3 +257,65 @@ def test_beside_a_secret_so_many_unknown_fields_are_left_out_that_looking_at_eac
     assert shown == planted(oa.ProtoOAAccountAuthReq, accessToken=MASK)
     assert Redaction([SECRET]).message(Message(UnknownPayload(9999, many))).payload.body == MASK.encode()
     assert Redaction().message(Message(UnknownPayload(9999, many))).payload.body == many
+
+
+TOKEN = "abcdef0123456789ABCDEFsecrettoken"
+
+
+def test_a_text_of_megabytes_is_looked_at_once_whatever_is_in_it() -> None:
+    # With a time that grows by the square of the length, each of these takes hours.
+    long = "a" * 4_000_000
+    assert Redaction().text("=" + long) == "=" + long
+    assert Redaction().text(long + "=") == long + "="
+    assert Redaction().text(f"{'a=' * 1_000_000}token={TOKEN}").endswith("a=token=***")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"url=https://h/apps/token?refresh_token={TOKEN}&x=1", "url=https://h/apps/token?refresh_token=***&x=1"),
+        (f"error=access_token={TOKEN}", "error=access_token=***"),
+        (f"token={TOKEN}?more", "token=***"),
+        ("token= x=1", "token= x=1"),
+    ],
+)
+def test_a_value_may_hold_another_name_and_its_value(text: str, shown: str) -> None:
+    assert Redaction().text(text) == shown
+
+
+@pytest.mark.parametrize("extras", [b"\x22\x21" + TOKEN.encode(), {"extra": TOKEN}, {"extra": {"more": [TOKEN]}}])
+def test_what_stands_in_the_envelope_beside_a_secret_is_hidden(extras: Any) -> None:
+    payload = planted(oa.ProtoOAAccountAuthReq, accessToken=SECRET)
+    shown = Redaction().message(Message(payload, "7", None, extras))
+    assert TOKEN.encode() not in everything(shown)
+    assert b"***" in everything(Message(oa.ProtoHeartbeatEvent(), "7", None, shown.unknown_envelope))
+
+
+def test_an_envelope_that_is_hidden_whole_is_still_one_that_is_read() -> None:
+    # protobuf follows a hundred groups in groups, we do not.
+    extras = b"\x23" * 40 + b"\x2a\x18" + SECRET.encode() + b"\x24" * 40
+    shown = Redaction([SECRET]).message(Message(oa.ProtoHeartbeatEvent(), None, None, extras))
+    assert [(field.number, field.value) for field in unknown_fields(shown)] == [(4, MASK.encode())]
+    assert ProtobufCodec().decode(ProtobufCodec().encode(shown)) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"payloadType":2142,"payload":{"errorCode":"X","description":"bad TOKEN","sessionToken":"TOKEN"}}',
+        '{"clientMsgId":"TOKEN","payloadType":2142,"payload":{"errorCode":"X","sessionToken":"TOKEN"}}',
+        '{"payloadType":2142,"payload":{"errorCode":"TOKEN"},"sessionToken":"TOKEN"}',
+    ],
+)
+def test_a_secret_that_the_message_itself_names_is_hidden_ahead_of_its_name_too(text: str) -> None:
+    message = JsonCodec().decode(text.replace("TOKEN", TOKEN).encode())
+    assert TOKEN.encode() not in everything(Redaction().message(message))
+
+
+def test_what_a_peer_can_make_it_remember_has_an_end() -> None:
+    redaction = Redaction()
+    for number in range(100):
+        redaction.message(Message(oa.ProtoOAAccountAuthReq(accessToken=f"{number:03}" + "x" * 4_000_000)))
+        redaction.message(Message(oa.ProtoOAAccountAuthReq(accessToken=f"{number:03}-{TOKEN}")))
+    assert repr(redaction) == "<Redaction of 64 secrets>"
+    assert redaction.text(f"099-{TOKEN} 036-{TOKEN} 035-{TOKEN}") == f"*** *** 035-{TOKEN}"

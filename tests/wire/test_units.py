@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Context, Decimal, FloatOperation, localcontext
 
@@ -370,8 +371,21 @@ def test_enum_members_count_as_the_integers_that_they_are():
     ],
 )
 def test_what_no_field_of_64_bits_can_hold_is_refused_where_it_is_made(convert):
-    with pytest.raises(ValueError, match="does not fit a field of 64"):
+    with pytest.raises(ValueError, match=r"1e39.* is too large: [1-9][0-9]* does not fit a field of 64"):
         convert("1e39")
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**309)])
+def test_an_integer_beyond_all_doubles_is_refused_like_any_size_that_nobody_means(value):
+    for convert in (units.decimal_from_double, units.price_from_double):
+        with pytest.raises(ValueError, match="bits is more than any double"):
+            convert(value)
+
+
+@pytest.mark.parametrize("value", [1.0, "1", None, Decimal(1)])
+def test_what_is_no_integer_is_named_where_one_is_due(value):
+    with pytest.raises(TypeError, match=re.escape(f"{value!r} is a {type(value).__name__}; an integer is needed")):
+        units.price_from_wire(value)
 
 
 @pytest.mark.parametrize("value", ["1", Decimal(1), True, None])
