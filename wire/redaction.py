@@ -7,7 +7,8 @@ quote a token in what it says of an error). Of a message with a secret that has 
 real one, the unknown fields are left out.
 
 What this cannot know: a secret in an ordinary text of a message ahead of the one whose field tells that it is one, or
-one that is written in another way than it was met (base64, hex, percent signs, cut in two).
+one that is written in another way than it was met (base64, hex, percent signs, cut in two: the end of one field and the
+begin of the next).
 """
 
 from __future__ import annotations

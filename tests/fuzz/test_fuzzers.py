@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from anyctrader.wire.completeness import LARGE
 
-from . import connection_client, connection_server, framing, json_codec, protobuf_codec, websocket
+from . import connection_client, connection_server, framing, json_codec, protobuf_codec, shown, websocket
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-FUZZERS = [framing, websocket, protobuf_codec, json_codec, connection_client, connection_server]
+FUZZERS = [framing, websocket, protobuf_codec, json_codec, shown, connection_client, connection_server]
 CORPUS = Path(__file__).parent / "corpus"
 
 
