@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..wire import messages as oa
 from . import clock
 from .errors import ServerError
-from .history import ListIncomplete, deals_between, orders_between
+from .history import LONGEST_SPAN_MS, ListIncomplete, deals_between, orders_between
 from .order_states import OrderState
 from .server_clock import ServerClock
 from .verdicts import Evidence, Outcome
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .account import Account
     from .books import Books
     from .gate import Gate
+    from .holdings import PendingOrder
     from .orders import OrderRecord
     from .request_record import RequestRecord
 
@@ -54,11 +55,13 @@ class Inquiry:
             whether it told of fills that were not known.
         """
         untold = self._untold(under_way, {order.orderId for order in listed.order})
-        doubts = tuple(self._books.doubts)
-        if not untold and not doubts:
+        doubts, others = tuple(self._books.doubts), self._others()
+        if not untold and not doubts and not others:
             return False
         left_ms = [_left_at_ms(record) for record in untold] + [record.left_at_ms for record in doubts]
-        since_ms, until_ms = self._earliest_ms(min(left_ms)), ServerClock.latest_ms(clock.utc_ms())
+        until_ms = ServerClock.latest_ms(clock.utc_ms())
+        taken_ms = [order.created_at_ms or until_ms - LONGEST_SPAN_MS for order in others]
+        since_ms = min([self._earliest_ms(at_ms) for at_ms in left_ms] + taken_ms)
         try:
             orders = await orders_between(self._account, since_ms, until_ms)
             deals = await deals_between(self._account, since_ms, until_ms) if untold else []
@@ -66,9 +69,11 @@ class Inquiry:
             details = await self._details(doubts)
         except (ServerError, ListIncomplete) as error:
             # What cannot be looked up must not keep the whole account away; it stays unknown.
-            self._books.warn("not_looked_up", orders=len(untold) + len(doubts), reason=str(error))
+            asked_for = len(untold) + len(doubts) + len(others)
+            self._books.warn("not_looked_up", orders=asked_for, reason=str(error))
             return False
-        told = self._settle(untold, orders, deals)
+        told = self._tell(orders)
+        told = self._settle(untold, orders, deals) or told
         self._judge(doubts, [*orders, *listed.order], details)
         self._books.provenance.saw_rows(orders)
         for deal in deals:
@@ -89,6 +94,28 @@ class Inquiry:
             or record.executed_volume_cents > record.filled_volume_cents
             or (record in under_way and record.state in at_work and record.order_id not in working)
         ]
+
+    def _others(self) -> list[PendingOrder]:
+        """The orders at work that fill at once and that no record of ours stands for, raw ones and those of others.
+
+        They count as filled, and where their end was lost, nothing else would tell of it: the whole list has none.
+        """
+        record_of = self._books.orders.by_order_id
+        return [
+            order
+            for order in self._books.positions.immediate_orders
+            if (record := record_of(order.id)) is None or record.is_final
+        ]
+
+    def _tell(self, orders: list[Any]) -> bool:
+        """Takes over what became of those that fill at once; whether more is filled of them than was known."""
+        told = False
+        for row in orders:
+            filled_cents = self._books.positions.told(row)
+            if filled_cents > 0 and self._books.orders.find(row) is None:
+                self._books.remainders.told(row, filled_cents)
+                told = True
+        return told
 
     def _earliest_ms(self, at_ms: int) -> int:
         return self._server.earliest_ms(at_ms, utc_ms=clock.utc_ms(), now_s=clock.now_s())
