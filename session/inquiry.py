@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..wire import messages as oa
 from . import clock
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Inquiry"]
 
+# An order that fills at once does so within 0.2 s; one that has worked for longer than that is the server's trouble.
+_AT_WORK_MS: Final = 300_000
+
 
 class Inquiry:
     """Of one account.
@@ -43,9 +46,13 @@ class Inquiry:
         self._gate = gate
         self._absences = absences
         self._server = server
+        self._is_first = True
 
     async def ask(self, under_way: set[OrderRecord], listed: oa.ProtoOAReconcileRes) -> bool:
-        """One look at the server's lists.
+        """One look at the server's lists: where there is anything to look up, and the first one in any case.
+
+        The first costs one request, for nothing else tells of an order that an earlier process, or another program, has
+        made just before and that is yet to be filled.
 
         Args:
             under_way: the orders of ours that had not ended before that was told.
@@ -56,11 +63,13 @@ class Inquiry:
         """
         untold = self._untold(under_way, {order.orderId for order in listed.order})
         doubts, others = tuple(self._books.doubts), self._others()
-        if not untold and not doubts and not others:
+        if not (untold or doubts or others or self._is_first):
             return False
         left_ms = [_left_at_ms(record) for record in untold] + [record.left_at_ms for record in doubts]
         until_ms = ServerClock.latest_ms(clock.utc_ms())
         taken_ms = [order.created_at_ms or until_ms - LONGEST_SPAN_MS for order in others]
+        if self._is_first:
+            left_ms.append(clock.utc_ms() - _AT_WORK_MS)
         since_ms = min([self._earliest_ms(at_ms) for at_ms in left_ms] + taken_ms)
         try:
             orders = await orders_between(self._account, since_ms, until_ms)
@@ -72,6 +81,7 @@ class Inquiry:
             asked_for = len(untold) + len(doubts) + len(others)
             self._books.warn("not_looked_up", orders=asked_for, reason=str(error))
             return False
+        self._is_first = False
         told = self._tell(orders)
         told = self._settle(untold, orders, deals) or told
         self._judge(doubts, [*orders, *listed.order], details)

@@ -21,12 +21,28 @@ from anyctrader.session import (
     MarketOrder,
     OrderAmendment,
     OutcomeUnknown,
+    SessionState,
     Side,
     book_watch,
+    open_desk,
 )
 from anyctrader.wire import messages as oa
 
-from .rig import ACCEPTED, EURUSD, HASTY, LOT_CENTS, QUICK, a_desk, facts_of, heard, is_execution, ready_again
+from .rig import (
+    ACCEPTED,
+    EURUSD,
+    HASTY,
+    LOT_CENTS,
+    QUICK,
+    a_desk,
+    a_server,
+    desk_settings,
+    facts_of,
+    heard,
+    is_execution,
+    ready_again,
+    side_of,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -150,3 +166,14 @@ async def test_a_raw_order_in_doubt_goes_on_counting_where_the_list_of_orders_sh
         assert [order.volume_cents for order in books.positions.immediate_orders] == [2 * LOT_CENTS]
         with pytest.raises(LimitExceeded, match=r"^most_exposure_lots: 0\.04 lots"):
             await desk.place(DEMO, BUY)
+
+
+async def test_a_market_order_that_an_earlier_process_left_at_work_counts_from_the_start(tmp_path: Path) -> None:
+    async with a_server(exchange=UNFILLED) as server:
+        settings = desk_settings(tmp_path, side_of(server, limits=LIMITS, timings=LATE))
+        async with open_desk(settings) as desk:
+            await desk.account(DEMO).request(raw())
+        async with open_desk(settings) as desk:
+            await desk.session(DEMO).wait_for(SessionState.READY)
+            with pytest.raises(LimitExceeded, match=r"^most_exposure_lots: 0\.04 lots"):
+                await desk.place(DEMO, BUY)
