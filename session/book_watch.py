@@ -53,6 +53,7 @@ class BookWatch:
                     self._doubt_late(account_id, books)
                 if self._asked.is_set() or clock.now_s() >= next_s:
                     self._asked, next_s = anyio.Event(), clock.now_s() + _APART_S
+                    self._seen = {id_: (at_work, set()) for id_, (at_work, _) in self._seen.items()}
                     await self.look()
                 with anyio.move_on_after(self._session.timings.fill_s):
                     await self._asked.wait()
@@ -86,8 +87,8 @@ class BookWatch:
             self._session.review(account.id)
 
     def _doubt_late(self, account_id: int, books: Books) -> None:
-        """Some that fill at once, whoever sent them, still work: each is doubted once; later looks tell the rest."""
-        at_work = {order.id for order in books.positions.orders if not (order.is_waiting or order.is_protective)}
+        """Some that fill at once, whoever sent them, still work: each is doubted once a look, whose list has none."""
+        at_work = {order.id for order in books.positions.immediate_orders}
         before, doubted = self._seen.get(account_id, (set[int](), set[int]()))
         late = (at_work & before) - doubted
         if late:

@@ -78,4 +78,5 @@ class Claims:
         order = self._books.positions.order(request.orderId) if isinstance(request, oa.ProtoOAAmendOrderReq) else None
         if order is None:
             return None
-        return Claim(order.symbol_id, order.side, max(0, request.volume - order.volume_cents), False)
+        left_cents = order.volume_cents - order.executed_volume_cents  # the volume may mean that: see `Proposal`
+        return Claim(order.symbol_id, order.side, max(0, request.volume - left_cents), False)

@@ -370,7 +370,8 @@ async def connect(
         audit: where orders are recorded. A halt in its folder counts here too. What earlier processes left in it is
             gone on with, as a desk does (docs/orders.md).
         limits: what an order may not exceed, each counted for every account by itself: who authorises and trades two
-            accounts has twice of each. None for `Limits.standard` of the environment.
+            accounts has twice of each. What another session of the account has under way counts in that one only
+            (docs/settings.md). None for `Limits.standard` of the environment.
         log: where the connection's own life is written.
         token_folder: where token pairs are kept, one file for each environment: a pair that is stored there wins over
             that of the credentials, and is renewed ahead of its end. None: the credentials' pair is used as it is.

@@ -65,7 +65,7 @@ class _Side:
         self.settled = anyio.Event()
         assert settings.credentials.account_id is not None
         self.account_id = settings.credentials.account_id
-        # The limits are counted by account: whoever trades two has twice of each.
+        # The limits are counted by account, in each session: whoever trades two has twice of each.
         self.gate = Gate(
             environment,
             mode=settings.mode,

@@ -245,6 +245,11 @@ class PendingOrder:
         """Whether it waits for its price: a limit, stop or stop-limit order."""
         return self.type in _WAITING
 
+    @property
+    def is_immediate(self) -> bool:
+        """Whether it fills at once, or not at all: a market order, that which closes a position among them."""
+        return not (self.is_waiting or self.is_protective)
+
     def described(self) -> dict[str, str | int | bool]:
         """What is known of it, for a record; what is not known is left out."""
         return _described(self)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..wire import messages as oa
 from . import clock
 from .errors import ServerError
-from .history import ListIncomplete, deals_between, orders_between
+from .history import LONGEST_SPAN_MS, ListIncomplete, deals_between, orders_between
 from .order_states import OrderState
 from .server_clock import ServerClock
 from .verdicts import Evidence, Outcome
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from .account import Account
     from .books import Books
     from .gate import Gate
+    from .holdings import PendingOrder
     from .orders import OrderRecord
     from .request_record import RequestRecord
 
 __all__ = ["Inquiry"]
+
+# An order that fills at once does so within 0.2 s; one that has worked for longer than that is the server's trouble.
+_AT_WORK_MS: Final = 300_000
 
 
 class Inquiry:
@@ -42,9 +46,13 @@ class Inquiry:
         self._gate = gate
         self._absences = absences
         self._server = server
+        self._is_first = True
 
     async def ask(self, under_way: set[OrderRecord], listed: oa.ProtoOAReconcileRes) -> bool:
-        """One look at the server's lists.
+        """One look at the server's lists: where there is anything to look up, and the first one in any case.
+
+        The first costs one request, for nothing else tells of an order that an earlier process, or another program, has
+        made just before and that is yet to be filled.
 
         Args:
             under_way: the orders of ours that had not ended before that was told.
@@ -54,11 +62,15 @@ class Inquiry:
             whether it told of fills that were not known.
         """
         untold = self._untold(under_way, {order.orderId for order in listed.order})
-        doubts = tuple(self._books.doubts)
-        if not untold and not doubts:
+        doubts, others = tuple(self._books.doubts), self._others()
+        if not (untold or doubts or others or self._is_first):
             return False
         left_ms = [_left_at_ms(record) for record in untold] + [record.left_at_ms for record in doubts]
-        since_ms, until_ms = self._earliest_ms(min(left_ms)), ServerClock.latest_ms(clock.utc_ms())
+        until_ms = ServerClock.latest_ms(clock.utc_ms())
+        taken_ms = [order.created_at_ms or until_ms - LONGEST_SPAN_MS for order in others]
+        if self._is_first:
+            left_ms.append(clock.utc_ms() - _AT_WORK_MS)
+        since_ms = min([self._earliest_ms(at_ms) for at_ms in left_ms] + taken_ms)
         try:
             orders = await orders_between(self._account, since_ms, until_ms)
             deals = await deals_between(self._account, since_ms, until_ms) if untold else []
@@ -66,9 +78,12 @@ class Inquiry:
             details = await self._details(doubts)
         except (ServerError, ListIncomplete) as error:
             # What cannot be looked up must not keep the whole account away; it stays unknown.
-            self._books.warn("not_looked_up", orders=len(untold) + len(doubts), reason=str(error))
+            asked_for = len(untold) + len(doubts) + len(others)
+            self._books.warn("not_looked_up", orders=asked_for, reason=str(error))
             return False
-        told = self._settle(untold, orders, deals)
+        self._is_first = False
+        told = self._tell(orders)
+        told = self._settle(untold, orders, deals) or told
         self._judge(doubts, [*orders, *listed.order], details)
         self._books.provenance.saw_rows(orders)
         for deal in deals:
@@ -89,6 +104,28 @@ class Inquiry:
             or record.executed_volume_cents > record.filled_volume_cents
             or (record in under_way and record.state in at_work and record.order_id not in working)
         ]
+
+    def _others(self) -> list[PendingOrder]:
+        """The orders at work that fill at once and that no record of ours stands for, raw ones and those of others.
+
+        They count as filled, and where their end was lost, nothing else would tell of it: the whole list has none.
+        """
+        record_of = self._books.orders.by_order_id
+        return [
+            order
+            for order in self._books.positions.immediate_orders
+            if (record := record_of(order.id)) is None or record.is_final
+        ]
+
+    def _tell(self, orders: list[Any]) -> bool:
+        """Takes over what became of those that fill at once; whether more is filled of them than was known."""
+        told = False
+        for row in orders:
+            filled_cents = self._books.positions.told(row)
+            if filled_cents > 0 and self._books.orders.find(row) is None:
+                self._books.remainders.told(row, filled_cents)
+                told = True
+        return told
 
     def _earliest_ms(self, at_ms: int) -> int:
         return self._server.earliest_ms(at_ms, utc_ms=clock.utc_ms(), now_s=clock.now_s())

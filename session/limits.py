@@ -27,6 +27,8 @@ class Proposal:
         side: buy or sell.
         volume_cents: its whole volume, hundredths of a unit.
         added_cents: by how much more than now that is; 0 for an amendment that does not make it larger.
+        filled_cents: how much of it is filled already. The volume of an amendment may mean what is left of it, or all
+            of it (docs/protocol.md section 19), and it is judged by the former, as the larger.
         prices: those that it names and that would be new.
         is_new: whether it is a new order, and not an amendment.
         opens_position: whether a position may come of it that is not there yet.
@@ -36,6 +38,7 @@ class Proposal:
     side: Side
     volume_cents: int
     added_cents: int
+    filled_cents: int = 0
     prices: tuple[Decimal, ...] = ()
     is_new: bool = True
     opens_position: bool = True
@@ -186,7 +189,7 @@ def _check_largest_order(limits: Limits, proposal: Proposal) -> None:
     reason = "the smallest that the symbol takes" if smallest else "the largest that is allowed"
     raise LimitExceeded(
         f"largest_order_lots: an order of {_size(symbol, proposal.volume_cents)} {_name(symbol)} is more than "
-        f"{_size(symbol, most)}, {reason}"
+        f"{_size(symbol, most)}, {reason}{_of_the_rest(proposal)}"
     )
 
 
@@ -199,6 +202,7 @@ def _check_exposure(limits: Limits, proposal: Proposal, exposure_cents: int) -> 
         raise LimitExceeded(
             f"most_exposure_lots: {_size(symbol, exposure_cents)} {_name(symbol)} would be open as "
             f"{proposal.side.name}, orders that are under way counted as filled, and {_size(symbol, most)} are allowed"
+            f"{_of_the_rest(proposal)}"
         )
 
 
@@ -219,6 +223,16 @@ def _check_collar(limits: Limits, proposal: Proposal, picture: Picture) -> None:
                 f"price_collar_percent: {price:f} is {apart:.3f} % away from the quote of {name}, {quote:f}, and "
                 f"{collar:f} % are allowed"
             )
+
+
+def _of_the_rest(proposal: Proposal) -> str:
+    """What to say where an amendment is refused that may only have meant what there is already."""
+    if not proposal.filled_cents:
+        return ""
+    return (
+        f": {_size(proposal.symbol, proposal.filled_cents)} of the order are filled, and the server may take the "
+        "volume of an amendment for what is left of it; give what is left, or less"
+    )
 
 
 def _cents(limit: str, amount_lots: Decimal, symbol: Symbol) -> int:

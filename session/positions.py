@@ -113,6 +113,11 @@ class PositionBook:
         """The limit, stop and stop-limit orders that would open or add."""
         return tuple(order for order in self.orders if order.is_opening and order.is_waiting)
 
+    @property
+    def immediate_orders(self) -> tuple[PendingOrder, ...]:
+        """Those at work that fill at once, closing ones among them. The server's whole list has none of them."""
+        return tuple(order for order in self.orders if order.is_immediate)
+
     def position(self, position_id: int) -> Position | None:
         """The open position with that id, or None."""
         return self._positions.held.get(position_id)
@@ -163,6 +168,9 @@ class PositionBook:
     ) -> list[Difference]:
         """Set the book right by the server's whole list.
 
+        It has what waits for its price, and not what fills at once (docs/protocol.md section 13): such an order works
+        on until an event, or `told`, says otherwise. One that closes is dropped: it must hold up no other close.
+
         Args:
             answer: what the server has.
             since: the `mark` taken before it was asked. What events changed after that keeps the events' word,
@@ -194,11 +202,40 @@ class PositionBook:
         positions, orders = self._listed(answer, protection_orders=True)
         return self._positions.apart(positions, since=since) + self._orders.apart(orders, since=since)
 
+    def told(self, row: oa.ProtoOAOrder) -> int:
+        """Take over what the server's list of orders says of one that fills at once.
+
+        Where it works it is held from now on, though no event told of it, unless it closes: that list lags, and must
+        hold up no close.
+
+        Args:
+            row: of `ProtoOAOrderListRes`; one that waits for its price, or is hidden, is passed over.
+
+        Returns:
+            how much more of it is filled than was known, hundredths of a unit; 0 where it was not held.
+        """
+        try:
+            order = PendingOrder.from_wire(row)
+        except ValueError:
+            return 0
+        held = self.order(order.id)
+        if not order.is_immediate or self._orders.is_old(order.id, order.updated_at_ms):
+            return 0
+        if held is not None or (order.is_working and order.is_opening):
+            self._tick += 1
+            if order.is_working:
+                self._orders.put(order, self._tick)
+            else:
+                self._orders.drop(order.id, order.updated_at_ms, self._tick)
+        return 0 if held is None else order.executed_volume_cents - held.executed_volume_cents
+
     def _listed(
         self, answer: oa.ProtoOAReconcileRes, *, protection_orders: bool
     ) -> tuple[_Listed[Position], _Listed[PendingOrder]]:
         orders = self._orders.read(answer.order, lambda order: order.orderId, PendingOrder.from_wire)
         positions = self._positions.read(answer.position, lambda position: position.positionId, Position.from_wire)
+        for order in self.immediate_orders:
+            (orders.keep if order.is_opening else orders.unsaid).add(order.id)
         protective = {o.position_id: o.id for o in orders.rows if o.is_protective and o.is_working}
         if not protection_orders:
             known = [order for order in self.orders if order.is_protective]
@@ -286,6 +323,7 @@ class _Listed(Generic[_Held]):
 
     rows: list[_Held] = field(default_factory=list)
     keep: set[int] = field(default_factory=set)  # the ids of which it says nothing that can be taken over
+    unsaid: set[int] = field(default_factory=set)  # the ids that it never has: what it lacks there is no difference
     problems: list[Difference] = field(default_factory=list)
 
 
@@ -341,7 +379,7 @@ class _Shelf(Generic[_Held]):
         for actual in listed.rows:
             if self._touched(actual.id) <= since:
                 found += self._compare(self.held.get(actual.id), actual)
-        gone = self._gone(listed, since=since)
+        gone = [id_ for id_ in self._gone(listed, since=since) if id_ not in listed.unsaid]
         return found + [Difference(self._kind, id_, "existence", _shown(self.held[id_]), None) for id_ in gone]
 
     def settle(self, listed: _Listed[_Held], *, since: int, tick: int) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .claims import Claim
 from .order_inputs import is_protective
+from .terms import Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ class Remainders:
 
     One kind is what is left of an order that turns a netted account around, where the server closes the position with
     that order and opens the opposite one with another, which it may tell of later (docs/protocol.md section 19). The
-    other is a fill that only the server's lists told of.
+    other is a fill that only the server's lists told of, of an order of ours or of anybody's.
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,12 @@ class Remainders:
         """So much of an order."""
         if volume_cents > 0 and not record.is_close:
             self._claims.append(Claim(record.symbol.id, record.side, volume_cents, opens_position=True))
+
+    def told(self, order: oa.ProtoOAOrder, volume_cents: int) -> None:
+        """So much of an order that no record of ours stands for, by the server's list of orders."""
+        if volume_cents > 0 and not order.closingOrder:
+            side = Side(order.tradeData.tradeSide)
+            self._claims.append(Claim(order.tradeData.symbolId, side, volume_cents, opens_position=True))
 
     def seen(self, order: oa.ProtoOAOrder) -> None:
         """An event is about an order that is none of ours: it may be the one that goes on with what was left."""

@@ -11,7 +11,8 @@ import anyio
 import pytest
 
 from anyctrader.fake import ExchangeSettings, FakeServer, Host, faults
-from anyctrader.fake.exchange_settings import Delays
+from anyctrader.fake.exchange_settings import Delays, Liquidity
+from anyctrader.fake.variants import Variants, VolumeMeaning
 from anyctrader.session import (
     Desk,
     Environment,
@@ -155,6 +156,41 @@ async def test_an_amendment_keeps_to_the_exposure_with_what_it_adds(tmp_path: Pa
         await desk.place(DEMO, replace(WAITING, lots="0.02"))
         await refused(desk, WAITING, "most_exposure_lots")
         assert [request.volume for request in heard(server, oa.ProtoOAAmendOrderReq)] == [3 * LOT_CENTS, LOT_CENTS]
+
+
+@pytest.mark.parametrize("meaning", list(VolumeMeaning))
+async def test_an_amendment_of_a_partly_filled_order_keeps_to_the_limits_in_either_meaning_of_its_volume(
+    tmp_path: Path, meaning: VolumeMeaning
+) -> None:
+    exchange = ExchangeSettings(
+        delays=replace(Delays.none(), part_ms=600_000),
+        liquidity=Liquidity(part_cents=LOT_CENTS),
+        variants=Variants(amended_volume=meaning),
+    )
+    async with a_desk(tmp_path, limits=replace(OPEN, most_exposure_lots=Decimal("0.03")), exchange=exchange) as (
+        server,
+        desk,
+    ):
+        server.set_price(EURUSD, bid=119_500, ask=119_510)
+        order = await desk.place(DEMO, replace(WAITING, lots="0.03", price="1.19"))
+        assert order.order_id is not None
+        await desk.amend(DEMO, OrderAmendment(order.order_id, price="1.194"))  # nothing is filled: both mean the same
+        server.set_price(EURUSD, bid=119_380, ask=119_390)
+        with anyio.fail_after(5):
+            while not order.fills:
+                await anyio.lowlevel.checkpoint()
+        server.set_price(EURUSD, bid=119_500, ask=119_510)
+        with pytest.raises(
+            LimitExceeded, match=r"most_exposure_lots: 0\.04 lots .* 0\.01 lots \(1000\.00 units\) of the"
+        ):
+            await desk.amend(DEMO, OrderAmendment(order.order_id, price="1.193"))
+        await desk.amend(DEMO, OrderAmendment(order.order_id, price="1.193", lots="0.02"))
+        (waiting,) = desk.pending_orders(DEMO)
+        whole = meaning is VolumeMeaning.WHOLE
+        assert (waiting.volume_cents, waiting.limit_price) == ((2 if whole else 3) * LOT_CENTS, Decimal("1.193"))
+        if whole:  # 0.02 are in use, and 0.03 in the other meaning
+            await desk.amend(DEMO, OrderAmendment(order.order_id, price="1.192"))
+    assert max(request.volume for request in heard(server, oa.ProtoOAAmendOrderReq)[1:]) == 2 * LOT_CENTS
 
 
 async def test_orders_of_a_minute_are_counted_and_closes_are_not(tmp_path: Path) -> None:

@@ -48,6 +48,14 @@ def check(limits: Limits, volume_cents: int, symbol: Symbol = EURUSD) -> None:
     check_order(limits, proposed(volume_cents, symbol=symbol))
 
 
+def test_what_an_order_may_grow_to_where_its_volume_means_the_rest_is_said() -> None:
+    limits = replace(OPEN, largest_order_lots=Decimal("0.02"))
+    grown = proposed(300_000, added_cents=100_000, filled_cents=100_000, is_new=False)
+    with pytest.raises(LimitExceeded, match=r"more than 0\.02 .* allowed: 0\.01 lots .* of the order are filled"):
+        check_order(limits, grown)
+    check_order(limits, replace(grown, volume_cents=200_000))
+
+
 def test_live_takes_the_smallest_order_of_a_symbol_unless_the_settings_say_more() -> None:
     limits = Limits.standard(Environment.LIVE)
     check(limits, 100_000)

@@ -456,6 +456,58 @@ def test_events_after_the_question_outweigh_an_older_answer() -> None:
     assert [p.id for p in book.positions] == [500]
 
 
+def test_an_order_that_fills_at_once_is_in_no_list_and_works_on() -> None:
+    book = opened()
+    book.reconciled = True
+    book.apply(accepted(id=650, position_id=501))
+    book.apply(accepted(id=651, position_id=502, kind=Kind.MARKET_RANGE))
+    book.apply(event(Execution.ORDER_ACCEPTED, order=closing()))
+    shown = reconciled(position(at=3, stopLoss=1.11, takeProfit=1.13), orders=[protective(stop=1.11, take=1.13, at=3)])
+    assert book.differences(shown, since=book.mark()) == []
+    assert [o.id for o in book.immediate_orders] == [650, 651, 610]
+    assert book.reconcile(shown) == []
+    assert [o.id for o in book.immediate_orders] == [650, 651]  # one that closes must hold up no other close
+
+
+def test_an_order_that_waits_for_its_price_is_missed_in_a_list() -> None:
+    book = PositionBook()
+    book.reconciled = True
+    book.apply(accepted(kind=Kind.STOP, stopPrice=1.2))
+    (difference,) = book.reconcile(reconciled())
+    assert (difference.kind, difference.id) == ("order", 600)
+    assert book.orders == ()
+
+
+def test_the_list_of_orders_tells_what_became_of_one_that_fills_at_once() -> None:
+    book = PositionBook()
+    book.apply(accepted(at=3))
+    mark = book.mark()
+    assert book.told(order(at=2, status=Status.ORDER_STATUS_FILLED)) == 0, "older than what the event said"
+    assert book.told(order(at=3, executedVolume=40_000)) == 40_000
+    assert book.told(order(at=3, executedVolume=40_000)) == 0
+    assert [o.executed_volume_cents for o in book.orders] == [40_000]
+    assert book.told(order(at=4, executedVolume=100_000, status=Status.ORDER_STATUS_FILLED)) == 60_000
+    assert book.orders == ()
+    assert book.mark() > mark
+    assert book.told(order(at=4)) == 0, "it has ended, and the list lags"
+    assert book.orders == ()
+
+
+def test_the_list_of_orders_shows_what_no_event_told_of() -> None:
+    book = PositionBook()
+    for passed_over in (
+        closing(),
+        order(id=651, kind=Kind.LIMIT, limitPrice=1.2),
+        order(id=652, status=Status.ORDER_STATUS_REJECTED),
+        protective(),
+        oa.ProtoOAOrder(orderId=653, orderType=Kind.MARKET, tradeData=oa.ProtoOATradeData(tradeSide=None)),
+    ):
+        assert book.told(passed_over) == 0
+    assert book.orders == ()
+    assert book.told(order(id=650, executedVolume=40_000)) == 0
+    assert [o.id for o in book.orders] == [650]
+
+
 def test_a_list_without_protective_orders_leaves_those_that_are_known() -> None:
     book = opened()
     book.reconciled = True
