@@ -196,13 +196,13 @@ class Changing:
         assert record.target is not None
         self._books.check_settled(record.target)
         self._gate.judge(Message(record.payload))
-        intent = await self._gate.intend(record.payload, record.facts, essential=essential)
 
         def sent(at_ms: int, client_msg_id: str) -> None:
             record.sent(at_ms, client_msg_id)
             self._gate.note("sent", {**record.ids, "sent_at_ms": at_ms})
 
         try:
+            intent = await self._gate.intend(record.payload, record.facts, essential=essential)
             answer = await self._session.trade(intent, leave_within_s=leave_within_s, on_sent=sent)
         except ServerError as error:
             self._gate.note("change_refused", {**record.ids, "error_code": error.code})
@@ -216,6 +216,7 @@ class Changing:
             raise
         except BaseException:
             # Our caller was cancelled: what has left may be done or not, and nothing more leaves for it until we know.
+            # What has not may have its intent on the disk, or on the way there, and so has an end on record.
             if record.has_left:
                 self._books.doubts.add(record)
                 self._session.review(self._account.id)

@@ -49,6 +49,7 @@ _ANSWERS: Final = _ERRORS | {oa.payload_type_of(oa.ProtoOAExecutionEvent)}
 _TELLING: Final = MOVING | _ERRORS | _BOOKED | {_ACCOUNT_LIST, _RECONCILED}
 """What a server says that the gate must know of, or the record."""
 
+_GONE: Final = "the connection ended while its intent was being written"
 _MOST_OPEN = 10_000  # orders that were never answered: beyond that the oldest is not told of at the end
 
 
@@ -239,14 +240,19 @@ class ProxiedClient:
     async def _let_trade(self, message: Message, permission: Permission | None) -> None:
         gate, payload = self._gate, message.payload
         facts = {"request": message.name, **facts_of(payload), "via": "proxy"}
-        intent = await gate.intend(payload, facts, essential=permission in (Permission.CLOSE, Permission.CANCEL))
+        essential = permission in (Permission.CLOSE, Permission.CANCEL)
         try:
-            gate.release(message)
+            intent = await gate.intend(payload, facts, essential=essential)
+            try:
+                gate.release(message)
+            finally:
+                gate.withdraw(intent)
         except Refused as refusal:
             gate.note("not_sent", {**facts, "reason": str(refusal)})
             raise
-        finally:
-            gate.withdraw(intent)
+        except BaseException:
+            gate.note("not_sent", {**facts, "reason": _GONE})
+            raise
         if message.client_msg_id:
             if len(self._open) >= _MOST_OPEN:
                 del self._open[next(iter(self._open))]
@@ -272,7 +278,11 @@ class ProxiedClient:
             gate.note("refused", {**facts, "error": type(refusal).__name__, "reason": str(refusal)})
             raise refusal
         assert gate.audit is not None
-        await gate.audit.record(gate.environment, "intent", facts)
+        try:
+            await gate.audit.record(gate.environment, "intent", facts)
+        except BaseException as error:
+            gate.note("not_sent", {**facts, "reason": str(error) if isinstance(error, Refused) else _GONE})
+            raise
         gate.note("sent", {**facts, "request_id": ""})
 
     def _accounts(self, *, asked_for: bool) -> set[int]:

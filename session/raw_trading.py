@@ -89,10 +89,6 @@ class RawTrading:
 
         try:
             intent = await self._gate.intend(payload, record.facts, essential=essential)
-        except BaseException:
-            settle(None)
-            raise
-        try:
             answer = await self._session.trade(intent, timeout_s=timeout_s, leave_within_s=leave_within_s, on_sent=sent)
         except ServerError as error:
             self._gate.note("server_error", {**record.ids, "error_code": error.code})
@@ -101,8 +97,10 @@ class RawTrading:
             self._unanswered(record, str(error), left=isinstance(error, OutcomeUnknown), books=books)
             raise
         except BaseException:
+            # Also while its intent was being written, which may be on the disk by then: that has an end as well.
             self._unanswered(record, "the caller was cancelled", left=record.has_left, books=books)
-            self._session.review(account_id or None)
+            if record.has_left:
+                self._session.review(account_id or None)
             raise
         else:
             self._gate.note("answered", {**record.ids, **_answer_facts(answer)})
