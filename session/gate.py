@@ -15,6 +15,7 @@ from .environments import Environment, Mode
 from .errors import AuditUnavailable, Refused, WrongEnvironment
 from .guard import Guard, Standing, strictest
 from .request_facts import about_of, facts_of
+from .standings import Standings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,10 +92,8 @@ class Gate:
         self._bound = bound
         self._trades = trades
         self._halted: halt.Halt | None = None
-        self._granted = Standing(mode, why)
+        self._standings = Standings(Standing(mode, why))
         self._halts = halts
-        self._tripped: Standing | None = None
-        self._scope: Standing | None = None  # of a token that may only look
         self._intents: dict[int, Intent] = {}  # by the identity of the payload, which the intent keeps alive
         self._guard = Guard(environment, standing=self.standing)
 
@@ -104,11 +103,7 @@ class Gate:
         Args:
             lifted_by: who has just lifted the halt, for the record; whose file it was lifted nothing by that.
         """
-        standings = [self._granted]
-        if self._scope is not None:
-            standings.append(self._scope)
-        if self._tripped is not None:
-            standings.append(self._tripped)
+        standings = list(self._standings)
         if self._halts is not None:
             halted = halt.read(self._halts, self.environment)
             # What the command itself has left to be put on record says more: it comes first.
@@ -131,8 +126,7 @@ class Gate:
 
     def trip(self, mode: Mode, why: str) -> None:
         """Allows no more than this until the session ends: something is not as it was believed."""
-        standing = Standing(mode, why)
-        self._tripped = standing if self._tripped is None else strictest(self._tripped, standing)
+        self._standings.trip(Standing(mode, why))
         self.note("tripped", {"mode": mode.value, "reason": why})
 
     def take_list(self, answer: Any) -> bool:
@@ -146,15 +140,15 @@ class Gate:
         Returns:
             whether the token's scope allows more or less than the one before.
         """
-        live, before, where = self.environment.is_live, self._scope, self.environment.value
+        live, before, where = self.environment.is_live, self._standings.scope, self.environment.value
         self.foreign = {row.ctidTraderAccountId for row in answer.ctidTraderAccount if row.isLive is not live}
         # HasField: SCOPE_VIEW is 0, what a field that is not there reads as.
         views = (
             answer.HasField("permissionScope") and answer.permissionScope == oa.ProtoOAClientPermissionScope.SCOPE_VIEW
         )
         why = f"the access token has view scope (permissionScope 0): `anyctrader login {where}` gets one that may trade"
-        self._scope = Standing(Mode.OFF, why) if views else None
-        return self._scope != before
+        self._standings.scope = Standing(Mode.OFF, why) if views else None
+        return self._standings.scope != before
 
     def judge(self, message: Message, *, said: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Returns if the message may leave. What trades and may not is on record.
