@@ -80,14 +80,20 @@ class Changing:
         await self._levels_told(change, by_s=by_s)
         await self._others_levels_told(change, by_s=by_s)
         both = KEEP not in (change.stop_loss, change.take_profit)
+        read_first = True
         try:
             await self._read_again(name, within_s=_left_s(by_s) / (2 if both else 1))
         except NotSent:
+            # Who must move a stop now, and gives both levels, is not held up by a list that cannot be read. Only where
+            # it may but tighten, against what nobody knows, the gate lets nothing out.
             if not both:
                 raise
-            # Who must move a stop now, and gives both levels, is not held up by a list that cannot be read.
+            read_first = False
         request = change.to_request(self._position(change.position_id), symbol, account_id=self._account.id)
-        await self._change(self._record("amend", request, change), leave_within_s=_left_s(by_s))
+        record = self._record("amend", request, change)
+        if not read_first and self._gate.must_read(request):
+            raise NotSent(f"{name} did not leave: a level may only tighten, and what there is could not be read")
+        await self._change(record, leave_within_s=_left_s(by_s), read_first=read_first)
 
     async def _amend_order(self, change: OrderAmendment, *, by_s: float) -> None:
         name = "ProtoOAAmendOrderReq"
@@ -190,7 +196,12 @@ class Changing:
         )
 
     async def _change(
-        self, record: RequestRecord, *, essential: bool = False, leave_within_s: float | None = None
+        self,
+        record: RequestRecord,
+        *,
+        essential: bool = False,
+        leave_within_s: float | None = None,
+        read_first: bool = False,
     ) -> None:
         """A cancel or an amend: on record, sent, answered."""
         assert record.target is not None
@@ -202,7 +213,7 @@ class Changing:
             self._gate.note("sent", {**record.ids, "sent_at_ms": at_ms})
 
         try:
-            intent = await self._gate.intend(record.payload, record.facts, essential=essential)
+            intent = await self._gate.intend(record.payload, record.facts, essential=essential, read_first=read_first)
             answer = await self._session.trade(intent, leave_within_s=leave_within_s, on_sent=sent)
         except ServerError as error:
             self._gate.note("change_refused", {**record.ids, "error_code": error.code})

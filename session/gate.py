@@ -39,9 +39,12 @@ class Intent:
 
     Attributes:
         payload: the request.
+        read_first: whether what it changes was read from the server just before. Where it may only be reduced, levels
+            are not changed without: the event that tightened one may have been lost.
     """
 
     payload: Any
+    read_first: bool = False
 
 
 class Gate:
@@ -237,19 +240,36 @@ class Gate:
             Refused: see `judge`; or it trades, and no intent of it is on record.
         """
         self.judge(message)
-        permission = permission_of(message.payload_type)
-        if permission not in READING and self._intents.pop(id(message.payload), None) is None:
+        if permission_of(message.payload_type) in READING:
+            return
+        intent = self._intents.pop(id(message.payload), None)
+        refusal: Refused | None = None
+        if intent is None:
             refusal = AuditUnavailable(f"{message.name} is refused: its intent is not on record")
+        elif not intent.read_first and self.must_read(message.payload):
+            where, why = self.environment.value, self.standing().why
+            refusal = Refused(
+                f"{message.name} is refused: {where} may only be reduced ({why}), and the levels that it changes were "
+                "not read just before: ask again"
+            )
+        if refusal is not None:
             self.refused(message, refusal)
             raise refusal
 
-    async def intend(self, payload: Any, facts: Mapping[str, Any], *, essential: bool = False) -> Intent:
+    def must_read(self, payload: Any) -> bool:
+        """Whether what a request changes is to be read from the server first, for a level may only tighten."""
+        return isinstance(payload, oa.ProtoOAAmendPositionSLTPReq) and self.standing().mode is Mode.REDUCE_ONLY
+
+    async def intend(
+        self, payload: Any, facts: Mapping[str, Any], *, essential: bool = False, read_first: bool = False
+    ) -> Intent:
         """Puts the intent of a trading request on record; it is on disk when this returns.
 
         Args:
             payload: the request. Do not change it any more.
             facts: what there is to say of it.
             essential: it closes or cancels.
+            read_first: see `Intent`.
 
         Raises:
             AuditUnavailable: it is not on record, so the request must not leave.
@@ -258,7 +278,7 @@ class Gate:
             raise AuditUnavailable("the intent cannot be recorded: this connection was opened without an audit")
         named = {**self._symbol(facts, self._about(facts)), **facts}
         await self.audit.record(self.environment, "intent", self._covered(named), essential=essential)
-        intent = Intent(payload)
+        intent = Intent(payload, read_first)
         self._intents[id(payload)] = intent
         return intent
 

@@ -1,4 +1,4 @@
-"""What the mode of one environment is made of: what the settings allow, and what has been taken from that since. Pure."""
+"""What the mode of one environment is made of: what the settings allow, and what that has lost since. Pure."""
 
 from __future__ import annotations
 
