@@ -71,6 +71,7 @@ class Gate:
         audit: where what trades is recorded, or None.
         mask: covers secrets in texts of the server's.
         owns: whether a text is a secret of the session's own.
+        standings: what its mode is made of, but for the halts of the folder.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Gate:
         self._bound = bound
         self._trades = trades
         self._halted: halt.Halt | None = None
-        self._standings = Standings(Standing(mode, why))
+        self.standings = Standings(Standing(mode, why))
         self._halts = halts
         self._intents: dict[int, Intent] = {}  # by the identity of the payload, which the intent keeps alive
         self._guard = Guard(environment, standing=self.standing)
@@ -106,7 +107,7 @@ class Gate:
         Args:
             lifted_by: who has just lifted the halt, for the record; whose file it was lifted nothing by that.
         """
-        standings = list(self._standings)
+        standings = list(self.standings)
         if self._halts is not None:
             halted = halt.read(self._halts, self.environment)
             # What the command itself has left to be put on record says more: it comes first.
@@ -129,7 +130,7 @@ class Gate:
 
     def trip(self, mode: Mode, why: str) -> None:
         """Allows no more than this until the session ends: something is not as it was believed."""
-        self._standings.trip(Standing(mode, why))
+        self.standings.trip(Standing(mode, why))
         self.note("tripped", {"mode": mode.value, "reason": why})
 
     def take_list(self, answer: Any) -> bool:
@@ -143,15 +144,9 @@ class Gate:
         Returns:
             whether the token's scope allows more or less than the one before.
         """
-        live, before, where = self.environment.is_live, self._standings.scope, self.environment.value
+        live = self.environment.is_live
         self.foreign = {row.ctidTraderAccountId for row in answer.ctidTraderAccount if row.isLive is not live}
-        # HasField: SCOPE_VIEW is 0, what a field that is not there reads as.
-        views = (
-            answer.HasField("permissionScope") and answer.permissionScope == oa.ProtoOAClientPermissionScope.SCOPE_VIEW
-        )
-        why = f"the access token has view scope (permissionScope 0): `anyctrader login {where}` gets one that may trade"
-        self._standings.scope = Standing(Mode.OFF, why) if views else None
-        return self._standings.scope != before
+        return self.standings.take_scope(answer, where=self.environment.value)
 
     def judge(self, message: Message, *, said: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Returns if the message may leave. What trades and may not is on record.
