@@ -18,7 +18,7 @@ from .amendments import KEEP, OrderAmendment, PositionAmendment
 from .changes import Cancel
 from .environments import Mode
 from .errors import NotSent, OutcomeUnknown, Refused, RequestFailed, ServerError
-from .preparing import check_open, figures, open_position, prepared
+from .preparing import check_open, figures, figures_if_told, open_position, prepared
 from .request_record import RequestRecord
 from .tickets import Ticket
 
@@ -75,7 +75,8 @@ class Changing:
 
     async def _amend_position(self, change: PositionAmendment, *, by_s: float) -> None:
         name = "ProtoOAAmendPositionSLTPReq"
-        symbol = await self._figures(name, self._position(change.position_id).symbol_id)
+        symbol_id = self._position(change.position_id).symbol_id
+        symbol = await figures_if_told(name, symbol_id, session=self._session, account=self._account)
         self._books.check_settled(_target(change))
         await self._levels_told(change, by_s=by_s)
         await self._others_levels_told(change, by_s=by_s)
