@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ..wire.units import ExactNumber
     from .holdings import PendingOrder, Position
-    from .symbols import Symbol
+    from .symbols import NamedSymbol, Symbol
 
 __all__ = ["KEEP", "Keep", "OrderAmendment", "PositionAmendment"]
 
@@ -74,7 +74,9 @@ class PositionAmendment:
         _check_flags(self)
         _something(self)
 
-    def to_request(self, position: Position, symbol: Symbol, *, account_id: int) -> oa.ProtoOAAmendPositionSLTPReq:
+    def to_request(
+        self, position: Position, symbol: Symbol | NamedSymbol, *, account_id: int
+    ) -> oa.ProtoOAAmendPositionSLTPReq:
         """Build the request: the position's present levels with this change on top.
 
         Trailing is left out unless it is mentioned (its state is then kept); switching it off needs the stop
@@ -323,7 +325,9 @@ def _something(change: PositionAmendment | OrderAmendment) -> None:
         raise InvalidOrder(f"{next(iter(change.described()))}: nothing is to change: the server refuses that")
 
 
-def _merged(field: str, wish: ExactNumber | _Kept | None, known: Decimal | None, symbol: Symbol) -> float | None:
+def _merged(
+    field: str, wish: ExactNumber | _Kept | None, known: Decimal | None, symbol: Symbol | NamedSymbol
+) -> float | None:
     """The price to send. One that is kept is rounded to the symbol's digits: the server refuses its own noise."""
     if wish is KEEP:
         return None if known is None else symbol.double_from_price(symbol.rounded(known))

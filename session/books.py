@@ -223,7 +223,7 @@ class Books:
                 )
         self._inheritance.check_settled(target)
         if (doubt := self.doubts.of(target)) is not None:
-            raise NotSent(f"nothing left for {kind} {id_}: {doubt.name} was never answered, find out first")
+            raise NotSent(f"nothing left for {kind} {id_}: {doubt.name} {doubt.whereabouts}, find out first")
 
     def changed(self, changes: list[OrderChange]) -> None:
         """Puts on record what became of orders of ours, and wakes whoever waits for them."""

@@ -12,7 +12,7 @@ from .amendments import KEEP, Keep, OrderAmendment, PositionAmendment
 if TYPE_CHECKING:
     from ..wire.units import ExactNumber
     from .holdings import Position
-    from .symbols import Symbol
+    from .symbols import NamedSymbol, Symbol
 
 __all__ = ["KEEP", "Cancel", "Close", "Keep", "OrderAmendment", "PositionAmendment"]
 
@@ -65,7 +65,12 @@ class Close:
         fields.identifier("position_id", self.position_id)
         fields.one_size(self._sizes(), optional=True)
 
-    def size_cents(self, position: Position, symbol: Symbol) -> int:
+    @property
+    def needs_figures(self) -> bool:
+        """Whether its size is in lots: what a lot is, only the symbol's figures tell."""
+        return self.lots is not None
+
+    def size_cents(self, position: Position, symbol: Symbol | NamedSymbol) -> int:
         """How much is closed, in hundredths of a unit.
 
         Raises:
@@ -80,7 +85,9 @@ class Close:
             return position.volume_cents
         return fields.part_cents(sizes, symbol, whole_cents=position.volume_cents)
 
-    def to_request(self, position: Position, symbol: Symbol, *, account_id: int) -> oa.ProtoOAClosePositionReq:
+    def to_request(
+        self, position: Position, symbol: Symbol | NamedSymbol, *, account_id: int
+    ) -> oa.ProtoOAClosePositionReq:
         """Build the request.
 
         Args:

@@ -18,7 +18,7 @@ from .amendments import KEEP, OrderAmendment, PositionAmendment
 from .changes import Cancel
 from .environments import Mode
 from .errors import NotSent, OutcomeUnknown, Refused, RequestFailed, ServerError
-from .preparing import check_open, figures, open_position, prepared
+from .preparing import check_open, figures, figures_if_told, open_position, prepared
 from .request_record import RequestRecord
 from .tickets import Ticket
 
@@ -75,19 +75,26 @@ class Changing:
 
     async def _amend_position(self, change: PositionAmendment, *, by_s: float) -> None:
         name = "ProtoOAAmendPositionSLTPReq"
-        symbol = await self._figures(name, self._position(change.position_id).symbol_id)
+        symbol_id = self._position(change.position_id).symbol_id
+        symbol = await figures_if_told(name, symbol_id, session=self._session, account=self._account)
         self._books.check_settled(_target(change))
         await self._levels_told(change, by_s=by_s)
         await self._others_levels_told(change, by_s=by_s)
         both = KEEP not in (change.stop_loss, change.take_profit)
+        read_first = True
         try:
             await self._read_again(name, within_s=_left_s(by_s) / (2 if both else 1))
         except NotSent:
+            # Who must move a stop now, and gives both levels, is not held up by a list that cannot be read. Only where
+            # it may but tighten, against what nobody knows, the gate lets nothing out.
             if not both:
                 raise
-            # Who must move a stop now, and gives both levels, is not held up by a list that cannot be read.
+            read_first = False
         request = change.to_request(self._position(change.position_id), symbol, account_id=self._account.id)
-        await self._change(self._record("amend", request, change), leave_within_s=_left_s(by_s))
+        record = self._record("amend", request, change)
+        if not read_first and self._gate.must_read(request):
+            raise NotSent(f"{name} did not leave: a level may only tighten, and what there is could not be read")
+        await self._change(record, leave_within_s=_left_s(by_s), read_first=read_first)
 
     async def _amend_order(self, change: OrderAmendment, *, by_s: float) -> None:
         name = "ProtoOAAmendOrderReq"
@@ -190,19 +197,24 @@ class Changing:
         )
 
     async def _change(
-        self, record: RequestRecord, *, essential: bool = False, leave_within_s: float | None = None
+        self,
+        record: RequestRecord,
+        *,
+        essential: bool = False,
+        leave_within_s: float | None = None,
+        read_first: bool = False,
     ) -> None:
         """A cancel or an amend: on record, sent, answered."""
         assert record.target is not None
         self._books.check_settled(record.target)
         self._gate.judge(Message(record.payload))
-        intent = await self._gate.intend(record.payload, record.facts, essential=essential)
 
         def sent(at_ms: int, client_msg_id: str) -> None:
             record.sent(at_ms, client_msg_id)
             self._gate.note("sent", {**record.ids, "sent_at_ms": at_ms})
 
         try:
+            intent = await self._gate.intend(record.payload, record.facts, essential=essential, read_first=read_first)
             answer = await self._session.trade(intent, leave_within_s=leave_within_s, on_sent=sent)
         except ServerError as error:
             self._gate.note("change_refused", {**record.ids, "error_code": error.code})
@@ -216,6 +228,7 @@ class Changing:
             raise
         except BaseException:
             # Our caller was cancelled: what has left may be done or not, and nothing more leaves for it until we know.
+            # What has not may have its intent on the disk, or on the way there, and so has an end on record.
             if record.has_left:
                 self._books.doubts.add(record)
                 self._session.review(self._account.id)

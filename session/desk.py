@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from . import clock, halt
+from . import clock, stopping
 from .amendments import OrderAmendment, PositionAmendment
 from .arguments import check_kind, check_word
 from .audit import open_audit
@@ -306,7 +306,8 @@ class Desk:
             mode: what is left.
 
         Raises:
-            OSError: no halt could be placed. Trading goes on.
+            HaltIncomplete: its file could not be placed. This process has stopped, until `resume`; others were not
+                told, and after a restart this one has not been either.
         """
         check_word("environment", environment, Environment)
         check_kind("why", why, str)
@@ -314,12 +315,7 @@ class Desk:
         for side in self._sides.values():
             why = side.gate.mask(why)
         at_ms = clock.utc_ms()
-        for side in self._sides.values():
-            why = side.gate.mask(why)
-        await anyio.to_thread.run_sync(
-            lambda: halt.halt(self.log_folder, environment, why=why, who="desk", at_ms=at_ms, mode=mode)
-        )
-        self._side(environment).gate.standing()  # it puts on record what it finds
+        await stopping.stop(self._side(environment).gate, self.log_folder, why=why, mode=mode, at_ms=at_ms)
 
     async def resume(self, environment: Environment) -> None:
         """Lifts the halt. What the settings allow is what is allowed again.
@@ -327,10 +323,7 @@ class Desk:
         Raises:
             OSError: the halt could not be lifted.
         """
-        gate = self._side(environment).gate
-        gate.standing()  # a halt that nobody has met yet is on record before it is lifted, and then its end is
-        await anyio.to_thread.run_sync(halt.resume, self.log_folder, environment)
-        gate.standing(lifted_by="desk")
+        await stopping.lift(self._side(environment).gate, self.log_folder)
 
     def snapshot(self, environment: Environment) -> None:
         """Writes what is known to be open into `position_snapshot.jsonl`.

@@ -116,7 +116,7 @@ class Doubts:
     def _agreed(self, verdict: Verdict) -> Verdict:
         """What looks that are enough have found."""
         if verdict.among:
-            reason = f"{self._absences} agree that {verdict.reason}, and that no more was asked for: look yourself"
+            reason = f"{self._absences} agree that {verdict.reason}: look yourself"
             return Verdict(Outcome.UNDECIDED, reason, among=verdict.among)
         if verdict.shown_by is not None:
             reason = f"{self._absences} agree that {verdict.reason}, and the lists tell of no order: look yourself"

@@ -18,6 +18,7 @@ __all__ = [
     "AuthenticationFailed",
     "CTraderError",
     "ConnectFailed",
+    "HaltIncomplete",
     "InvalidOrder",
     "LimitExceeded",
     "LiveTradingDisabled",
@@ -55,6 +56,10 @@ class AuthenticationFailed(CTraderError):
 
 class SessionClosed(CTraderError):
     """The session was left; it is not coming back."""
+
+
+class HaltIncomplete(CTraderError):
+    """This process trades no more, as it was told, and no other could be: the halt's file could not be placed."""
 
 
 class SlowConsumer(CTraderError):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..wire import units
 from .errors import InvalidOrder
+from .symbols import Symbol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
     from ..wire.units import ExactNumber
-    from .symbols import Symbol
+    from .symbols import NamedSymbol
 
 __all__ = [
     "RECORDED",
@@ -77,14 +78,15 @@ def number(field: str, value: ExactNumber) -> Decimal:
         raise invalid(field, value, f"{error}") from None
 
 
-def price_double(field: str, value: ExactNumber, symbol: Symbol) -> float:
-    """A price for the wire: positive, with no more decimals than the symbol has."""
+def price_double(field: str, value: ExactNumber, symbol: Symbol | NamedSymbol) -> float:
+    """A price for the wire: positive, with no more decimals than the symbol has, where that is known."""
     price = number(field, value)
     if price <= 0:
         raise invalid(field, price, "a price is above 0")
     try:
         return symbol.double_from_price(price)
     except ValueError:
+        assert isinstance(symbol, Symbol)  # nothing else has decimals to exceed
         allowed = f"{symbol.name} has {symbol.digits} decimals (steps of {symbol.point:f})"
         raise invalid(field, price, allowed) from None
 
@@ -195,25 +197,34 @@ def size_cents(sizes: Mapping[str, ExactNumber | None], symbol: Symbol) -> int:
     return volume
 
 
-def part_cents(sizes: Mapping[str, ExactNumber | None], symbol: Symbol, *, whole_cents: int) -> int:
-    """The volume of a part of what is open: all of it, or a multiple of the step from the minimum on."""
+def part_cents(sizes: Mapping[str, ExactNumber | None], symbol: Symbol | NamedSymbol, *, whole_cents: int) -> int:
+    """The volume of a part of what is open: all of it, or a multiple of the step from the minimum on, if that is known.
+
+    Raises:
+        InvalidOrder: it is none; or it is in lots, and what a lot is is not known.
+    """
     field, given, volume = _volume(sizes, symbol)
     if volume == whole_cents:
+        return volume
+    if not isinstance(symbol, Symbol):
+        if not 0 < volume < whole_cents:
+            raise invalid(field, given, f"{whole_cents} hundredths of a unit are open")
         return volume
     if volume < symbol.min_volume_cents or volume % symbol.step_volume_cents or volume > whole_cents:
         raise invalid(field, given, _allowed_sizes(field, symbol, whole_cents))
     return volume
 
 
-def _volume(sizes: Mapping[str, ExactNumber | None], symbol: Symbol) -> tuple[str, Decimal, int]:
+def _volume(sizes: Mapping[str, ExactNumber | None], symbol: Symbol | NamedSymbol) -> tuple[str, Decimal, int]:
     """Which size was given, and how much that is; 0 where it lies between two hundredths of a unit."""
     field, value = next((name, value) for name, value in sizes.items() if value is not None)
     given = number(field, value)
-    if field == "lots" and symbol.lot_size_cents is None:
+    sized = symbol if isinstance(symbol, Symbol) and symbol.lot_size_cents is not None else None
+    if field == "lots" and sized is None:
         raise invalid(field, given, f"the server does not say what a lot of {symbol.name} is: give units")
     try:
-        if field == "lots":
-            volume = symbol.volume_cents_from_lots(given)
+        if field == "lots" and sized is not None:
+            volume = sized.volume_cents_from_lots(given)
         elif field == "units":
             volume = units.volume_cents_from_units(given)
         else:
@@ -231,7 +242,7 @@ def same_id(field: str, ours: int, theirs: int) -> None:
         raise invalid(field, ours, f"this is what the server has of {theirs}")
 
 
-def same_symbol(symbol_id: int, symbol: Symbol) -> None:
+def same_symbol(symbol_id: int, symbol: Symbol | NamedSymbol) -> None:
     """The symbol must be that of what is to change."""
     if symbol_id != symbol.id:
         raise invalid("symbol", symbol.name, f"it is of symbol {symbol_id}, not {symbol.id}")

@@ -15,6 +15,7 @@ from .environments import Environment, Mode
 from .errors import AuditUnavailable, Refused, WrongEnvironment
 from .guard import Guard, Standing, strictest
 from .request_facts import about_of, facts_of
+from .standings import Standings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,9 +39,12 @@ class Intent:
 
     Attributes:
         payload: the request.
+        read_first: whether what it changes was read from the server just before. Where it may only be reduced, levels
+            are not changed without: the event that tightened one may have been lost.
     """
 
     payload: Any
+    read_first: bool = False
 
 
 class Gate:
@@ -67,6 +71,7 @@ class Gate:
         audit: where what trades is recorded, or None.
         mask: covers secrets in texts of the server's.
         owns: whether a text is a secret of the session's own.
+        standings: what its mode is made of, but for the halts of the folder.
     """
 
     def __init__(
@@ -91,10 +96,8 @@ class Gate:
         self._bound = bound
         self._trades = trades
         self._halted: halt.Halt | None = None
-        self._granted = Standing(mode, why)
+        self.standings = Standings(Standing(mode, why))
         self._halts = halts
-        self._tripped: Standing | None = None
-        self._scope: Standing | None = None  # of a token that may only look
         self._intents: dict[int, Intent] = {}  # by the identity of the payload, which the intent keeps alive
         self._guard = Guard(environment, standing=self.standing)
 
@@ -104,11 +107,7 @@ class Gate:
         Args:
             lifted_by: who has just lifted the halt, for the record; whose file it was lifted nothing by that.
         """
-        standings = [self._granted]
-        if self._scope is not None:
-            standings.append(self._scope)
-        if self._tripped is not None:
-            standings.append(self._tripped)
+        standings = list(self.standings)
         if self._halts is not None:
             halted = halt.read(self._halts, self.environment)
             # What the command itself has left to be put on record says more: it comes first.
@@ -131,8 +130,7 @@ class Gate:
 
     def trip(self, mode: Mode, why: str) -> None:
         """Allows no more than this until the session ends: something is not as it was believed."""
-        standing = Standing(mode, why)
-        self._tripped = standing if self._tripped is None else strictest(self._tripped, standing)
+        self.standings.trip(Standing(mode, why))
         self.note("tripped", {"mode": mode.value, "reason": why})
 
     def take_list(self, answer: Any) -> bool:
@@ -146,15 +144,9 @@ class Gate:
         Returns:
             whether the token's scope allows more or less than the one before.
         """
-        live, before, where = self.environment.is_live, self._scope, self.environment.value
+        live = self.environment.is_live
         self.foreign = {row.ctidTraderAccountId for row in answer.ctidTraderAccount if row.isLive is not live}
-        # HasField: SCOPE_VIEW is 0, what a field that is not there reads as.
-        views = (
-            answer.HasField("permissionScope") and answer.permissionScope == oa.ProtoOAClientPermissionScope.SCOPE_VIEW
-        )
-        why = f"the access token has view scope (permissionScope 0): `anyctrader login {where}` gets one that may trade"
-        self._scope = Standing(Mode.OFF, why) if views else None
-        return self._scope != before
+        return self.standings.take_scope(answer, where=self.environment.value)
 
     def judge(self, message: Message, *, said: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Returns if the message may leave. What trades and may not is on record.
@@ -243,19 +235,36 @@ class Gate:
             Refused: see `judge`; or it trades, and no intent of it is on record.
         """
         self.judge(message)
-        permission = permission_of(message.payload_type)
-        if permission not in READING and self._intents.pop(id(message.payload), None) is None:
+        if permission_of(message.payload_type) in READING:
+            return
+        intent = self._intents.pop(id(message.payload), None)
+        refusal: Refused | None = None
+        if intent is None:
             refusal = AuditUnavailable(f"{message.name} is refused: its intent is not on record")
+        elif not intent.read_first and self.must_read(message.payload):
+            where, why = self.environment.value, self.standing().why
+            refusal = Refused(
+                f"{message.name} is refused: {where} may only be reduced ({why}), and the levels that it changes were "
+                "not read just before: ask again"
+            )
+        if refusal is not None:
             self.refused(message, refusal)
             raise refusal
 
-    async def intend(self, payload: Any, facts: Mapping[str, Any], *, essential: bool = False) -> Intent:
+    def must_read(self, payload: Any) -> bool:
+        """Whether what a request changes is to be read from the server first, for a level may only tighten."""
+        return isinstance(payload, oa.ProtoOAAmendPositionSLTPReq) and self.standing().mode is Mode.REDUCE_ONLY
+
+    async def intend(
+        self, payload: Any, facts: Mapping[str, Any], *, essential: bool = False, read_first: bool = False
+    ) -> Intent:
         """Puts the intent of a trading request on record; it is on disk when this returns.
 
         Args:
             payload: the request. Do not change it any more.
             facts: what there is to say of it.
             essential: it closes or cancels.
+            read_first: see `Intent`.
 
         Raises:
             AuditUnavailable: it is not on record, so the request must not leave.
@@ -264,7 +273,7 @@ class Gate:
             raise AuditUnavailable("the intent cannot be recorded: this connection was opened without an audit")
         named = {**self._symbol(facts, self._about(facts)), **facts}
         await self.audit.record(self.environment, "intent", self._covered(named), essential=essential)
-        intent = Intent(payload)
+        intent = Intent(payload, read_first)
         self._intents[id(payload)] = intent
         return intent
 

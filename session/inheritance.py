@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from . import clock
 from .changes import Close
 from .errors import NotSent, Refused, ServerError
+from .symbols import NamedSymbol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .leftovers import Leftover
     from .order_record import OrderRecord
     from .request_record import Target
+    from .symbols import Symbol
 
 __all__ = ["Inheritance"]
 
@@ -80,7 +82,7 @@ class Inheritance:
             self._account.book.changed(())  # its list may have the symbol by now
         for each in tuple(self._orders):
             try:
-                record = each.record(await self._account.symbol(each.symbol))
+                record = each.record(await self._symbol(each))
             except (Refused, ServerError) as error:
                 self._tell(each, error)
                 continue
@@ -88,6 +90,13 @@ class Inheritance:
             adopt(each, record)
         self._due_s = clock.now_s() + self._again_s
         self._again_s = min(2 * self._again_s, _AGAIN_MOST_S)
+
+    async def _symbol(self, each: Leftover) -> Symbol | NamedSymbol:
+        if each.symbol_id is None:
+            return await self._account.symbol(each.symbol)
+        # It left without its figures, and what became of it is found out without them.
+        known = self._account.book.known(each.symbol_id)
+        return known or NamedSymbol(id=each.symbol_id, name=self._account.name_of(each.symbol_id))
 
     def _tell(self, left: Leftover, error: Exception) -> None:
         if left.client_order_id in self._told:

@@ -27,6 +27,13 @@ __all__ = ["Inquiry"]
 
 # An order that fills at once does so within 0.2 s; one that has worked for longer than that is the server's trouble.
 _AT_WORK_MS: Final = 300_000
+# From its intent on it waits for the disk and in the queue, seconds; a network delivers what a process that has died
+# left to it, minutes at most.
+_ON_ITS_WAY_MS: Final = 300_000
+_UNMARKED: Final = (
+    "an order of its position, side and size came after its intent; that it left is not on record, so that this may be "
+    "another client's"
+)
 
 
 class Inquiry:
@@ -130,6 +137,10 @@ class Inquiry:
     def _earliest_ms(self, at_ms: int) -> int:
         return self._server.earliest_ms(at_ms, utc_ms=clock.utc_ms(), now_s=clock.now_s())
 
+    def _arrived_by_ms(self, intent_at_ms: int) -> int:
+        by_ms = intent_at_ms + _ON_ITS_WAY_MS
+        return self._server.told_by_ms(by_ms, utc_ms=clock.utc_ms(), now_s=clock.now_s())
+
     async def _details(self, doubts: Iterable[RequestRecord]) -> dict[int, Any]:
         """The orders that doubts are about and that work no more: a list of a span need not have them."""
         found: dict[int, Any] = {}
@@ -185,7 +196,9 @@ class Inquiry:
             changes += table.settle_closes(records, orders, deals, since_ms=since_ms, at_ms=at_ms)
         for change in changes:
             if change.moved:
-                self._gate.note("resolved", change.record.described())
+                unmarked = change.record.is_close and change.record.sent_at_ms is None
+                reason = {"reason": _UNMARKED} if unmarked else {}
+                self._gate.note("resolved", {**change.record.described(), **reason})
             opened = (fill.volume_cents for fill in change.fills if fill.realised is None)
             self._books.remainders.add(change.record, sum(opened))
         self._books.changed(changes)
@@ -238,6 +251,7 @@ class Inquiry:
             orders=orders,
             details=details,
             earliest_ms=self._earliest_ms,
+            latest_ms=self._arrived_by_ms,
         )
         for record in doubts:
             if record not in self._books.doubts:

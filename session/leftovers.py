@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .environments import Environment
-    from .symbols import Symbol
+    from .symbols import NamedSymbol, Symbol
     from .tickets import Ticket
 
 __all__ = ["Leftover", "Leftovers", "UnseenLevels", "leftovers_of"]
@@ -72,6 +72,7 @@ class Leftover:
         account_id: whose it is.
         client_order_id: our id of it.
         symbol: the name of its symbol.
+        symbol_id: its id, of a close that left while the server did not say the figures; otherwise None.
         side: of the order itself.
         volume_cents: hundredths of a unit.
         intent_at_ms: when it was put on record.
@@ -97,8 +98,9 @@ class Leftover:
     deals: frozenset[int] = frozenset()
     departure: Departure = field(default_factory=Departure, compare=False)
     end: LeftEnd | None = None
+    symbol_id: int | None = None
 
-    def record(self, symbol: Symbol) -> OrderRecord:
+    def record(self, symbol: Symbol | NamedSymbol) -> OrderRecord:
         """Its record, its outcome unknown: only the server's word leads out of that. Or at its end, if it has one."""
         record = OrderRecord(
             self.intent,
@@ -396,6 +398,7 @@ def _leftover(client_order_id: str, facts: dict[str, Any], environment: Environm
         deals=frozenset(facts.get("fills_told", ())),
         end=_end_of(facts),
         departure=facts["departure"],
+        symbol_id=facts.get("symbol_id") if closes else None,
     )
 
 

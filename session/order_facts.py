@@ -10,13 +10,14 @@ from .order_states import OrderInput, OrderState
 from .protection import Protection
 from .provenance import Departure
 from .shares import Share
+from .symbols import Symbol
 from .tickets import ImmediateTicket, Ticket
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from .environments import Environment
-    from .symbols import Symbol
+    from .symbols import NamedSymbol
     from .terms import Side
 
 __all__ = ["OrderFacts"]
@@ -30,7 +31,7 @@ class OrderFacts:
         environment: where it belongs.
         account_id: `ctidTraderAccountId`.
         client_order_id: our id of it; a close has one too, which the server never sees.
-        symbol: its symbol.
+        symbol: its symbol; of a close only its name, where the server did not say the figures.
         side: of the order itself: a close has the other side of its position.
         volume_cents: what was asked for; as last amended.
         requested_price: the price that the order names, as last amended, or None.
@@ -62,7 +63,7 @@ class OrderFacts:
         environment: Environment,
         account_id: int,
         client_order_id: str,
-        symbol: Symbol,
+        symbol: Symbol | NamedSymbol,
         side: Side,
         volume_cents: int,
         intent_at_ms: int,
@@ -191,7 +192,7 @@ class OrderFacts:
         """Against the price that it names, or else that was quoted; None while either side is missing."""
         asked = self.quoted_price if self.requested_price is None else self.requested_price
         filled = self.average_price
-        if asked is None or filled is None:
+        if asked is None or filled is None or not isinstance(self.symbol, Symbol):
             return None
         return Slippage.between(
             asked, filled, side=self.side, symbol=self.symbol, volume_cents=self.filled_volume_cents

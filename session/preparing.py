@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio
 
 from ..wire import Message
 from .errors import NotSent, OutcomeUnknown, Refused, ServerError
+from .symbols import NamedSymbol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from .holdings import Position
     from .symbols import Symbol
 
-__all__ = ["check_open", "figures", "open_position", "prepared"]
+__all__ = ["check_open", "figures", "figures_if_told", "open_position", "prepared"]
+
+_FIGURES_S: Final = 0.5  # some hundred kilobytes over a usual line; what must not hang on them waits for no more
 
 T = TypeVar("T")
 
@@ -57,6 +60,21 @@ async def figures(name: str, symbol: str | int, *, session: Session, account: Ac
     session.check_ready(name, account.id)
     reading = account.symbol(symbol) if isinstance(symbol, str) else account.symbol_by_id(symbol)
     return await prepared(name, reading, within_s=session.timings.order_queue_s)
+
+
+async def figures_if_told(name: str, symbol_id: int, *, session: Session, account: Account) -> Symbol | NamedSymbol:
+    """A symbol's figures, or only its name: for what is checked against them, and must not hang on them.
+
+    Raises:
+        NotSent: the session is not ready.
+    """
+    session.check_ready(name, account.id)
+    if (known := account.book.known(symbol_id)) is not None:
+        return known
+    try:
+        return await prepared(name, account.symbol_by_id(symbol_id), within_s=_FIGURES_S)
+    except (NotSent, Refused):
+        return NamedSymbol(id=symbol_id, name=account.name_of(symbol_id))
 
 
 def check_open(gate: Gate, cls: Any, *shut: Mode, account_id: int, said: Mapping[str, Any]) -> None:

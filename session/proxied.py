@@ -20,6 +20,7 @@ from ..wire.catalog import CATALOG, Kind, Permission, account_of, permission_of
 from ..wire.dialogue import MOVING, Dialogue
 from ..wire.envelope import read_envelope
 from ..wire.errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
+from . import clock
 from .bounds import AllowedSymbols, LargestOrder, NoLimit
 from .environments import Mode
 from .errors import AuditUnavailable, LimitExceeded, LiveTradingDisabled, Refused, WrongEnvironment
@@ -49,7 +50,18 @@ _ANSWERS: Final = _ERRORS | {oa.payload_type_of(oa.ProtoOAExecutionEvent)}
 _TELLING: Final = MOVING | _ERRORS | _BOOKED | {_ACCOUNT_LIST, _RECONCILED}
 """What a server says that the gate must know of, or the record."""
 
+_GONE: Final = "the connection ended while its intent was being written"
+_LISTED_S: Final = 5.0  # a client takes the answer, and makes of it what it asks for; a stop hardly trails meanwhile
 _MOST_OPEN = 10_000  # orders that were never answered: beyond that the oldest is not told of at the end
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A list that a client has asked for: see `PositionBook.reconcile`, and when."""
+
+    mark: int
+    protection_orders: bool
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +99,8 @@ class ProxiedClient:
         self._dialogue = Dialogue()
         self._open: dict[str, dict[str, Any]] = {}  # trading requests that wait for their answer: id to facts
         self._books: dict[int, PositionBook] = {}  # of the accounts that are authorised
-        self._asked: dict[tuple[int, str], tuple[int, bool]] = {}  # lists that are on their way: see `PositionBook`
+        self._asked: dict[tuple[int, str], _Asked] = {}  # lists that are on their way
+        self._listed_s: dict[int, float] = {}  # when the newest list was asked for that came, by account
 
     async def judge(self, body: bytes) -> Taken | None:
         """Asks whether a frame may pass. When it may, its intent is on disk if it trades, and it must be sent at once.
@@ -146,13 +159,15 @@ class ProxiedClient:
         if payload_type in _BOOKED:
             book.apply(payload)
         elif (asked := self._asked.pop((account_id, client_msg_id), None)) is not None:
-            book.reconcile(payload, since=asked[0], protection_orders=asked[1])
+            book.reconcile(payload, since=asked.mark, protection_orders=asked.protection_orders)
+            self._listed_s[account_id] = max(asked.at_s, self._listed_s.get(account_id, asked.at_s))
 
     def _forget(self) -> None:
         """What was known of an account that is authorised no more is worth nothing: events are missed from here on."""
         for account_id in self._books.keys() - self._accounts(asked_for=True):
             del self._books[account_id]
             self._gate.books.pop(account_id, None)
+            self._listed_s.pop(account_id, None)
             self._asked = {key: asked for key, asked in self._asked.items() if key[0] != account_id}
 
     def ended(self, reason: str) -> None:
@@ -189,7 +204,7 @@ class ProxiedClient:
                 self._dialogue.ask(payload_type, payload, message.client_msg_id)
         if isinstance(payload, oa.ProtoOAReconcileReq) and len(self._asked) < _MOST_OPEN:
             book = self._books.setdefault(payload.ctidTraderAccountId, PositionBook())
-            asked = (book.mark(), payload.returnProtectionOrders)
+            asked = _Asked(book.mark(), payload.returnProtectionOrders, clock.now_s())
             self._asked[payload.ctidTraderAccountId, message.client_msg_id or ""] = asked
 
     def _check_limits(self, message: Message, permission: Permission | None) -> None:
@@ -223,30 +238,43 @@ class ProxiedClient:
         payload = message.payload
         book = self._books.get(payload.ctidTraderAccountId)
         position = book.position(payload.positionId) if book is not None else None
-        if position is not None and self._gate.standing().mode is Mode.REDUCE_ONLY:
+        listed_s = self._listed_s.get(payload.ctidTraderAccountId)
+        read_first = listed_s is not None and clock.now_s() - listed_s <= _LISTED_S
+        if position is not None and self._gate.must_read(payload):
             try:
                 self._amends.check(payload, position)
+                if not read_first:
+                    raise Refused(
+                        f"{message.name} is refused: {self._gate.environment.value} may only be reduced, and an event "
+                        f"that tightened a level may have been lost: ask for ProtoOAReconcileReq, and amend within "
+                        f"{_LISTED_S:g} s of that"
+                    )
             except Refused as refusal:
                 raise self._refused(message, refusal) from None
         amend = ProxiedRequest(self, message.client_msg_id or "", payload)
         self._amends.add(amend)
         try:
-            await self._let_trade(message, Permission.CHANGE)
+            await self._let_trade(message, Permission.CHANGE, read_first=read_first)
         except BaseException:
             self._amends.withdraw(amend)
             raise
 
-    async def _let_trade(self, message: Message, permission: Permission | None) -> None:
+    async def _let_trade(self, message: Message, permission: Permission | None, *, read_first: bool = False) -> None:
         gate, payload = self._gate, message.payload
         facts = {"request": message.name, **facts_of(payload), "via": "proxy"}
-        intent = await gate.intend(payload, facts, essential=permission in (Permission.CLOSE, Permission.CANCEL))
+        essential = permission in (Permission.CLOSE, Permission.CANCEL)
         try:
-            gate.release(message)
+            intent = await gate.intend(payload, facts, essential=essential, read_first=read_first)
+            try:
+                gate.release(message)
+            finally:
+                gate.withdraw(intent)
         except Refused as refusal:
             gate.note("not_sent", {**facts, "reason": str(refusal)})
             raise
-        finally:
-            gate.withdraw(intent)
+        except BaseException:
+            gate.note("not_sent", {**facts, "reason": _GONE})
+            raise
         if message.client_msg_id:
             if len(self._open) >= _MOST_OPEN:
                 del self._open[next(iter(self._open))]
@@ -272,7 +300,11 @@ class ProxiedClient:
             gate.note("refused", {**facts, "error": type(refusal).__name__, "reason": str(refusal)})
             raise refusal
         assert gate.audit is not None
-        await gate.audit.record(gate.environment, "intent", facts)
+        try:
+            await gate.audit.record(gate.environment, "intent", facts)
+        except BaseException as error:
+            gate.note("not_sent", {**facts, "reason": str(error) if isinstance(error, Refused) else _GONE})
+            raise
         gate.note("sent", {**facts, "request_id": ""})
 
     def _accounts(self, *, asked_for: bool) -> set[int]:

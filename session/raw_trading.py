@@ -57,7 +57,12 @@ class RawTrading:
             with books.closing.claimed(payload):
                 return await self._request(message.name, record, books=books, timeout_s=timeout_s)
         async with books.turns.of(record.target, within_s=self._session.timings.order_queue_s) as left_s:
-            answer = await self._request(message.name, record, books=books, timeout_s=timeout_s, leave_within_s=left_s)
+            by_s = clock.now_s() + left_s
+            read_first = await self._read_levels(message.name, payload, books, within_s=left_s)
+            left_s = max(0.0, by_s - clock.now_s())
+            answer = await self._request(
+                message.name, record, books=books, timeout_s=timeout_s, leave_within_s=left_s, read_first=read_first
+            )
             if not getattr(answer, "errorCode", ""):
                 books.amended(record)
             return answer
@@ -70,6 +75,7 @@ class RawTrading:
         books: Books | None,
         timeout_s: float,
         leave_within_s: float | None = None,
+        read_first: bool = False,
     ) -> Any:
         payload = record.payload
         account_id = getattr(payload, "ctidTraderAccountId", 0)
@@ -88,11 +94,7 @@ class RawTrading:
             self._gate.note("sent", {**record.ids, "request_id": client_msg_id, "sent_at_ms": at_ms})
 
         try:
-            intent = await self._gate.intend(payload, record.facts, essential=essential)
-        except BaseException:
-            settle(None)
-            raise
-        try:
+            intent = await self._gate.intend(payload, record.facts, essential=essential, read_first=read_first)
             answer = await self._session.trade(intent, timeout_s=timeout_s, leave_within_s=leave_within_s, on_sent=sent)
         except ServerError as error:
             self._gate.note("server_error", {**record.ids, "error_code": error.code})
@@ -101,8 +103,10 @@ class RawTrading:
             self._unanswered(record, str(error), left=isinstance(error, OutcomeUnknown), books=books)
             raise
         except BaseException:
+            # Also while its intent was being written, which may be on the disk by then: that has an end as well.
             self._unanswered(record, "the caller was cancelled", left=record.has_left, books=books)
-            self._session.review(account_id or None)
+            if record.has_left:
+                self._session.review(account_id or None)
             raise
         else:
             self._gate.note("answered", {**record.ids, **_answer_facts(answer)})
@@ -111,6 +115,19 @@ class RawTrading:
             if books is not None:
                 books.provenance.asked(record)
             settle(record if books is not None and record in books.doubts else None)
+
+    async def _read_levels(self, name: str, payload: Any, books: Books, *, within_s: float) -> bool:
+        """Where a level may only tighten, what there is is read first, as the desk does: an event may have been lost.
+
+        Raises:
+            NotSent: it could not be read.
+            Refused: it would loosen one.
+        """
+        if not self._gate.must_read(payload):
+            return False
+        await prepared(name, books.reconcile(), within_s=within_s)
+        self._gate.judge(Message(payload))
+        return True
 
     async def _check_fields(self, name: str, payload: Any, books: Books | None) -> None:
         """Nothing leaves, and nothing is written, that cannot be right.

@@ -74,6 +74,11 @@ class RequestRecord:
         return self.sent_at_ms is not None
 
     @property
+    def whereabouts(self) -> str:
+        """Of one in doubt, for people."""
+        return "was never answered" if self.has_left else "may have left before an earlier process ended"
+
+    @property
     def left_at_ms(self) -> int:
         """When its bytes left, or at the earliest could have."""
         return self.intent_at_ms if self.sent_at_ms is None else self.sent_at_ms

@@ -52,6 +52,19 @@ class ServerClock:
             return at_ms - FAR_APART_MS
         return at_ms + self._ahead_ms - _CLOSE_MS
 
+    def told_by_ms(self, at_ms: int, *, utc_ms: int, now_s: float) -> int:
+        """What the server's clock showed at the most when ours showed this, if what was heard of it came soon.
+
+        Args:
+            at_ms: by our clock, milliseconds since the epoch.
+            utc_ms: the time now.
+            now_s: likewise, by the clock that never jumps.
+        """
+        set_since = abs(utc_ms - now_s * 1000 - self._base_ms) > _STEP_MS
+        if self._ahead_ms is None or set_since:
+            return self.latest_ms(at_ms)
+        return at_ms + self._ahead_ms + _CLOSE_MS
+
     @staticmethod
     def latest_ms(at_ms: int) -> int:
         """What the server's clock showed at the most when ours showed this: how far ahead it is, nothing tells."""

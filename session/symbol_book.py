@@ -9,7 +9,7 @@ import anyio
 
 from ..wire import messages as oa
 from . import fields
-from .errors import Refused, ServerError
+from .errors import NotSent, OutcomeUnknown, Refused, ServerError
 from .symbols import Symbol
 
 if TYPE_CHECKING:
@@ -81,18 +81,16 @@ class SymbolBook:
         """Reads those of these ids that are not known yet, so that nobody has to wait for them later.
 
         The names of all are read as well: what others trade shall not be on record under a number. What the
-        server does not have, or does not give now, is asked for again by whoever needs it.
+        server does not have, or does not give now, is asked for again by whoever needs it. That it does not answer must
+        not keep the account away: a close needs no figures.
 
         Returns:
             why some of them are not known now, or None.
-
-        Raises:
-            NotSent, OutcomeUnknown: the server was not asked, or did not answer.
         """
         missing = set(symbol_ids) - {symbol.id for symbol in self._known.values()}
         try:
             await self.named([name for name, light in (await self._lights()).items() if light.symbolId in missing])
-        except (ServerError, Refused) as error:
+        except (ServerError, Refused, OutcomeUnknown, NotSent) as error:
             return str(error)
         return None
 

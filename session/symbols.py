@@ -12,7 +12,33 @@ from ..wire import units
 if TYPE_CHECKING:
     from ..wire.units import ExactNumber
 
-__all__ = ["Symbol"]
+__all__ = ["NamedSymbol", "Symbol"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSymbol:
+    """A symbol whose figures the server does not say just now: enough for what must not hang on them.
+
+    Attributes:
+        id: `symbolId`.
+        name: `symbolName`, or the id where not even that is known.
+    """
+
+    id: int
+    name: str
+
+    def double_from_price(self, price: ExactNumber) -> float:
+        """Double for the wire; how many decimals it may have is the server's to judge.
+
+        Raises:
+            TypeError: *price* is a float.
+            ValueError: it is no number.
+        """
+        return float(units.exact(price))
+
+    def rounded(self, price: Decimal) -> Decimal:
+        """*price* without the noise of a double."""
+        return units.price_from_double(float(price))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,9 +38,9 @@ class TradedQuotes:
         self._watched = AsyncExitStack()
         self._watching = anyio.Lock()
 
-    def last(self, symbol: Symbol, side: Side) -> Decimal | None:
+    def last(self, symbol_id: int, side: Side) -> Decimal | None:
         """What an order of this side would have been filled at just now, or None where that is not known."""
-        spot = self._account.board.last(symbol.id)
+        spot = self._account.board.last(symbol_id)
         if spot is None:
             return None
         return spot.ask if side is Side.BUY else spot.bid
@@ -59,7 +59,7 @@ class TradedQuotes:
             with anyio.move_on_after(_QUOTE_S):
                 async with self._account.spots(symbol.name, policy=LATEST) as stream:
                     await self._listen(stream)
-        return self.last(symbol, side)
+        return self.last(symbol.id, side)
 
     async def aclose(self) -> None:
         """Lets go of all of them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
@@ -18,8 +18,9 @@ from .fill_watch import FillWatch
 from .order import Order
 from .order_states import OrderState
 from .orders import OrderRecord
-from .preparing import check_open, figures, open_position, prepared
+from .preparing import check_open, figures, figures_if_told, open_position, prepared
 from .protection_watch import ProtectionWatch
+from .symbols import Symbol
 from .tickets import ImmediateTicket, Ticket
 from .traded_quotes import TradedQuotes
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from .gate import Gate
 
 __all__ = ["Trading"]
+
+_UNCHECKED: Final = "the figures of {} are not known: nothing was checked against them"
 
 
 class Trading:
@@ -114,9 +117,8 @@ class Trading:
             await self._look_for_position()
         position = open_position(self._books, position_id, account_id=self._account.id)
         self._books.check_settled(("position", position_id))
-        symbol = await figures(
-            "ProtoOAClosePositionReq", position.symbol_id, session=self._session, account=self._account
-        )
+        read = figures if close.needs_figures else figures_if_told
+        symbol = await read("ProtoOAClosePositionReq", position.symbol_id, session=self._session, account=self._account)
         # As it is now: reading the figures may have taken a while.
         position = open_position(self._books, position_id, account_id=self._account.id)
         request = close.to_request(position, symbol, account_id=self._account.id)
@@ -131,10 +133,16 @@ class Trading:
             side=side,
             volume_cents=request.volume,
             intent_at_ms=clock.utc_ms(),
-            quoted_price=self._quotes.last(symbol, side),
+            quoted_price=self._quotes.last(symbol.id, side),
         )
         record.open_before = (position.volume_cents, self._books.deals.since_ms or 0)
-        return await self._send(record, request, {"request": "close", **close.described()}, essential=True)
+        facts = {"request": "close", **close.described()}
+        if not isinstance(symbol, Symbol):
+            facts |= {
+                "symbol_id": symbol.id,
+                "reason": _UNCHECKED.format(symbol.name),
+            }
+        return await self._send(record, request, facts, essential=True)
 
     async def cancel(self, order_id: int) -> None:
         """Takes back a pending order. See `Desk.cancel`."""

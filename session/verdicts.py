@@ -15,6 +15,7 @@ from ..wire import messages as oa
 from .holdings import PendingOrder, level_or_none
 from .order_inputs import is_protective
 from .provenance import Provenance, could_come_of
+from .server_clock import FAR_APART_MS
 from .terms import Side
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Evidence:
         alike: how many requests in doubt ask for the very same, this one included. The one that left first is to be
             judged first.
         earliest_ms: what the server's clock showed at the least, at a time of ours.
+        latest_ms: what it showed at the most when whatever had its intent on record at a time of ours had arrived.
     """
 
     book: PositionBook
@@ -82,6 +84,7 @@ class Evidence:
     provenance: Provenance = field(default_factory=Provenance)
     alike: int = 1
     earliest_ms: Callable[[int], int] = lambda at_ms: at_ms
+    latest_ms: Callable[[int], int] = lambda at_ms: at_ms + FAR_APART_MS
 
 
 def judged(record: RequestRecord, evidence: Evidence) -> Verdict:
@@ -174,11 +177,17 @@ def _order_of(record: RequestRecord, evidence: Evidence) -> Verdict:
         found = {known_id: found[known_id]}
     if len(found) > evidence.alike:
         among = tuple(sorted(found))
-        return Verdict(None, f"any of the orders {', '.join(map(str, among))} may be it", arrived=True, among=among)
+        reason = f"any of the orders {', '.join(map(str, among))} may be it, which are more than were asked for"
+        return Verdict(None, reason, arrived=True, among=among)
+    if found and known_id is None and not _is_marked(record):
+        # That it left at all is not on record: one that is like it may be another client's, and nothing tells.
+        among = tuple(sorted(found))
+        reason = f"order {', '.join(map(str, among))} may be it, or another client's, for that it left is not on record"
+        return Verdict(None, reason, arrived=True, among=among)
     # Requests for the very same cannot be told apart, nor do they have to be: the first has the oldest.
     if found:
         return _came_of(record, min(found.values(), key=lambda each: (each.tradeData.openTimestamp, each.orderId)))
-    if isinstance(record.payload, oa.ProtoOANewOrderReq) and record.payload.label:
+    if isinstance(record.payload, oa.ProtoOANewOrderReq) and record.payload.label and record.has_left:
         since_ms = evidence.earliest_ms(record.left_at_ms)
         for position in evidence.book.positions:  # history lags: what is open may show it first
             if position.label == record.payload.label and (position.opened_at_ms or 0) >= since_ms:
@@ -188,6 +197,11 @@ def _order_of(record: RequestRecord, evidence: Evidence) -> Verdict:
     if isinstance(record.payload, oa.ProtoOAClosePositionReq):
         return _less_open(record, evidence)
     return _newly_open(record, evidence)
+
+
+def _is_marked(record: RequestRecord) -> bool:
+    """Whether an order that is like it is taken to be its work: it left, or the order carries an id of its own."""
+    return record.has_left or bool(getattr(record.payload, "clientOrderId", ""))
 
 
 def _newly_open(record: RequestRecord, evidence: Evidence) -> Verdict:
@@ -238,6 +252,8 @@ def _came_of(record: RequestRecord, order: oa.ProtoOAOrder) -> Verdict:
 def _may_be(record: RequestRecord, order: oa.ProtoOAOrder, evidence: Evidence) -> bool:
     opened_ms = order.tradeData.openTimestamp
     if opened_ms < evidence.earliest_ms(record.left_at_ms) or not could_come_of(record.payload, order):
+        return False
+    if not record.has_left and opened_ms > evidence.latest_ms(record.intent_at_ms):
         return False
     return _allowed(record, order.orderId, evidence, opened_ms=opened_ms)
 

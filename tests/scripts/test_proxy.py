@@ -357,6 +357,10 @@ async def test_where_it_may_only_be_reduced_no_amendment_loosens_what_another_un
         position = (await other.ask(an_order(place.server), "1")).position.positionId
         await other.answer("1")
         halts.halt(tmp_path, Environment.DEMO, why="enough", who="a test", at_ms=1, mode=Mode.REDUCE_ONLY)
+        unread = await other.ask(amend(stopLoss=1.17), "unread")  # what it was told of it may lack an event
+        assert "ask for ProtoOAReconcileReq, and amend within" in unread.description
+        read = oa.ProtoOAReconcileReq(ctidTraderAccountId=account)
+        await other.ask(read, "read")
         async with a_client(place) as client:
             await client.log_in(place.server)
             await client.ask(oa.ProtoOAReconcileReq(ctidTraderAccountId=account), "2")
@@ -368,8 +372,11 @@ async def test_where_it_may_only_be_reduced_no_amendment_loosens_what_another_un
                     assert "it would remove the stop loss at 1.19" in removing
                 assert "from 1.19 away, to 1.18" in (await client.ask(amend(stopLoss=1.18), "5")).description
         while not isinstance(await other.ask(amend(stopLoss=1.18), "6"), oa.ProtoOAExecutionEvent):
-            pass  # until the proxy has noticed that the client is gone, with what was never answered
+            await other.ask(
+                read, "again"
+            )  # until the proxy has noticed that the client is gone, with what was never answered
         for stop_loss in (1.19, 1.191):  # what is answered is in the books
+            await other.ask(read, f"read {stop_loss}")
             assert isinstance(await other.ask(amend(stopLoss=stop_loss), f"{stop_loss}"), oa.ProtoOAExecutionEvent)
         assert "from 1.191 away, to 1.19" in (await other.ask(amend(stopLoss=1.19), "7")).description
         assert "another" not in (await other.ask(amend(stopLoss=1.19), "8")).description

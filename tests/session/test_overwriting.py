@@ -28,6 +28,7 @@ from anyctrader.session import (
 from anyctrader.wire import messages as oa
 
 from .rig import EURUSD, LOT_CENTS, QUICK, a_desk, a_server, desk_settings, heard, side_of
+from .test_trading import hold_back, queued
 
 pytestmark = pytest.mark.anyio
 DEMO = Environment.DEMO
@@ -197,3 +198,63 @@ async def test_where_it_may_only_be_reduced_what_a_fill_is_to_bring_is_not_left_
         both = oa.ProtoOAAmendPositionSLTPReq(positionId=order.position_id, stopLoss=1.1881, takeProfit=1.195)
         await account.request(both)
         assert await levels(desk) == (Decimal("1.1881"), Decimal("1.195"))
+
+
+async def with_a_lost_trail(server: Any, desk: Desk) -> tuple[int, Decimal]:
+    """A position whose stop has trailed further than the books know, and where the server has it."""
+    server.set_price(EURUSD, bid=119_000, ask=119_010)
+    order = await desk.place(DEMO, replace(BUY, stop_loss_pips=20, trailing_stop=True))
+    await order.protected()
+    assert order.position_id is not None
+    with server.faults.inject(faults.Lose(1, which="ProtoOATrailingSLChangedEvent")):
+        server.set_price(EURUSD, bid=119_200, ask=119_210)
+        stop_loss, _ = await levels(desk)
+    assert stop_loss == Decimal("1.1901")
+    return order.position_id, stop_loss
+
+
+def raw_amend(position_id: int, stop_loss: float) -> Any:
+    return oa.ProtoOAAmendPositionSLTPReq(positionId=position_id, stopLoss=stop_loss, takeProfit=1.3)
+
+
+async def test_where_it_may_only_be_reduced_a_raw_amendment_is_held_against_what_the_server_has(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (server, desk):
+        position_id, stop_loss = await with_a_lost_trail(server, desk)
+        assert desk.positions(DEMO)[0].stop_loss == Decimal("1.1881")
+        await desk.halt(DEMO, why="enough", mode=Mode.REDUCE_ONLY)
+        with pytest.raises(Refused, match=r"from 1\.1901 away, to 1\.1895"):
+            await desk.account(DEMO).request(raw_amend(position_id, 1.1895))
+        assert await levels(desk) == (stop_loss, None)
+        assert heard(server, oa.ProtoOAAmendPositionSLTPReq) == []
+        await desk.account(DEMO).request(raw_amend(position_id, 1.1905))
+        assert await levels(desk) == (Decimal("1.1905"), Decimal("1.3"))
+
+
+async def test_where_it_may_only_be_reduced_no_level_moves_that_could_not_be_read(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, timings=replace(QUICK, order_queue_s=0.3)) as (server, desk):
+        position_id, _ = await with_a_lost_trail(server, desk)
+        await desk.halt(DEMO, why="enough", mode=Mode.REDUCE_ONLY)
+        with server.faults.inject(faults.Unanswering("ProtoOAReconcileRes")):
+            with pytest.raises(NotSent, match="what it needs to know did not come"):
+                await desk.account(DEMO).request(raw_amend(position_id, 1.1895))
+            change = PositionAmendment(position_id, stop_loss="1.1895", take_profit="1.3")
+            with pytest.raises(NotSent, match="a level may only tighten, and what there is could not be read"):
+                await desk.amend(DEMO, change)
+        assert heard(server, oa.ProtoOAAmendPositionSLTPReq) == []
+
+
+async def test_a_halt_that_comes_while_an_amendment_waits_has_it_read_first(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, timings=replace(QUICK, order_queue_s=60)) as (server, desk):
+        position_id, stop_loss = await with_a_lost_trail(server, desk)
+        hold_back(desk, oa.ProtoOAAmendPositionSLTPReq)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(refused_unread, desk, raw_amend(position_id, 1.1895))
+            await queued(desk)
+            await desk.halt(DEMO, why="enough", mode=Mode.REDUCE_ONLY)
+        assert await levels(desk) == (stop_loss, None)
+        assert heard(server, oa.ProtoOAAmendPositionSLTPReq) == []
+
+
+async def refused_unread(desk: Desk, request: Any) -> None:
+    with pytest.raises(Refused, match="the levels that it changes were not read just before: ask again"):
+        await desk.account(DEMO).request(request)
