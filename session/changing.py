@@ -18,6 +18,8 @@ from .amendments import KEEP, OrderAmendment, PositionAmendment
 from .changes import Cancel
 from .environments import Mode
 from .errors import NotSent, OutcomeUnknown, Refused, RequestFailed, ServerError
+from .guard import tightens
+from .intent import ALWAYS, Validity
 from .preparing import check_open, figures, open_position, prepared
 from .request_record import RequestRecord
 from .tickets import Ticket
@@ -87,7 +89,9 @@ class Changing:
                 raise
             # Who must move a stop now, and gives both levels, is not held up by a list that cannot be read.
         request = change.to_request(self._position(change.position_id), symbol, account_id=self._account.id)
-        await self._change(self._record("amend", request, change), leave_within_s=_left_s(by_s))
+        late, within_s = tightens(request, self._books.positions), self._session.timings.order_queue_s
+        validity = ALWAYS if late else Validity(found_s=clock.now_s(), within_s=within_s)
+        await self._change(self._record("amend", request, change), leave_within_s=_left_s(by_s), validity=validity)
 
     async def _amend_order(self, change: OrderAmendment, *, by_s: float) -> None:
         name = "ProtoOAAmendOrderReq"
@@ -99,10 +103,11 @@ class Changing:
         self._allowance.check_order(request, symbol)
         result = await prepared(name, self._allowance.result(request), within_s=_left_s(by_s))
         self._allowance.check_account(request, symbol, result)
+        validity = self._allowance.validity(request, symbol, within_s=self._session.timings.order_queue_s)
         claim = self._allowance.claim(request, symbol)
         record = self._record("amend", request, change)
         try:
-            await self._change(record, leave_within_s=_left_s(by_s))
+            await self._change(record, leave_within_s=_left_s(by_s), validity=validity)
         finally:
             self._allowance.settle(claim, in_doubt=record if record in self._books.doubts else None)
 
@@ -190,13 +195,18 @@ class Changing:
         )
 
     async def _change(
-        self, record: RequestRecord, *, essential: bool = False, leave_within_s: float | None = None
+        self,
+        record: RequestRecord,
+        *,
+        essential: bool = False,
+        leave_within_s: float | None = None,
+        validity: Validity = ALWAYS,
     ) -> None:
         """A cancel or an amend: on record, sent, answered."""
         assert record.target is not None
         self._books.check_settled(record.target)
         self._gate.judge(Message(record.payload))
-        intent = await self._gate.intend(record.payload, record.facts, essential=essential)
+        intent = await self._gate.intend(record.payload, record.facts, essential=essential, validity=validity)
 
         def sent(at_ms: int, client_msg_id: str) -> None:
             record.sent(at_ms, client_msg_id)
