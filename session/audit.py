@@ -16,7 +16,7 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from . import clock as wall_clock
-from .audit_files import LIVE_FIRST, AuditFiles
+from .audit_files import LIVE_FIRST, AuditFiles, why_not_opened
 from .audit_queue import Entry, Queue
 from .chain import Fact, encode_fields
 from .disk import Disk
@@ -405,10 +405,7 @@ async def _opened(make: Callable[[], AuditFiles], folder: Path) -> AuditFiles:
             f"{folder} did not answer within {_OPEN_S:g} s: no audit could be opened there"
         ) from error
     except OSError as error:
-        raise AuditUnavailable(
-            f"the audit in {folder} cannot be opened ({error.strerror or error}): see that the folder is writable and "
-            "has space"
-        ) from error
+        raise AuditUnavailable(why_not_opened(folder, error)) from error
     except anyio.get_cancelled_exc_class():
         unwanted = True
         with anyio.move_on_after(_DROP_S, shield=True):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .journal import Commit
     from .recovery import Remark
 
-__all__ = ["LIVE_FIRST", "AuditFiles"]
+__all__ = ["LIVE_FIRST", "AuditFiles", "why_not_opened"]
 
 LIVE_FIRST = (Environment.LIVE, Environment.DEMO)
 """The order of the environments within each group of lines."""
@@ -148,3 +148,15 @@ class AuditFiles:
         self._orders.close()
         self._snapshots.close()
         self._lock.release()  # last: nobody else may write before we cannot any more
+
+
+def why_not_opened(folder: Path, error: OSError) -> str:
+    """What to tell people whose audit cannot be opened: what happened, and what to do."""
+    what = f"{error.strerror}: {error.filename}" if error.strerror and error.filename else error.strerror or error
+    said = f"the audit in {folder} cannot be opened ({what}): see that the folder is writable and has space"
+    if error.errno not in NO_WRITING:
+        return said
+    return (
+        f"{said}; until then nothing goes on record, and so nothing leaves, not even a close: close in cTrader itself, "
+        "or copy the folder, halts and all, to where it can be written, and name the copy (CTRADER_LOG_FOLDER)"
+    )
