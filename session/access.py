@@ -116,7 +116,8 @@ class Access:
 
     def replace(self, credentials: Credentials) -> None:
         """Somebody has given others: they count from the next link on."""
-        self._use(credentials)
+        # What they are to cover besides is still to be covered.
+        self._use(credentials.beside(*{*credentials.never_sent, *self.credentials.never_sent}))
         self.was_ready = False
         self._given = credentials
 

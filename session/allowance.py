@@ -14,6 +14,7 @@ from .claims import Claim, Claims
 from .day import Day
 from .environments import Mode
 from .errors import LimitExceeded, RequestFailed
+from .intent import Validity
 from .proposals import not_known, proposed
 from .terms import Side
 
@@ -159,6 +160,16 @@ class Allowance:
             if result is not None:
                 self._judge(result)
             raise
+
+    def validity(self, request: Any, symbol: Symbol, *, within_s: float) -> Validity:
+        """How long what `check_account` has just let through may take to leave: the quote goes stale meanwhile."""
+
+        def check() -> None:
+            proposal = proposed(request, symbol, self._books.positions)
+            quote, age_s = self._quote(symbol, proposal.side)
+            limits.check_collar(self._bounds, proposal, limits.Picture(quote=quote, quote_age_s=age_s))
+
+        return Validity(found_s=clock.now_s(), within_s=within_s, look_again=lambda: self._held(request, check))
 
     def claim(self, request: Any, symbol: Symbol) -> Claim:
         """Counts a request that was let through as filled, until it is settled."""

@@ -80,7 +80,7 @@ class Timings:
         default=2.0,
         metadata=described(
             seconds(most=60),
-            "longest time that an order waits in our queue: then it fails unsent",
+            "longest time from the checks of an order until it leaves, its record and our queue: then it fails unsent",
             reason="an order that leaves late meets another price than the one that it was made for",
         ),
     )

@@ -18,6 +18,8 @@ from .amendments import KEEP, OrderAmendment, PositionAmendment
 from .changes import Cancel
 from .environments import Mode
 from .errors import NotSent, OutcomeUnknown, Refused, RequestFailed, ServerError
+from .guard import tightens
+from .intent import ALWAYS, Validity
 from .preparing import check_open, figures, figures_if_told, open_position, prepared
 from .request_record import RequestRecord
 from .tickets import Ticket
@@ -94,7 +96,9 @@ class Changing:
         record = self._record("amend", request, change)
         if not read_first and self._gate.must_read(request):
             raise NotSent(f"{name} did not leave: a level may only tighten, and what there is could not be read")
-        await self._change(record, leave_within_s=_left_s(by_s), read_first=read_first)
+        late, within_s = tightens(request, self._books.positions), self._session.timings.order_queue_s
+        validity = ALWAYS if late else Validity(found_s=clock.now_s(), within_s=within_s)
+        await self._change(record, leave_within_s=_left_s(by_s), validity=validity, read_first=read_first)
 
     async def _amend_order(self, change: OrderAmendment, *, by_s: float) -> None:
         name = "ProtoOAAmendOrderReq"
@@ -106,10 +110,11 @@ class Changing:
         self._allowance.check_order(request, symbol)
         result = await prepared(name, self._allowance.result(request), within_s=_left_s(by_s))
         self._allowance.check_account(request, symbol, result)
+        validity = self._allowance.validity(request, symbol, within_s=self._session.timings.order_queue_s)
         claim = self._allowance.claim(request, symbol)
         record = self._record("amend", request, change)
         try:
-            await self._change(record, leave_within_s=_left_s(by_s))
+            await self._change(record, leave_within_s=_left_s(by_s), validity=validity)
         finally:
             self._allowance.settle(claim, in_doubt=record if record in self._books.doubts else None)
 
@@ -202,6 +207,7 @@ class Changing:
         *,
         essential: bool = False,
         leave_within_s: float | None = None,
+        validity: Validity = ALWAYS,
         read_first: bool = False,
     ) -> None:
         """A cancel or an amend: on record, sent, answered."""
@@ -214,7 +220,9 @@ class Changing:
             self._gate.note("sent", {**record.ids, "sent_at_ms": at_ms})
 
         try:
-            intent = await self._gate.intend(record.payload, record.facts, essential=essential, read_first=read_first)
+            intent = await self._gate.intend(
+                record.payload, record.facts, essential=essential, validity=validity, read_first=read_first
+            )
             answer = await self._session.trade(intent, leave_within_s=leave_within_s, on_sent=sent)
         except ServerError as error:
             self._gate.note("change_refused", {**record.ids, "error_code": error.code})

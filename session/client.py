@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from .environments import CodecName, DelimitingName, TransportName
     from .errors import CTraderError
-    from .gate import Intent
+    from .intent import Intent
     from .leftovers import Leftovers
     from .link import Link
     from .proxies import Proxy
@@ -229,14 +229,14 @@ class Session:
         Raises:
             See `request`. An error that says only that the server took too long is an `OutcomeUnknown` with that cause.
         """
-        payload = intent.payload
+        payload, most_s = intent.payload, self.timings.order_queue_s if leave_within_s is None else leave_within_s
         try:
             link = self._supervisor.passage.trading_link(type(payload).__name__, account_of(payload))
             answer = await answered(
                 link,
                 payload,
                 timeout_s=self.timings.request_s if timeout_s is None else timeout_s,
-                leave_within_s=self.timings.order_queue_s if leave_within_s is None else leave_within_s,
+                leave_within_s=intent.left_s(most_s, now_s=clock.now_s()),
                 on_sent=on_sent,
             )
         except OutcomeUnknown:

@@ -17,6 +17,7 @@ from .books import Books
 from .changes import Cancel, Close
 from .client import Session
 from .connection_log import open_connection_log
+from .discretion import discreet
 from .environments import Environment, Mode
 from .errors import LiveTradingDisabled, NotSent, Refused, SessionClosed
 from .estate import left_behind
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from .holdings import PendingOrder, Position
     from .leftovers import Leftovers
     from .order import Order
-    from .settings import EnvironmentSettings
+    from .settings import Credentials, EnvironmentSettings
 
 __all__ = ["Desk", "open_desk"]
 
@@ -50,6 +51,7 @@ class _Side:
     def __init__(
         self,
         settings: EnvironmentSettings,
+        credentials: Credentials,
         *,
         audit: Audit,
         log: ConnectionLog,
@@ -76,7 +78,7 @@ class _Side:
             trades=self.account_id,
         )
         self.session = Session(
-            settings.credentials,
+            credentials,
             codec=settings.codec,
             endpoint=settings.endpoint,
             timings=settings.timings,
@@ -388,6 +390,7 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
     async with AsyncExitStack() as stack:
         audit = await stack.enter_async_context(open_audit(settings.log_folder, sandbox=sandbox))
         sides: dict[Environment, _Side] = {}
+        credentials = await discreet(settings)
         for environment, part in settings.environments.items():
             log = await stack.enter_async_context(
                 open_connection_log(settings.log_folder, environment, sandbox=sandbox)
@@ -399,6 +402,7 @@ async def open_desk(settings: Settings, *, sandbox: bool = False) -> AsyncIterat
             left = None if sandbox else await left_behind(settings.log_folder, environment, account_id, log=log)
             sides[environment] = _Side(
                 part,
+                credentials[environment],
                 audit=audit,
                 log=log,
                 folder=settings.log_folder,

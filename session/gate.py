@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..wire import Permission, UnknownPayload
 from ..wire import messages as oa
 from ..wire.catalog import SECRET_FIELDS, account_of, permission_of
-from . import halt
+from . import clock, halt
 from .environments import Environment, Mode
 from .errors import AuditUnavailable, Refused, WrongEnvironment
 from .guard import Guard, Standing, strictest
+from .intent import ALWAYS, Intent
 from .request_facts import about_of, facts_of
 from .standings import Standings
 
@@ -24,27 +24,14 @@ if TYPE_CHECKING:
     from ..wire import Message
     from .audit import Audit
     from .guard import Book
+    from .intent import Validity
 
-__all__ = ["READING", "Gate", "Intent"]
+__all__ = ["READING", "Gate"]
 
 _NOBODY_KNOWN = "unknown: its file was found gone"
 
 READING = frozenset({Permission.SESSION, Permission.READ})
 """What changes nothing: it needs no mode, no audit and no intent."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Intent:
-    """A trading request whose intent is on disk. It opens the gate for that request, once.
-
-    Attributes:
-        payload: the request.
-        read_first: whether what it changes was read from the server just before. Where it may only be reduced, levels
-            are not changed without: the event that tightened one may have been lost.
-    """
-
-    payload: Any
-    read_first: bool = False
 
 
 class Gate:
@@ -232,31 +219,39 @@ class Gate:
         """Lets a message out, or does not: the last question before its bytes are made.
 
         Raises:
-            Refused: see `judge`; or it trades, and no intent of it is on record.
+            Refused: see `judge`; or it trades, and no intent of it is on record, or no longer keeps to the limits.
+            NotSent: its time is over.
         """
         self.judge(message)
         if permission_of(message.payload_type) in READING:
             return
         intent = self._intents.pop(id(message.payload), None)
-        refusal: Refused | None = None
         if intent is None:
-            refusal = AuditUnavailable(f"{message.name} is refused: its intent is not on record")
-        elif not intent.read_first and self.must_read(message.payload):
-            where, why = self.environment.value, self.standing().why
-            refusal = Refused(
-                f"{message.name} is refused: {where} may only be reduced ({why}), and the levels that it changes were "
-                "not read just before: ask again"
-            )
-        if refusal is not None:
+            refusal: Refused = AuditUnavailable(f"{message.name} is refused: its intent is not on record")
             self.refused(message, refusal)
             raise refusal
+        if not intent.read_first and self.must_read(message.payload):
+            refusal = Refused(
+                f"{message.name} is refused: {self.environment.value} may only be reduced ({self.standing().why}), and "
+                "the levels that it changes were not read just before: ask again"
+            )
+            self.refused(message, refusal)
+            raise refusal
+        # Last, and by the clock: where the process stood still, no deadline has run out by itself.
+        intent.check(now_s=clock.now_s())
 
     def must_read(self, payload: Any) -> bool:
         """Whether what a request changes is to be read from the server first, for a level may only tighten."""
         return isinstance(payload, oa.ProtoOAAmendPositionSLTPReq) and self.standing().mode is Mode.REDUCE_ONLY
 
     async def intend(
-        self, payload: Any, facts: Mapping[str, Any], *, essential: bool = False, read_first: bool = False
+        self,
+        payload: Any,
+        facts: Mapping[str, Any],
+        *,
+        essential: bool = False,
+        validity: Validity = ALWAYS,
+        read_first: bool = False,
     ) -> Intent:
         """Puts the intent of a trading request on record; it is on disk when this returns.
 
@@ -264,6 +259,7 @@ class Gate:
             payload: the request. Do not change it any more.
             facts: what there is to say of it.
             essential: it closes or cancels.
+            validity: how long it may leave once that is done.
             read_first: see `Intent`.
 
         Raises:
@@ -273,8 +269,7 @@ class Gate:
             raise AuditUnavailable("the intent cannot be recorded: this connection was opened without an audit")
         named = {**self._symbol(facts, self._about(facts)), **facts}
         await self.audit.record(self.environment, "intent", self._covered(named), essential=essential)
-        intent = Intent(payload, read_first)
-        self._intents[id(payload)] = intent
+        intent = self._intents[id(payload)] = Intent(payload, validity, read_first)
         return intent
 
     def withdraw(self, intent: Intent) -> None:
@@ -294,10 +289,8 @@ class Gate:
         return about_of(facts, book, closes=closes) if book is not None else {}
 
     def _symbol(self, facts: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, str]:
-        symbol_id, name_of = (
-            facts.get("symbol_id") or about.get("symbol_id"),
-            self.names.get(facts.get("account_id", 0)),
-        )
+        symbol_id = facts.get("symbol_id") or about.get("symbol_id")
+        name_of = self.names.get(facts.get("account_id", 0))
         name = name_of(symbol_id) if symbol_id and name_of is not None else None
         return {"symbol": name} if name is not None and name != str(symbol_id) else {}
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..wire import UnknownPayload
+from ..wire import messages as oa
 from ..wire.catalog import Entry, Permission, account_of, entry_of
 from ..wire.messages import class_of, name_of
 from .environments import Environment, Mode
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from .levels_to_come import ToCome
 
-__all__ = ["Book", "Guard", "Standing", "strictest", "why_not_tighter"]
+__all__ = ["Book", "Guard", "Standing", "strictest", "tightens", "why_not_tighter"]
 
 _STRICTNESS = MappingProxyType({Mode.OFF: 0, Mode.REDUCE_ONLY: 1, Mode.ON: 2})
 
@@ -210,6 +211,14 @@ def _why_not_reducing(permission: Permission | None, payload: Any, book: Book | 
                     return f"it would take away the {name} that order {to_come.order_id} asked for and is yet to get"
         return why_not_tighter(payload, position)
     return "this does more than close, cancel or tighten"
+
+
+def tightens(payload: Any, book: Book | None) -> bool:
+    """Whether a request amends a position's levels, and by what the book knows leaves each or tightens it."""
+    if book is None or not isinstance(payload, oa.ProtoOAAmendPositionSLTPReq):
+        return False
+    position = book.position(payload.positionId)
+    return position is not None and why_not_tighter(payload, position) is None
 
 
 def why_not_tighter(payload: Any, position: Position) -> str | None:

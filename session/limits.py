@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from .symbols import Symbol
     from .terms import Side
 
-__all__ = ["Picture", "Proposal", "Result", "check_account", "check_order", "check_result", "largest_order_cents"]
+__all__ = [
+    "Picture",
+    "Proposal",
+    "Result",
+    "check_account",
+    "check_collar",
+    "check_order",
+    "check_result",
+    "largest_order_cents",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +147,7 @@ def check_account(limits: Limits, proposal: Proposal, picture: Picture) -> None:
         )
     if proposal.added_cents > 0:
         _check_exposure(limits, proposal, picture.side_cents + proposal.added_cents)
-    _check_collar(limits, proposal, picture)
+    check_collar(limits, proposal, picture)
     rate = limits.orders_per_minute
     if not isinstance(rate, NoLimit) and proposal.is_new and picture.orders_in_minute >= rate:
         raise LimitExceeded(
@@ -206,7 +215,17 @@ def _check_exposure(limits: Limits, proposal: Proposal, exposure_cents: int) -> 
         )
 
 
-def _check_collar(limits: Limits, proposal: Proposal, picture: Picture) -> None:
+def check_collar(limits: Limits, proposal: Proposal, picture: Picture) -> None:
+    """Returns if the last quote is young enough, and what the order names near enough to it: what goes stale.
+
+    Args:
+        limits: of its environment.
+        proposal: the order.
+        picture: of it, the quote and its age.
+
+    Raises:
+        LimitExceeded: names the limit, the value and what is allowed. Nothing left.
+    """
     collar = limits.price_collar_percent
     if isinstance(collar, NoLimit) or not (proposal.is_new or proposal.prices):
         return

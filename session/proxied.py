@@ -23,8 +23,10 @@ from ..wire.errors import LocalProtocolError, RemoteProtocolError, UndecodablePa
 from . import clock
 from .bounds import AllowedSymbols, LargestOrder, NoLimit
 from .environments import Mode
-from .errors import AuditUnavailable, LimitExceeded, LiveTradingDisabled, Refused, WrongEnvironment
+from .errors import AuditUnavailable, LimitExceeded, LiveTradingDisabled, NotSent, Refused, WrongEnvironment
 from .gate import READING
+from .guard import tightens
+from .intent import ALWAYS, Validity
 from .positions import PositionBook
 from .proxied_amends import ProxiedAmends
 from .proxied_closes import ProxiedCloses, ProxiedRequest
@@ -86,16 +88,25 @@ class ProxiedClient:
         limits: what an order may not exceed.
         closes: those of all clients of the proxy.
         amends: those of positions' levels, likewise.
+        within_s: seconds in which what opens or loosens leaves once it was judged, or not at all.
     """
 
     def __init__(
-        self, gate: Gate, *, codec: Codec, limits: Limits, closes: ProxiedCloses, amends: ProxiedAmends
+        self,
+        gate: Gate,
+        *,
+        codec: Codec,
+        limits: Limits,
+        closes: ProxiedCloses,
+        amends: ProxiedAmends,
+        within_s: float,
     ) -> None:
         self._gate = gate
         self._codec = codec
         self._limits = _set_limits(limits)
         self._closes = closes
         self._amends = amends
+        self._within_s = within_s
         self._dialogue = Dialogue()
         self._open: dict[str, dict[str, Any]] = {}  # trading requests that wait for their answer: id to facts
         self._books: dict[int, PositionBook] = {}  # of the accounts that are authorised
@@ -262,16 +273,21 @@ class ProxiedClient:
     async def _let_trade(self, message: Message, permission: Permission | None, *, read_first: bool = False) -> None:
         gate, payload = self._gate, message.payload
         facts = {"request": message.name, **facts_of(payload), "via": "proxy"}
-        essential = permission in (Permission.CLOSE, Permission.CANCEL)
+        ends = permission in (Permission.CLOSE, Permission.CANCEL)
+        # Where a limit is set, nothing else passes: no quote is held against it that could go stale.
+        late = ends or tightens(payload, gate.books.get(account_of(payload) or 0))
+        validity = ALWAYS if late else Validity(found_s=clock.now_s(), within_s=self._within_s)
         try:
-            intent = await gate.intend(payload, facts, essential=essential, read_first=read_first)
+            intent = await gate.intend(payload, facts, essential=ends, validity=validity, read_first=read_first)
             try:
                 gate.release(message)
             finally:
                 gate.withdraw(intent)
-        except Refused as refusal:
-            gate.note("not_sent", {**facts, "reason": str(refusal)})
-            raise
+        except (Refused, NotSent) as error:
+            gate.note("not_sent", {**facts, "reason": str(error)})
+            if isinstance(error, Refused):
+                raise
+            raise Refused(str(error)) from None
         except BaseException:
             gate.note("not_sent", {**facts, "reason": _GONE})
             raise

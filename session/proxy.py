@@ -168,6 +168,7 @@ class Proxy:
                 limits=settings.limits,
                 closes=self._closes,
                 amends=self._amends,
+                within_s=settings.timings.order_queue_s,
             ),
             passed=passages.passed,
         )

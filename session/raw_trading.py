@@ -11,6 +11,8 @@ from ..wire import messages as oa
 from ..wire.catalog import permission_of
 from . import clock, raw_fields
 from .errors import OutcomeUnknown, RequestFailed, ServerError
+from .guard import tightens
+from .intent import ALWAYS, Validity
 from .preparing import prepared
 from .request_record import RequestRecord
 
@@ -82,8 +84,8 @@ class RawTrading:
         if books is not None and record.target is not None:
             books.check_settled(record.target)
         # The last question is asked and answered without waiting: what is let through counts at once.
-        settle = await self._within_limits(name, payload, self._session.allowances.get(account_id))
-        essential = permission_of(Message(payload).payload_type) in (Permission.CLOSE, Permission.CANCEL)
+        settle, validity = await self._within_limits(name, payload, self._session.allowances.get(account_id), books)
+        essential = _ends(payload)
 
         def sent(at_ms: int, client_msg_id: str) -> None:
             record.sent(at_ms, client_msg_id)
@@ -94,7 +96,9 @@ class RawTrading:
             self._gate.note("sent", {**record.ids, "request_id": client_msg_id, "sent_at_ms": at_ms})
 
         try:
-            intent = await self._gate.intend(payload, record.facts, essential=essential, read_first=read_first)
+            intent = await self._gate.intend(
+                payload, record.facts, essential=essential, validity=validity, read_first=read_first
+            )
             answer = await self._session.trade(intent, timeout_s=timeout_s, leave_within_s=leave_within_s, on_sent=sent)
         except ServerError as error:
             self._gate.note("server_error", {**record.ids, "error_code": error.code})
@@ -161,25 +165,33 @@ class RawTrading:
             books.doubts.add(record)
 
     async def _within_limits(
-        self, name: str, payload: Any, allowance: Allowance | None
-    ) -> Callable[[RequestRecord | None], None]:
-        """Returns what ends its claim on the limits, told the request where its outcome is unknown.
+        self, name: str, payload: Any, allowance: Allowance | None, books: Books | None
+    ) -> tuple[Callable[[RequestRecord | None], None], Validity]:
+        """Returns what ends its claim on the limits, told the request where its outcome is unknown; and how long all
+        that was found of it holds.
 
         Raises:
             LimitExceeded: it does not. It is on record.
             NotSent: what the limits need to know could not be read.
         """
         symbol_id = allowance.symbol_id_of(payload) if allowance is not None else None
-        if allowance is None or symbol_id is None:
-            return _nothing
         within_s = self._session.timings.order_queue_s
+        if allowance is None or symbol_id is None:
+            late = _ends(payload) or tightens(payload, books.positions if books is not None else None)
+            return _nothing, ALWAYS if late else Validity(found_s=clock.now_s(), within_s=within_s)
         account = self._session.authorized[payload.ctidTraderAccountId]
         symbol = await prepared(name, account.symbol_by_id(symbol_id), within_s=within_s)
         allowance.check_order(payload, symbol)
         result = await prepared(name, allowance.result(payload), within_s=within_s)
         allowance.check_account(payload, symbol, result)
+        validity = allowance.validity(payload, symbol, within_s=within_s)
         claim = allowance.claim(payload, symbol)
-        return lambda in_doubt: allowance.settle(claim, in_doubt=in_doubt)
+        return lambda in_doubt: allowance.settle(claim, in_doubt=in_doubt), validity
+
+
+def _ends(payload: Any) -> bool:
+    """Whether it closes or cancels."""
+    return permission_of(Message(payload).payload_type) in (Permission.CLOSE, Permission.CANCEL)
 
 
 def _nothing(in_doubt: RequestRecord | None) -> None:

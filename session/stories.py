@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from .columns import COLUMNS_FACT
-from .verification import files_of
+from .verification import files_in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -51,7 +51,7 @@ def lines_of(
     environment: str | None = None,
     unreadable: Callable[[str, int], None] = lambda file, line_number: None,
 ) -> Iterator[dict[str, Any]]:
-    """The lines of all files of a folder's order audit, in the order in which they were written.
+    """The lines of all files of a folder's order audit, in the order in which they were written; a desk may be writing.
 
     Args:
         folder: where the files are.
@@ -62,24 +62,23 @@ def lines_of(
         FileNotFoundError: there is no order audit.
         OSError: a file could not be read.
     """
-    paths = files_of(folder, _STEM)
-    if not paths:
-        raise FileNotFoundError(f"there is no {_STEM}.jsonl in {folder}")
     wanted, other = (f'"environment":"{name}"'.encode() for name in (environment, _OTHER.get(environment or "")))
-    for path in paths:
-        with path.open("rb") as file:
-            for number, text in enumerate(file, 1):
-                if environment is not None and wanted not in text and other in text:
-                    continue
-                try:
-                    line = orjson.loads(text)
-                except orjson.JSONDecodeError:
-                    line = None
-                if isinstance(line, dict) and environment in (None, line.get("environment")):
-                    if line.get("fact") != COLUMNS_FACT:
-                        yield line
-                else:
-                    unreadable(path.name, number)
+    name = None
+    for name, file in files_in_turn(folder, _STEM):
+        for number, text in enumerate(file, 1):
+            if environment is not None and wanted not in text and other in text:
+                continue
+            try:
+                line = orjson.loads(text)
+            except orjson.JSONDecodeError:
+                line = None
+            if isinstance(line, dict) and environment in (None, line.get("environment")):
+                if line.get("fact") != COLUMNS_FACT:
+                    yield line
+            else:
+                unreadable(name, number)
+    if name is None:
+        raise FileNotFoundError(f"there is no {_STEM}.jsonl in {folder}")
 
 
 def select(lines: Callable[[], Iterator[dict[str, Any]]], wanted: Selection) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ from .changing import Changing
 from .environments import Mode
 from .errors import OutcomeUnknown, RequestFailed, ServerError
 from .fill_watch import FillWatch
+from .intent import ALWAYS
 from .order import Order
 from .order_states import OrderState
 from .orders import OrderRecord
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .client import Session
     from .connection_log import ConnectionLog
     from .gate import Gate
+    from .intent import Validity
 
 __all__ = ["Trading"]
 
@@ -87,6 +89,7 @@ class Trading:
         reading = self._allowance.result(request)
         result = await prepared("ProtoOANewOrderReq", reading, within_s=self._session.timings.order_queue_s)
         self._allowance.check_account(request, symbol, result)
+        validity = self._allowance.validity(request, symbol, within_s=self._session.timings.order_queue_s)
         record = OrderRecord(
             ticket,
             environment=self._account.environment,
@@ -99,7 +102,7 @@ class Trading:
             quoted_price=quote,
         )
         facts = {"request": "place", **ticket.described()}
-        return await self._send(record, request, facts)
+        return await self._send(record, request, facts, validity=validity)
 
     async def close(
         self,
@@ -178,13 +181,15 @@ class Trading:
         facts: dict[str, Any],
         *,
         essential: bool = False,
+        validity: Validity = ALWAYS,
     ) -> Order:
         order = Order(record, doubt=self._fills.doubt)
         self._books.add(order)
         self._protection.add([order])
         try:
             self._gate.judge(Message(request))
-            intent = await self._gate.intend(request, {**facts, **record.described()}, essential=essential)
+            said = {**facts, **record.described()}
+            intent = await self._gate.intend(request, said, essential=essential, validity=validity)
             await self._session.trade(intent, on_sent=lambda at_ms, id_: self._sent(order, at_ms, id_))
         except ServerError as error:
             self._books.changed([record.refuse(error.code, error.description, at_ms=clock.utc_ms())])

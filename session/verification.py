@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 import orjson
 
 from .chain import FIRST_PREV, ReadLine, Tail, read_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["Checker", "Damage", "files_of", "head_of", "name_of_next", "read_head", "remarks", "verify"]
+__all__ = [
+    "Checker",
+    "Damage",
+    "files_in_turn",
+    "files_of",
+    "head_of",
+    "name_of_next",
+    "read_head",
+    "remarks",
+    "verify",
+]
 
 _ROTATED = re.compile(r"\.(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl\Z")
 
@@ -194,6 +205,39 @@ def files_of(folder: Path, stem: str) -> list[Path]:
     return [path for _, _, path in _rotated(folder, stem)] + ([current] if current.exists() else [])
 
 
+def files_in_turn(folder: Path, stem: str) -> Iterator[tuple[str, BinaryIO]]:
+    """The files of one audit, one after the other in the order in which they were written, open, each with its name.
+
+    A writer may end its day meanwhile: the current file is then another one, and what was in it has the day's name.
+    What was written before the first of them was asked for is in one of those that are given.
+
+    Raises:
+        OSError: one could not be opened.
+    """
+    current = folder / f"{stem}.jsonl"
+    given: set[str] = set()
+
+    def over() -> list[Path]:
+        return [path for _, _, path in _rotated(folder, stem) if path.name not in given]
+
+    while True:
+        for path in over():
+            given.add(path.name)
+            with path.open("rb") as file:
+                yield path.name, file
+        try:
+            file = current.open("rb")
+        except FileNotFoundError:
+            if not over():
+                return
+            continue
+        with file:
+            # Asked once it is open: a day that has ended since the last question leaves its file among these.
+            if not over():
+                yield current.name, file
+                return
+
+
 def name_of_next(folder: Path, stem: str, day: str) -> str:
     """The name that the current file is to get when its day is over: it sorts behind all that are there.
 
@@ -237,7 +281,7 @@ def verify(path: Path | str) -> list[Damage]:
 
     A folder is checked as a whole: its chains begin with line 1, run on from file to file, and end where the
     writer last left them. A file alone is checked from its own first line on. While a writer is at work, its last
-    group of lines may show as torn.
+    group of lines may show as torn; a day that it ends meanwhile shows nowhere.
 
     Returns:
         every damage found, in the order of the files; empty where all is as it was written.
@@ -249,7 +293,7 @@ def verify(path: Path | str) -> list[Damage]:
     path = Path(path)
     if not path.is_dir():
         stem = path.name.removesuffix(".jsonl")
-        return _verify([path], head_of(path.parent, stem), whole=False)
+        return _verify(_opened([path]), lambda: [path], head_of(path.parent, stem), whole=False)
     stems = [stem for stem in (_ORDERS, _SNAPSHOTS) if files_of(path, stem) or _has_lines(path, stem)]
     if not stems:
         raise FileNotFoundError(f"there is no order_audit.jsonl in {path}")
@@ -260,7 +304,13 @@ def verify(path: Path | str) -> list[Damage]:
     return gone + [
         damage
         for stem in stems
-        for damage in _verify(files_of(path, stem), head_of(path, stem), whole=True, name=f"{stem}.jsonl")
+        for damage in _verify(
+            files_in_turn(path, stem),
+            partial(files_of, path, stem),
+            head_of(path, stem),
+            whole=True,
+            name=f"{stem}.jsonl",
+        )
     ]
 
 
@@ -277,7 +327,14 @@ def _has_lines(folder: Path, stem: str) -> bool:
         return True
 
 
-def _verify(paths: Sequence[Path], head: Path, *, whole: bool, name: str = "") -> list[Damage]:
+def _verify(
+    files: Iterable[tuple[str, BinaryIO]],
+    paths: Callable[[], Sequence[Path]],
+    head: Path,
+    *,
+    whole: bool,
+    name: str = "",
+) -> list[Damage]:
     """What is wrong with these files; `name` is where lines are missing when there is no file at all."""
     stand, found = None, []
     try:
@@ -286,10 +343,10 @@ def _verify(paths: Sequence[Path], head: Path, *, whole: bool, name: str = "") -
     except ValueError:
         what = "it cannot be read, and without it lines missing at the end do not show"
         found.append(Damage(head.name, 1, None, None, "torn", what))
-    damages = _read(paths, stand, whole=whole, name=name)
+    damages = _read(files, stand, whole=whole, name=name)
     if any(damage.kind == "reordered" for damage in damages):
         # A clock that was set back once named a later file ahead of an earlier one: its lines know better.
-        damages = min(damages, _read(_by_lines(paths), stand, whole=whole, name=name), key=len)
+        damages = min(damages, _read(_opened(_by_lines(paths())), stand, whole=whole, name=name), key=len)
     return found + damages
 
 
@@ -315,13 +372,20 @@ def _is_later(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
     return bool(both) and all(one[name] > other[name] for name in both)
 
 
-def _read(paths: Sequence[Path], stand: Mapping[str, Tail] | None, *, whole: bool, name: str) -> list[Damage]:
+def _opened(paths: Iterable[Path]) -> Iterator[tuple[str, BinaryIO]]:
+    for path in paths:
+        with path.open("rb") as file:
+            yield path.name, file
+
+
+def _read(
+    files: Iterable[tuple[str, BinaryIO]], stand: Mapping[str, Tail] | None, *, whole: bool, name: str
+) -> list[Damage]:
     checker = Checker(stand, whole=whole)
     number = 1
-    for path in paths:
-        name, number = path.name, 0
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                complete = line.endswith(b"\n")
-                checker.feed(line[:-1] if complete else line, file=name, line_number=number, complete=complete)
+    for name, lines in files:
+        number = 0
+        for number, line in enumerate(lines, 1):
+            complete = line.endswith(b"\n")
+            checker.feed(line[:-1] if complete else line, file=name, line_number=number, complete=complete)
     return checker.close(file=name, line_number=number)

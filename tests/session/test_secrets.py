@@ -30,6 +30,8 @@ from anyctrader.session import (
     open_connection_log,
     open_desk,
 )
+from anyctrader.session.secret import Secret
+from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore
 from anyctrader.wire import messages as oa
 
 from ..conftest import _SECRECY
@@ -37,13 +39,17 @@ from ..secrecy import left_in
 from .peer import CODEC, Peer, listening
 from .rig import (
     ACCEPTED,
+    EURUSD,
     FILLED,
+    LOT_CENTS,
     QUICK,
     a_server,
     connected,
     credentials_of,
     desk_settings,
+    heard,
     is_execution,
+    ready_again,
     saying,
     side_of,
 )
@@ -127,6 +133,49 @@ async def test_a_run_with_trades_drops_and_refusals_leaves_no_secret(
     assert {"order_audit.jsonl", "demo_connection.log", "live_connection.log"} <= set(files)
     places = files | {"log": caplog.text, "out": output.out, "err": output.err, "repr": reprs, "waiting": waiting}
     assert leaks(secrets, errors="".join(errors), **places) == []
+
+
+async def test_secrets_of_live_in_an_order_of_demo_are_covered_in_what_demo_leaves(tmp_path: Path) -> None:
+    logs, tokens = tmp_path / "logs", tmp_path / "tokens"
+    stored = TokenPair(access_token=Secret(PLANTED["access_token"]), refresh_token=Secret(PLANTED["refresh_token"]))
+    row = StoredPair(client_id="another", user_id=None, account_ids=(1,), pair=stored)
+    TokenStore(tokens, Environment.LIVE).save(row, instead_of=None)
+    async with a_server() as demo_server, a_server(Host.LIVE) as live_server:
+        live = side_of(
+            live_server,
+            credentials=credentials_of(live_server, refresh_token=live_server.refresh_token),
+            password=PASSWORD,
+        )
+        settings = replace(desk_settings(logs, side_of(demo_server), live), token_folder=tokens)
+        texts = [live_server.client_secret, live_server.access_token, live_server.refresh_token, PASSWORD]
+        texts += [PLANTED["access_token"], PLANTED["refresh_token"]]
+        async with open_desk(settings) as desk:
+            account = desk.account(Environment.DEMO)
+            for given in (credentials_of(demo_server), None):  # also after others were given for demo
+                for text in texts:
+                    ticket = replace(BUY, comment=f"see {text}", label=f"{text}-1")
+                    await (await desk.place(Environment.DEMO, ticket)).filled()
+                    await account.request(
+                        oa.ProtoOANewOrderReq(
+                            symbolId=EURUSD,
+                            orderType=oa.ProtoOAOrderType.MARKET,
+                            tradeSide=oa.ProtoOATradeSide.BUY,
+                            volume=LOT_CENTS,
+                            comment=text,
+                            clientOrderId=text[:50],
+                        )
+                    )
+                if given is not None:
+                    session = desk.session(Environment.DEMO)
+                    session.resume(given)
+                    await ready_again(session, links=demo_server.drop_clients)
+        assert [text for text in texts if heard_in_comments(demo_server, text) != 4] == []
+    assert leaks(texts, **texts_in(logs)) == []
+
+
+def heard_in_comments(server: FakeServer, text: str) -> int:
+    """How many orders named it: in the clear, as their caller asked."""
+    return sum(text in order.comment for order in heard(server, oa.ProtoOANewOrderReq))
 
 
 @pytest.mark.parametrize("which", ["client_secret", "access_token"])

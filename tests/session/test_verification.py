@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from anyctrader.session.chain import Chain, Fact, encode_fields
+from anyctrader.session.stories import lines_of
 from anyctrader.session.verification import Damage, files_of, remarks, verify
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 AT_MS = 1_795_376_400_123
 DAY_MS = 86_400_000
@@ -296,6 +299,47 @@ def test_a_file_that_a_clock_set_back_named_ahead_of_an_earlier_one_is_read_in_i
     assert verify(folder) == []
     (folder / "order_audit.2026-11-19.jsonl").write_bytes(b"".join([content[7], content[6], content[8]]))
     assert "reordered" in {damage.kind for damage in verify(folder)}
+
+
+def seqs_of(folder: Path) -> list[int]:
+    return [line["seq"] for line in lines_of(folder)]
+
+
+@pytest.mark.parametrize("later", [0, 1])
+@pytest.mark.parametrize("at", range(10))
+@pytest.mark.parametrize("reader", [verify, seqs_of])
+def test_a_day_that_ends_while_the_files_are_read_leaves_no_line_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: Callable[[Path], Any], at: int, later: int
+) -> None:
+    """Ahead of each of the reader's looks at the folder: the new file is there then, or ahead of the next."""
+    content = [line for line in lines(20) if b'"demo"' in line]
+    folder = folder_of(tmp_path, content[3:7], content[:7])
+    (folder / "order_audit.2026-11-21.jsonl").write_bytes(b"".join(content[:3]))
+    current, ended = folder / "order_audit.jsonl", folder / "order_audit.2026-11-22.jsonl"
+    looks = 0
+
+    def watched(name: str) -> None:
+        look = getattr(Path, name)
+
+        def looked(self: Path, *given: Any, **options: Any) -> Any:
+            nonlocal looks
+            if folder in (self, self.parent):
+                if looks == at:
+                    os.rename(current, ended)
+                if looks == at + later:
+                    descriptor = os.open(current, os.O_WRONLY | os.O_CREAT)
+                    os.write(descriptor, b"".join(content[7:9]))
+                    os.close(descriptor)
+                looks += 1
+            return look(self, *given, **options)
+
+        monkeypatch.setattr(Path, name, looked)
+
+    for name in ("open", "glob", "exists"):
+        watched(name)
+    found = reader(folder)
+    assert found == [] if reader is verify else found[:7] == list(range(1, 8))
+    assert looks > 3
 
 
 def test_without_the_head_it_is_said_that_an_end_cut_off_would_not_show(tmp_path: Path) -> None:
