@@ -30,7 +30,7 @@ from anyctrader.scripts.options import (
     FormatOption,
     alone,
 )
-from anyctrader.scripts.signals import until_signalled
+from anyctrader.scripts.signals import LastWord, until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_line, remark
 from anyctrader.session import AuditUnavailable, CTraderError, Environment, Mode, open_audit
 from anyctrader.session.conversation import Conversation, conversations, differences, is_ignored, unasked_of
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = ["replay"]
 
 _LEFT_OUT = ("ProtoOAApplicationAuthReq", "ProtoOARefreshTokenReq")  # the session's own, or never said again
+_NOT_TOLD = LastWord("interrupted: what was not told of was not said, or its answer was not waited for", ExitCode.NO)
 _LATE_S = 1.0  # what follows the last answer is compared too: a fill follows its acceptance within 0.2 s
 _MOST_REMARKS = 10  # on a file: one that is no recording at all is wrong in every line
 _MOST_SHOWN = 100  # differences: a client that does something else altogether differs in everything
@@ -252,7 +253,7 @@ async def _to_server(
 
     with tempfile.TemporaryDirectory(prefix="anyctrader-") as folder:
         taken = record if record is not None else Path(folder) / "replay.jsonl"
-        async with until_signalled(), AsyncExitStack() as stack:
+        async with until_signalled(last_word=_NOT_TOLD), AsyncExitStack() as stack:
             audit = await _audit(stack, settings.log_folder)
             recorder = await stack.enter_async_context(
                 open_recorder(taken, secrets=known_secrets(part.credentials, newest_credentials(settings, part)))
@@ -282,7 +283,7 @@ async def _to_server(
     worst = _worst(outcomes)
     if over:
         return worst
-    remark("interrupted: what was not told of was not said, or its answer was not waited for")
+    remark(_NOT_TOLD.text)
     return worst if worst is not ExitCode.DONE else ExitCode.NO
 
 

@@ -27,7 +27,7 @@ from anyctrader.scripts.options import (
     alone,
 )
 from anyctrader.scripts.promotion import Promotion, PromotionUnreadable
-from anyctrader.scripts.signals import until_signalled
+from anyctrader.scripts.signals import LastWord, until_signalled
 from anyctrader.scripts.stage import REAL, SCALED, Stage
 from anyctrader.scripts.steps import Outcome
 from anyctrader.scripts.terminal import can_answer, drop_stdout, print_json, print_line, remark
@@ -43,7 +43,8 @@ __all__ = ["runbook", "told_of_interruption"]
 
 _SHORTEST_SOAK_MIN = 30
 _OLDEST_MS = 6 * 86_400_000  # servers may refuse to list more than a week (docs/protocol.md section 12)
-_TAKING_BACK = "interrupted: taking back what is open. Once more ends it at once, and leaves that open"
+_TAKING_BACK = "interrupted: taking back what is open. Once more, after a second, ends it at once, and leaves that open"
+_LEFT_OPEN = LastWord("ended at once: what was open may still be; look at the account")
 _FILES = (
     "order_audit.jsonl",
     "position_snapshot.jsonl",
@@ -118,7 +119,7 @@ async def _runbook(plan: _Plan) -> ExitCode:
             return ExitCode.NO
         walk = Walk(stage, report, promotion=promotion, debug=plan.debug)
         try:
-            async with until_signalled(said=_TAKING_BACK) as interruption:
+            async with until_signalled(said=_TAKING_BACK, last_word=_LEFT_OPEN) as interruption:
                 await walk.go(plan.letters, again=plan.again)
         except BrokenPipeError:  # nobody reads on; what was open is closed, but not everything was walked
             drop_stdout()

@@ -34,7 +34,7 @@ from anyctrader.scripts.options import (
 from anyctrader.scripts.progress import waited
 from anyctrader.scripts.raw_bytes import given, of_stdin, refuse_if_used_up, send_raw, show_refusal
 from anyctrader.scripts.sent_deals import tell_deals
-from anyctrader.scripts.signals import until_signalled
+from anyctrader.scripts.signals import LastWord, until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import Environment, Refused, ServerError
 from anyctrader.session.aftermath import aftermath_of
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = ["send"]
 
 _HEAD: Final = "36"
+_IN_DOUBT: Final = "interrupted: whether it left, and what became of it, is not known here. Look before it is repeated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,18 +168,16 @@ def _drafted(cls: Any, fields: list[str]) -> Any:
 
 async def _interruptible(action: Callable[[], Awaitable[ExitCode]], *, may_trade: bool, output: Format) -> ExitCode:
     """Does it until it is done, or until somebody interrupts it."""
-    async with until_signalled() as interruption:
+    text, code = (_IN_DOUBT, ExitCode.OUTCOME_UNKNOWN) if may_trade else ("interrupted", ExitCode.NO)
+    async with until_signalled(last_word=LastWord(text, code)):
         try:
             return await action()
         except Refused as error:
             if output is Format.JSON:
                 print_json({"error": type(error).__name__, "description": escaped(str(error)), "refused": True})
             raise
-    if interruption.signal is not None and may_trade:
-        remark("interrupted: whether it left, and what became of it, is not known here. Look before it is repeated")
-        return ExitCode.OUTCOME_UNKNOWN
-    remark("interrupted")
-    return ExitCode.NO
+    remark(text)
+    return code
 
 
 async def _send(plan: _Plan, payload: Any) -> ExitCode:
