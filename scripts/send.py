@@ -41,8 +41,10 @@ from anyctrader.session.aftermath import aftermath_of
 from anyctrader.session.gate import READING
 from anyctrader.wire import Message
 from anyctrader.wire import messages as oa
+from anyctrader.wire.ambiguity import repeated_key
 from anyctrader.wire.catalog import CATALOG, Kind, permission_of
 from anyctrader.wire.drafting import DraftError, class_named, drafted, merged, parsed_pairs, require_complete
+from anyctrader.wire.quoting import quoted
 from anyctrader.wire.redaction import Redaction
 from anyctrader.wire.rendering import Frame, Rendering
 
@@ -156,9 +158,15 @@ def _drafted(cls: Any, fields: list[str]) -> Any:
     members: dict[str, Any] = {}
     for text in (each for each in fields if each == "-" or each.lstrip().startswith("{")):
         try:
-            said = orjson.loads(of_stdin() if text == "-" else text)
+            written = of_stdin() if text == "-" else text.encode()
+            said = orjson.loads(written)
+            repeated = repeated_key(written)
         except orjson.JSONDecodeError as error:
             raise DraftError(f"this is no JSON: {error.msg} at character {error.pos + 1}") from None
+        except (ValueError, RecursionError):
+            raise DraftError("this is no JSON that every reader can read") from None
+        if repeated is not None:
+            raise DraftError(f"the key {quoted(repeated[:60])} is there twice: nobody knows which was meant")
         if not isinstance(said, dict):
             raise DraftError('the fields are a JSON object: {"symbolId": 1}')
         members = merged(members, said)

@@ -83,9 +83,7 @@ def test_a_request_is_completed_sent_and_its_reply_shown_and_timed(call: Call, s
 
 
 def test_json_in_and_json_out(call: Call, server: BlockingServer) -> None:
-    done = call(
-        "send", "demo", "SymbolByIdReq", '{"symbolId": [1]}', "symbolId=2", "--format", "json", **variables_of(server)
-    )
+    done = call("send", "demo", "SymbolByIdReq", '{"symbolId": [2]}', "--format", "json", **variables_of(server))
     (line,) = json_lines(done.stdout)
     assert [symbol["symbolId"] for symbol in line["payload"]["symbol"]] == [2]
     assert line["ms"] > 0
@@ -371,6 +369,30 @@ def test_json_with_repeated_keys_goes_to_demo_as_bytes_that_nobody_can_read(call
     call("send", "demo", "--raw", data.hex(), "--timeout", "0.5", **variables_of(server, **more))
     (fact,) = [fact for fact in facts() if fact["fact"] == "raw_bytes"]
     assert fact["size"] == len(data)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (['{"symbolId":1,"orderType":1,"tradeSide":1,"volume":100000,"volume":900000}'], 'the key "volume" is there'),
+        (['{"symbolId":1,"orderType":1,"tradeSide":1,"volume":100000}', "volume=200000"], "volume was given twice"),
+        (['{"symbolId":1,"orderType":1,"tradeSide":1,"volume":100000}', '{"volume":2}'], "volume was given twice"),
+        (["symbolId=1", "orderType=1", "tradeSide=1", "volume=100000", "volume=200000"], "given twice"),
+    ],
+)
+def test_a_field_that_is_said_twice_is_a_usage_error_and_nothing_is_traded(
+    call: Call, server: BlockingServer, fields: list[str], said: str
+) -> None:
+    before = server.call(lambda fake: fake.seen.names())
+    done = call("send", "demo", "NewOrderReq", *fields, **variables_of(server))
+    assert done.returncode == 2, done.stdout
+    assert said in " ".join(done.stderr.split())
+    assert server.call(lambda fake: fake.seen.names()) == before
+
+
+def test_the_parts_of_a_request_may_be_said_one_by_one(call: Call, server: BlockingServer) -> None:
+    fields = ('{"symbolId":1,"orderType":1}', '{"tradeSide":1}', "volume=100000")
+    assert call("send", "demo", "NewOrderReq", *fields, **variables_of(server)).returncode == 0
 
 
 def test_a_message_cannot_hide_behind_another(call: Call, server: BlockingServer) -> None:
