@@ -6,7 +6,6 @@ import anyctrader.scripts.early  # noqa: F401  # ahead of all that may fail
 
 import io
 import math
-import sys
 import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import anyio
-import anyio.to_thread
 import typer
 
 from anyctrader.scripts.door import Address, CaFileOption, KeyLogOption, ListenOption, open_door, remark_key_log
@@ -30,6 +28,7 @@ from anyctrader.scripts.options import (
     FormatOption,
     alone,
 )
+from anyctrader.scripts.prompt import Prompt
 from anyctrader.scripts.signals import LastWord, until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_line, remark
 from anyctrader.session import AuditUnavailable, CTraderError, Environment, Mode, open_audit
@@ -346,12 +345,11 @@ class _Stepped:
 
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
+        self._prompt = Prompt()
 
     async def __call__(self, message: Message) -> None:
         """See `Pace.step`."""
-        remark(f"next: {self._rendering.brief(message)} [Enter]")
-        line = sys.stdin and await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
-        if not line:
+        if not await self._prompt.line(partial(remark, f"next: {self._rendering.brief(message)} [Enter]")):
             raise CTraderError(f"the input has ended: {message.name} and what follows it were not sent")
 
 

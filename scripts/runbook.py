@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-import anyio
-import anyio.to_thread
 import typer
 
 from anyctrader.scripts.checklist import JsonChecklist, TextChecklist
@@ -27,6 +25,7 @@ from anyctrader.scripts.options import (
     alone,
 )
 from anyctrader.scripts.promotion import Promotion, PromotionUnreadable
+from anyctrader.scripts.prompt import Prompt
 from anyctrader.scripts.signals import LastWord, until_signalled
 from anyctrader.scripts.stage import REAL, SCALED, Stage
 from anyctrader.scripts.steps import Outcome
@@ -182,13 +181,12 @@ async def _ask(report: TextChecklist | JsonChecklist) -> str | None:
     if not can_answer():
         return None
     report.close()
-    sys.stderr.write("Real orders follow on live. Type the id of the live account to go on: ")
-    sys.stderr.flush()
-    if sys.platform == "win32":
-        return await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
-    # Waited for here, not in a thread: one that is stuck in a read would keep the process from ending on Ctrl-C.
-    await anyio.wait_readable(sys.stdin.fileno())
-    return sys.stdin.readline()
+
+    def ask() -> None:
+        sys.stderr.write("Real orders follow on live. Type the id of the live account to go on: ")
+        sys.stderr.flush()
+
+    return await Prompt().line(ask)
 
 
 def _end(plan: _Plan, results: list[StepResult], folder: Path, *, complete: bool, took_s: float) -> None:
