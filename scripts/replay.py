@@ -107,7 +107,7 @@ def replay(
 
     It is the server to clients, and needs no settings and no account then: it serves until Ctrl-C, with --check one
     client. With --to it is the client to a server, and passes through the guard, the limits and the audit like any
-    order; the settings' secrets stand in for the covered ones.
+    order; the token in use stands in for the covered ones.
 
     Example: anyctrader replay demo.jsonl --fast
     """
@@ -269,7 +269,7 @@ async def _to_server(
                 )
             )
             begun = True
-            await play_to_server(conversation, session, credentials=part.credentials, pace=wish.pace, told=tell)
+            await play_to_server(conversation, session, pace=wish.pace, told=tell)
             if wish.check:
                 await anyio.sleep(_LATE_S)
             over = True

@@ -193,12 +193,16 @@ async def _send(plan: _Plan, payload: Any) -> ExitCode:
     refuse_if_used_up(Message(payload))
     refuse_anothers(payload.SerializePartialToString(), settings, plan.environment)
     credentials = newest_credentials(settings, part)
+    fills_in = "accessToken" in type(payload).DESCRIPTOR.fields_by_name and not payload.HasField("accessToken")
     _complete(payload, credentials)
     redaction = Redaction(known_secrets(part.credentials, credentials))
     rendering = Rendering()
     async with AsyncExitStack() as stack:
         with waited(f"connecting to {part.endpoint.host}:{part.endpoint.port}"):
             session = await _opened(stack, settings, part, Message(payload))
+        if fills_in:  # it may have been renewed meanwhile
+            payload.accessToken = session.credentials.access_token.reveal()
+            redaction = Redaction(known_secrets(part.credentials, credentials, session.credentials))
         aftermath = await stack.enter_async_context(aftermath_of(session, getattr(payload, "ctidTraderAccountId", 0)))
         began_s = time.monotonic()
         try:

@@ -30,6 +30,8 @@ from anyctrader.session import CTraderError, Endpoint, Environment, connect
 from anyctrader.session.conversation import Conversation, Exchange, Said
 from anyctrader.session.recording import Moment, Opened
 from anyctrader.session.replay import Pace, ReplayedServer
+from anyctrader.session.secret import Secret
+from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore
 from anyctrader.session.transport import LinkLost, open_stream
 from anyctrader.wire import FrameDecoder, Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
@@ -200,6 +202,26 @@ async def test_a_recording_is_said_again_to_a_server_through_the_guard(tmp_path:
         assert names.count("ProtoOANewOrderReq") == names.count("ProtoOAClosePositionReq") == 1
         text = done.stdout + done.stderr
         assert not any(secret[:16] in text for secret in secrets_of(server))
+
+
+async def test_the_token_that_stands_in_is_the_stored_one_and_not_that_of_the_settings(tmp_path: Path) -> None:
+    recording = tmp_path / "mine.jsonl"
+    async with quick() as server:
+        taken = await in_thread(
+            "record", "demo", "-o", str(recording), "--for", "0", cwd=tmp_path, **variables_of(server)
+        )
+        assert taken.returncode == 0, taken.stderr
+    async with quick() as server:
+        spent = "spent-token-of-the-settings"
+        pair = TokenPair(access_token=Secret(server.access_token))
+        TokenStore(tmp_path / "stored", Environment.DEMO).save(
+            StoredPair(client_id=server.client_id, user_id=None, account_ids=(server.account_id,), pair=pair)
+        )
+        variables = variables_of(server, ACCESS_TOKEN=spent) | {"CTRADER_TOKEN_FOLDER": str(tmp_path / "stored")}
+        done = await in_thread("replay", str(recording), "--to", "demo", "--fast", cwd=tmp_path, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "ProtoOAGetAccountListByAccessTokenReq: answered" in done.stdout
+        assert spent not in str([seen.message for seen in server.seen])
 
 
 @pytest.mark.parametrize("pace", ["--fast", "--step"])

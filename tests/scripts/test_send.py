@@ -15,6 +15,9 @@ from anyctrader.fake import BlockingServer, Host
 from anyctrader.fake.faults import Deafness
 from anyctrader.fake.tokens import TokenScope
 from anyctrader.scripts.raw_bytes import given
+from anyctrader.session import Environment
+from anyctrader.session.secret import Secret
+from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore
 from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 from anyctrader.wire.drafting import DraftError
@@ -199,6 +202,21 @@ def test_secrets_of_a_reply_are_hidden(call: Call, server: BlockingServer) -> No
     assert done.returncode == 0, done.stderr
     assert '  accessToken = "***"' in done.stdout
     assert server.access_token not in done.stdout + done.stderr
+
+
+def test_a_pair_that_is_renewed_while_it_connects_is_the_one_that_is_filled_in(call: Call, tmp_path: Path) -> None:
+    with served() as server:
+        old = TokenPair(access_token=Secret("expired-token"), refresh_token=Secret(server.refresh_token))
+        TokenStore(tmp_path / "stored", Environment.DEMO).save(
+            StoredPair(client_id=server.client_id, user_id=None, account_ids=(server.account_id,), pair=old)
+        )
+        variables = variables_of(server) | {"CTRADER_TOKEN_FOLDER": str(tmp_path / "stored")}
+        done = call("send", "demo", "GetAccountListByAccessTokenReq", **variables)
+        assert "ProtoOARefreshTokenReq" in server.call(lambda fake: fake.seen.names())
+    assert done.returncode == 0, done.stderr
+    (new,) = TokenStore(tmp_path / "stored", Environment.DEMO).read()
+    assert new.pair.access_token != old.access_token
+    assert new.pair.access_token.reveal() not in done.stdout + done.stderr
 
 
 def test_the_password_of_the_settings_is_hidden_like_their_tokens(
