@@ -21,7 +21,7 @@ from anyctrader.scripts.terminal import can_answer, escaped, is_terminal, print_
 from anyctrader.wire.capture import CaptureReader, Content, Encoding, NoCapture
 from anyctrader.wire.drafting import DraftError, payload_type_named
 from anyctrader.wire.redaction import Redaction
-from anyctrader.wire.rendering import Frame, Rendering
+from anyctrader.wire.rendering import Frame, Rendering, repetition
 from anyctrader.wire.scan import Aside, Damage
 
 if TYPE_CHECKING:
@@ -217,6 +217,8 @@ class _Show:
         if self._redaction is None:
             return frame
         message = self._redaction.message(frame.message)
+        if frame.repeated_key is not None:
+            return Frame(message, frame.offset, frame.size, self._covered(frame.repeated_key))
         return frame if message is frame.message else Frame(message, frame.offset, frame.size)
 
     def _members(self, piece: Piece) -> dict[str, Any]:
@@ -240,7 +242,8 @@ class _Show:
         if isinstance(piece, Frame):
             frame = self._frame(piece)
             if self._brief:
-                return [f"@{frame.offset} {self._rendering.brief(frame.message)}"]
+                more = f"; {repetition(frame)}" if frame.repeated_key is not None else ""
+                return [f"@{frame.offset} {self._rendering.brief(frame.message)}{more}"]
             return self._rendering.lines(frame)
         if isinstance(piece, Aside):
             return [self._aside_line(piece)]

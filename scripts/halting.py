@@ -13,10 +13,9 @@ import anyio.to_thread
 import typer
 
 from anyctrader.session import AuditUnavailable, SettingsError, clock, letterbox, load_settings, open_audit
-from anyctrader.session.loading import secrets_given
 from anyctrader.session.secret import covered
 
-from .opening import newest_credentials
+from .opening import secrets_of_settings
 from .options import SANDBOX_FOLDER, Format
 from .terminal import escaped, print_json, print_line, remark
 
@@ -85,15 +84,7 @@ def folder_of(folder: Path | None, *, sandbox: bool, env_file: Path | None) -> P
 def covered_reason(why: str, env_file: Path | None) -> str:
     """A reason without the secrets of the settings, the stored tokens among them. It never holds up a halt."""
     try:
-        secrets = secrets_given(env_file)
-        try:
-            settings = load_settings(env_file)
-        except SettingsError:
-            pass  # what the keys hold is known all the same
-        else:
-            for part in settings.environments.values():
-                secrets += newest_credentials(settings, part).sent
-        return covered(why, secrets)
+        return covered(why, secrets_of_settings(env_file))
     except Exception:  # whatever it is: trading is to be stopped
         return "a reason that is not shown, since the settings' secrets could not be looked for in it"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from anyctrader.session import ConnectFailed, Mode, SettingsError, WrongEnvironment, connect, load_settings, open_desk
 from anyctrader.session.authorities import check_authorities
 from anyctrader.session.keys import none_set
+from anyctrader.session.loading import secrets_given
 from anyctrader.session.token_store import TokenStore, TokensUnreadable, origin_of
 
 from .terminal import remark
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from anyctrader.session import Credentials, Environment, EnvironmentSettings, Session, Settings
+    from anyctrader.session.secret import Secret
 
 __all__ = [
     "known_secrets",
@@ -25,6 +27,7 @@ __all__ = [
     "open_reading",
     "open_trading",
     "refuse_anothers",
+    "secrets_of_settings",
     "settings_of",
     "settings_of_all",
 ]
@@ -120,6 +123,21 @@ def newest_credentials(settings: Settings, part: EnvironmentSettings) -> Credent
 def known_secrets(*known: Credentials) -> list[str]:
     """The secrets of these credentials, to be hidden wherever a server says them back."""
     return [secret.reveal() for each in known for secret in (*each.sent, *each.never_sent)]
+
+
+def secrets_of_settings(env_file: Path | None) -> list[Secret]:
+    """All that is secret in the settings of both environments, and the newest stored tokens, as far as they are read.
+
+    What the keys hold is known also where the settings as a whole cannot be used.
+    """
+    secrets = secrets_given(env_file)
+    try:
+        settings = load_settings(env_file)
+    except SettingsError:
+        return secrets
+    for part in settings.environments.values():
+        secrets += newest_credentials(settings, part).sent
+    return secrets
 
 
 def refuse_anothers(data: bytes, settings: Settings, environment: Environment) -> None:

@@ -13,7 +13,7 @@ import anyio
 import typer
 
 from anyctrader.scripts.failures import carry_out
-from anyctrader.scripts.opening import newest_credentials
+from anyctrader.scripts.opening import newest_credentials, secrets_of_settings
 from anyctrader.scripts.options import (
     DebugOption,
     EnvFileOption,
@@ -168,11 +168,12 @@ def _targets(
     symbol: str,
 ) -> list[Target]:
     registration = load_registration(environment, env_file)
+    credentials, lacking = None, ""
     try:
         settings = load_settings(env_file)
         credentials = newest_credentials(settings, settings.environments[environment])
-    except (SettingsError, KeyError):
-        credentials = None  # a token is needed for the clock alone
+    except SettingsError as error:  # a token is needed for the clock alone
+        lacking = _lacking(error, environment)
     endpoint = registration.endpoint
     chosen: Any = codec.value if codec is not None else registration.codec
     hosts = hosts_of(environment) if everywhere else [endpoint.host]
@@ -186,6 +187,7 @@ def _targets(
             "with --port"
         )
     way = transport.value if transport is not None else endpoint.transport
+    secrets = tuple(secrets_of_settings(env_file))
     wanted = Endpoint(
         endpoint.host,
         port if port is not None else STANDARD_PORTS[chosen],
@@ -203,10 +205,24 @@ def _targets(
             client_id=registration.client_id,
             client_secret=registration.client_secret,
             credentials=credentials,
+            lacking=lacking,
+            secrets=secrets,
             symbol=symbol,
         )
         for each in (_at(wanted, host, registration.proxies) for host in hosts)
     ]
+
+
+def _lacking(error: SettingsError, environment: Environment) -> str:
+    """Why there is no token to be used: what a login finds out is missing, or something else is wrong."""
+    name = environment.value.upper()
+    token, account = (f"CTRADER_{name}_{key} is missing" for key in ("ACCESS_TOKEN", "ACCOUNT_ID"))
+    others = [problem for problem in error.problems if not problem.startswith((token, account))]
+    if not others and any(problem.startswith(token) for problem in error.problems):
+        return "that takes a token and an account (anyctrader login)"
+    # Where to get what is missing is told by every command that cannot do without it.
+    told = [problem.partition(" is missing: ") for problem in others or error.problems]
+    return f"the settings cannot be used: {'; '.join(key + missing.rstrip(': ') for key, missing, _ in told)}"
 
 
 def _at(endpoint: Endpoint, host: str, proxies: ProxyChoice) -> Endpoint:

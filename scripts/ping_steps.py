@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from anyio import getaddrinfo
 
-from anyctrader.scripts.opening import known_secrets
 from anyctrader.scripts.plain_link import PlainLink
 from anyctrader.session.environments import Mode
 from anyctrader.session.errors import ConnectFailed, OutcomeUnknown, Refused, ServerError
@@ -62,6 +61,8 @@ class Target:
         client_id: of the application.
         client_secret: of the application.
         credentials: with a token, for the clock; None without.
+        lacking: why there are none, for people.
+        secrets: what is hidden in all that is told of a server.
         symbol: whose quotes tell the clock.
     """
 
@@ -72,6 +73,8 @@ class Target:
     client_id: str
     client_secret: Secret = field(repr=False)
     credentials: Credentials | None = None
+    lacking: str = ""
+    secrets: tuple[Secret, ...] = field(default=(), repr=False)
     symbol: str = "EURUSD"
 
     def __str__(self) -> str:
@@ -176,8 +179,8 @@ class _Walk:
         self._gate = Gate(target.environment, mode=Mode.OFF, audit=None, why="ping never trades")
         self._address = ""
         self._there_and_back_ms = 0.0  # what TCP took; through a proxy what CONNECT did, the part before it included
-        credentials = (target.credentials,) if target.credentials is not None else ()
-        self._mask = Redaction([target.client_secret.reveal(), *known_secrets(*credentials)]).text
+        known = (target.client_secret, *target.secrets)
+        self._mask = Redaction([secret.reveal() for secret in known]).text
 
     async def all_steps(self) -> None:
         await self._step("DNS", self._look_up)
@@ -280,6 +283,8 @@ class _Walk:
         self._tell(Step(step.name, step.ok, took_ms if timed else None, step.detail, step.facts))
 
     def _tell(self, step: Step) -> None:
+        facts = {name: self._mask(fact) if isinstance(fact, str) else fact for name, fact in step.facts.items()}
+        step = replace(step, detail=self._mask(step.detail), facts=facts)
         self.result.steps.append(step)
         self._told(self._target, step)
 
@@ -317,7 +322,7 @@ class _Walk:
         """How far this machine's clock is ahead, from the times that quotes carry (`ProtoOASpotEvent.timestamp`)."""
         credentials = self._target.credentials
         if credentials is None or credentials.account_id is None:
-            return Step("clock", None, None, "not told: that takes a token and an account (anyctrader login)")
+            return Step("clock", None, None, f"not told: {self._target.lacking}")
         token, account = credentials.access_token.reveal(), credentials.account_id
         try:
             authorised = oa.ProtoOAAccountAuthReq(ctidTraderAccountId=account, accessToken=token)
@@ -361,7 +366,7 @@ class _Walk:
 
     def _text(self, error: BaseException) -> str:
         where = authority(self._target.endpoint.host, self._target.endpoint.port)
-        return self._mask(_text(error).removeprefix(f"{where}: "))
+        return _text(error).removeprefix(f"{where}: ")
 
 
 def _certificate(tls: ssl.SSLObject) -> Step:

@@ -6,7 +6,6 @@ import anyctrader.scripts.early  # noqa: F401  # ahead of all that may fail
 
 import io
 import math
-import sys
 import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import anyio
-import anyio.to_thread
 import typer
 
 from anyctrader.scripts.door import Address, CaFileOption, KeyLogOption, ListenOption, open_door, remark_key_log
@@ -30,7 +28,8 @@ from anyctrader.scripts.options import (
     FormatOption,
     alone,
 )
-from anyctrader.scripts.signals import until_signalled
+from anyctrader.scripts.prompt import Prompt
+from anyctrader.scripts.signals import LastWord, until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_line, remark
 from anyctrader.session import AuditUnavailable, CTraderError, Environment, Mode, open_audit
 from anyctrader.session.conversation import Conversation, conversations, differences, is_ignored, unasked_of
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["replay"]
 
 _LEFT_OUT = ("ProtoOAApplicationAuthReq", "ProtoOARefreshTokenReq")  # the session's own, or never said again
+_NOT_TOLD = LastWord("interrupted: what was not told of was not said, or its answer was not waited for", ExitCode.NO)
 _LATE_S = 1.0  # what follows the last answer is compared too: a fill follows its acceptance within 0.2 s
 _MOST_REMARKS = 10  # on a file: one that is no recording at all is wrong in every line
 _MOST_SHOWN = 100  # differences: a client that does something else altogether differs in everything
@@ -107,7 +107,7 @@ def replay(
 
     It is the server to clients, and needs no settings and no account then: it serves until Ctrl-C, with --check one
     client. With --to it is the client to a server, and passes through the guard, the limits and the audit like any
-    order; the settings' secrets stand in for the covered ones.
+    order; the token in use stands in for the covered ones.
 
     Example: anyctrader replay demo.jsonl --fast
     """
@@ -252,7 +252,7 @@ async def _to_server(
 
     with tempfile.TemporaryDirectory(prefix="anyctrader-") as folder:
         taken = record if record is not None else Path(folder) / "replay.jsonl"
-        async with until_signalled(), AsyncExitStack() as stack:
+        async with until_signalled(last_word=_NOT_TOLD), AsyncExitStack() as stack:
             audit = await _audit(stack, settings.log_folder)
             recorder = await stack.enter_async_context(
                 open_recorder(taken, secrets=known_secrets(part.credentials, newest_credentials(settings, part)))
@@ -269,7 +269,7 @@ async def _to_server(
                 )
             )
             begun = True
-            await play_to_server(conversation, session, credentials=part.credentials, pace=wish.pace, told=tell)
+            await play_to_server(conversation, session, pace=wish.pace, told=tell)
             if wish.check:
                 await anyio.sleep(_LATE_S)
             over = True
@@ -282,7 +282,7 @@ async def _to_server(
     worst = _worst(outcomes)
     if over:
         return worst
-    remark("interrupted: what was not told of was not said, or its answer was not waited for")
+    remark(_NOT_TOLD.text)
     return worst if worst is not ExitCode.DONE else ExitCode.NO
 
 
@@ -345,12 +345,11 @@ class _Stepped:
 
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
+        self._prompt = Prompt()
 
     async def __call__(self, message: Message) -> None:
         """See `Pace.step`."""
-        remark(f"next: {self._rendering.brief(message)} [Enter]")
-        line = sys.stdin and await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
-        if not line:
+        if not await self._prompt.line(partial(remark, f"next: {self._rendering.brief(message)} [Enter]")):
             raise CTraderError(f"the input has ended: {message.name} and what follows it were not sent")
 
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-import anyio
-import anyio.to_thread
 import typer
 
 from anyctrader.scripts.checklist import JsonChecklist, TextChecklist
@@ -27,7 +25,8 @@ from anyctrader.scripts.options import (
     alone,
 )
 from anyctrader.scripts.promotion import Promotion, PromotionUnreadable
-from anyctrader.scripts.signals import until_signalled
+from anyctrader.scripts.prompt import Prompt
+from anyctrader.scripts.signals import LastWord, until_signalled
 from anyctrader.scripts.stage import REAL, SCALED, Stage
 from anyctrader.scripts.steps import Outcome
 from anyctrader.scripts.terminal import can_answer, drop_stdout, print_json, print_line, remark
@@ -43,7 +42,8 @@ __all__ = ["runbook", "told_of_interruption"]
 
 _SHORTEST_SOAK_MIN = 30
 _OLDEST_MS = 6 * 86_400_000  # servers may refuse to list more than a week (docs/protocol.md section 12)
-_TAKING_BACK = "interrupted: taking back what is open. Once more ends it at once, and leaves that open"
+_TAKING_BACK = "interrupted: taking back what is open. Once more, after a second, ends it at once, and leaves that open"
+_LEFT_OPEN = LastWord("ended at once: what was open may still be; look at the account")
 _FILES = (
     "order_audit.jsonl",
     "position_snapshot.jsonl",
@@ -118,7 +118,7 @@ async def _runbook(plan: _Plan) -> ExitCode:
             return ExitCode.NO
         walk = Walk(stage, report, promotion=promotion, debug=plan.debug)
         try:
-            async with until_signalled(said=_TAKING_BACK) as interruption:
+            async with until_signalled(said=_TAKING_BACK, last_word=_LEFT_OPEN) as interruption:
                 await walk.go(plan.letters, again=plan.again)
         except BrokenPipeError:  # nobody reads on; what was open is closed, but not everything was walked
             drop_stdout()
@@ -181,13 +181,12 @@ async def _ask(report: TextChecklist | JsonChecklist) -> str | None:
     if not can_answer():
         return None
     report.close()
-    sys.stderr.write("Real orders follow on live. Type the id of the live account to go on: ")
-    sys.stderr.flush()
-    if sys.platform == "win32":
-        return await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
-    # Waited for here, not in a thread: one that is stuck in a read would keep the process from ending on Ctrl-C.
-    await anyio.wait_readable(sys.stdin.fileno())
-    return sys.stdin.readline()
+
+    def ask() -> None:
+        sys.stderr.write("Real orders follow on live. Type the id of the live account to go on: ")
+        sys.stderr.flush()
+
+    return await Prompt().line(ask)
 
 
 def _end(plan: _Plan, results: list[StepResult], folder: Path, *, complete: bool, took_s: float) -> None:

@@ -34,15 +34,17 @@ from anyctrader.scripts.options import (
 from anyctrader.scripts.progress import waited
 from anyctrader.scripts.raw_bytes import given, of_stdin, refuse_if_used_up, send_raw, show_refusal
 from anyctrader.scripts.sent_deals import tell_deals
-from anyctrader.scripts.signals import until_signalled
+from anyctrader.scripts.signals import LastWord, until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import Environment, Refused, ServerError
 from anyctrader.session.aftermath import aftermath_of
 from anyctrader.session.gate import READING
 from anyctrader.wire import Message
 from anyctrader.wire import messages as oa
+from anyctrader.wire.ambiguity import repeated_key
 from anyctrader.wire.catalog import CATALOG, Kind, permission_of
 from anyctrader.wire.drafting import DraftError, class_named, drafted, merged, parsed_pairs, require_complete
+from anyctrader.wire.quoting import quoted
 from anyctrader.wire.redaction import Redaction
 from anyctrader.wire.rendering import Frame, Rendering
 
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 __all__ = ["send"]
 
 _HEAD: Final = "36"
+_IN_DOUBT: Final = "interrupted: whether it left, and what became of it, is not known here. Look before it is repeated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +158,15 @@ def _drafted(cls: Any, fields: list[str]) -> Any:
     members: dict[str, Any] = {}
     for text in (each for each in fields if each == "-" or each.lstrip().startswith("{")):
         try:
-            said = orjson.loads(of_stdin() if text == "-" else text)
+            written = of_stdin() if text == "-" else text.encode()
+            said = orjson.loads(written)
+            repeated = repeated_key(written)
         except orjson.JSONDecodeError as error:
             raise DraftError(f"this is no JSON: {error.msg} at character {error.pos + 1}") from None
+        except (ValueError, RecursionError):
+            raise DraftError("this is no JSON that every reader can read") from None
+        if repeated is not None:
+            raise DraftError(f"the key {quoted(repeated[:60])} is there twice: nobody knows which was meant")
         if not isinstance(said, dict):
             raise DraftError('the fields are a JSON object: {"symbolId": 1}')
         members = merged(members, said)
@@ -167,18 +176,16 @@ def _drafted(cls: Any, fields: list[str]) -> Any:
 
 async def _interruptible(action: Callable[[], Awaitable[ExitCode]], *, may_trade: bool, output: Format) -> ExitCode:
     """Does it until it is done, or until somebody interrupts it."""
-    async with until_signalled() as interruption:
+    text, code = (_IN_DOUBT, ExitCode.OUTCOME_UNKNOWN) if may_trade else ("interrupted", ExitCode.NO)
+    async with until_signalled(last_word=LastWord(text, code)):
         try:
             return await action()
         except Refused as error:
             if output is Format.JSON:
                 print_json({"error": type(error).__name__, "description": escaped(str(error)), "refused": True})
             raise
-    if interruption.signal is not None and may_trade:
-        remark("interrupted: whether it left, and what became of it, is not known here. Look before it is repeated")
-        return ExitCode.OUTCOME_UNKNOWN
-    remark("interrupted")
-    return ExitCode.NO
+    remark(text)
+    return code
 
 
 async def _send(plan: _Plan, payload: Any) -> ExitCode:
@@ -186,12 +193,16 @@ async def _send(plan: _Plan, payload: Any) -> ExitCode:
     refuse_if_used_up(Message(payload))
     refuse_anothers(payload.SerializePartialToString(), settings, plan.environment)
     credentials = newest_credentials(settings, part)
+    fills_in = "accessToken" in type(payload).DESCRIPTOR.fields_by_name and not payload.HasField("accessToken")
     _complete(payload, credentials)
     redaction = Redaction(known_secrets(part.credentials, credentials))
     rendering = Rendering()
     async with AsyncExitStack() as stack:
         with waited(f"connecting to {part.endpoint.host}:{part.endpoint.port}"):
             session = await _opened(stack, settings, part, Message(payload))
+        if fills_in:  # it may have been renewed meanwhile
+            payload.accessToken = session.credentials.access_token.reveal()
+            redaction = Redaction(known_secrets(part.credentials, credentials, session.credentials))
         aftermath = await stack.enter_async_context(aftermath_of(session, getattr(payload, "ctidTraderAccountId", 0)))
         began_s = time.monotonic()
         try:

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
+import socket
 import sys
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+import time
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from .terminal import remark
+from .options import ExitCode
+from .terminal import remark, remark_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
-    from anyio.abc import TaskStatus
+__all__ = ["Interruption", "LastWord", "until_signalled"]
 
-__all__ = ["Interruption", "until_signalled"]
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+# What comes sooner is the same wish: a key that was held down, an impatient finger, a terminal and a supervisor that
+# both signal. By then what had to be said is said, unless a disk or a server holds it up.
+_PATIENCE_S: Final = 1.0
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+@dataclass(frozen=True, slots=True)
+class LastWord:
+    """What is said where a person does not wait for the end.
+
+    Attributes:
+        text: for a person.
+        code: how the process ends then; None: by the signal.
+    """
+
+    text: str
+    code: ExitCode | None = None
 
 
 class Interruption:
@@ -32,53 +52,102 @@ class Interruption:
         self.signal: signal.Signals | None = None
 
 
-@asynccontextmanager
-async def until_signalled(*, said: str | None = None) -> AsyncIterator[Interruption]:
-    """Cancels the block at the first SIGINT or SIGTERM, and goes on behind it. A second one ends the process.
+class _Patience:
+    """Hears the signals of this process from now on, and ends it where somebody goes on to ask for that."""
 
-    Behind the block the command only closes down, which takes a moment: a signal that comes then waits for that, and
-    only one more ends the process. Python's own way would raise `KeyboardInterrupt` in the middle of it.
+    def __init__(self, last_word: LastWord) -> None:
+        self._last_word = last_word
+        self._since_s: float | None = None
+        self._ending = False
+
+    def hear(self, number: int, frame: object) -> None:
+        """As a handler of signals, which no event loop has to be alive for."""
+        now_s = time.monotonic()
+        if self._since_s is not None and now_s - self._since_s < _PATIENCE_S:
+            return
+        asked_again, self._since_s = self._since_s is not None, now_s
+        if not asked_again:
+            return
+        if not self._ending:
+            self._ending = True
+            remark_at_once(self._last_word.text)
+            if self._last_word.code is not None:
+                os._exit(self._last_word.code)
+        # Also where stderr takes no last word, and somebody asks once more.
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+
+_ENDED_AT_ONCE: Final = LastWord("ended at once: what was still to be put in order is not")
+
+
+@asynccontextmanager
+async def until_signalled(
+    *, said: str | None = None, last_word: LastWord = _ENDED_AT_ONCE
+) -> AsyncIterator[Interruption]:
+    """Cancels the block at the first SIGINT or SIGTERM, and goes on behind it.
+
+    Those that follow within a second of it are not heard, so that the command says what it has to say and ends with
+    its own exit code. One that comes later ends the process, with a last word. That holds from the block on to the
+    end of the process: behind the block the command only closes down, and Python's own way would raise
+    `KeyboardInterrupt` in the middle of it.
 
     Where there are no such signals for an event loop (Windows), Ctrl-C is a `KeyboardInterrupt` as ever.
 
     Args:
         said: a remark for the person who interrupts, who may have to wait; None for none.
+        last_word: for one who does not.
     """
     interruption = Interruption()
     if sys.platform == "win32":
         yield interruption
         return
     error: BaseException | None = None
-    async with anyio.create_task_group() as tasks:
+    with _bell() as bell:
+        patience = _Patience(last_word)
+        for number in _SIGNALS:
+            signal.signal(number, patience.hear)
+        atexit.register(_hear_no_more)
+        async with anyio.create_task_group() as tasks:
+            scope = anyio.CancelScope()
 
-        async def listen(*, task_status: TaskStatus[None]) -> None:
-            try:
-                with anyio.open_signal_receiver(*_SIGNALS) as signals:
-                    task_status.started()
-                    async for number in signals:
-                        if interruption.signal is not None:
-                            signal.signal(number, signal.SIG_DFL)
-                            signal.raise_signal(number)
-                        interruption.signal = signal.Signals(number)
-                        if said is not None:
-                            remark(said)
-                        scope.cancel()
-            finally:
-                for each in _SIGNALS:
-                    signal.signal(each, _end_next_time)
+            async def listen() -> None:
+                while interruption.signal is None:
+                    await anyio.wait_readable(bell)
+                    rung = bell.recv(4096)
+                    interruption.signal = next((each for each in _SIGNALS if each in rung), None)
+                if said is not None:
+                    remark(said)
+                scope.cancel()
 
-        await tasks.start(listen)
-        with anyio.CancelScope() as scope:
-            try:
-                yield interruption
-            except anyio.get_cancelled_exc_class():
-                raise
-            except BaseException as raised:
-                error = raised  # raised below, for a task group would wrap it
-        tasks.cancel_scope.cancel()
+            tasks.start_soon(listen)
+            with scope:
+                try:
+                    yield interruption
+                except anyio.get_cancelled_exc_class():
+                    raise
+                except BaseException as raised:
+                    error = raised  # raised below, for a task group would wrap it
+            tasks.cancel_scope.cancel()
     if error is not None:
         raise error
 
 
-def _end_next_time(number: int, frame: object) -> None:
-    signal.signal(number, signal.SIG_DFL)
+@contextmanager
+def _bell() -> Iterator[socket.socket]:
+    """A socket that gets the number of each signal: it wakes an event loop that is about to wait, too."""
+    bell, clapper = socket.socketpair()
+    with bell, clapper:
+        for each in (bell, clapper):
+            each.setblocking(False)
+        before = signal.set_wakeup_fd(clapper.fileno(), warn_on_full_buffer=False)
+        try:
+            yield bell
+        finally:
+            signal.set_wakeup_fd(before, warn_on_full_buffer=False)
+
+
+def _hear_no_more() -> None:
+    """Python takes its handlers away some milliseconds before it ends: a signal then would change the exit code."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -10,7 +10,7 @@ import signal
 import sys
 import textwrap
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import orjson
@@ -34,6 +34,7 @@ __all__ = [
     "print_line",
     "print_lines",
     "remark",
+    "remark_at_once",
     "width_of",
 ]
 
@@ -240,6 +241,16 @@ def remark(text: str) -> None:
             _write(sys.stderr, line, indent="", hanging="  ")
     except OSError:
         pass
+
+
+def remark_at_once(text: str) -> None:
+    """A last remark, by a handler of signals, which may have come in the middle of another one. Never fails."""
+    if sys.stderr is None:
+        return
+    with suppress(OSError, ValueError):
+        # A line that was being drawn goes, and a cursor that was hidden comes back.
+        put_right = "\r\x1b[K\x1b[?25h" if sys.stderr.isatty() else ""
+        os.write(sys.stderr.fileno(), f"{put_right}{text}\n".encode())
 
 
 def drop_stdout() -> None:

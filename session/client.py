@@ -135,6 +135,11 @@ class Session:
         return self._supervisor.passage.link
 
     @property
+    def credentials(self) -> Credentials:
+        """Who it is to the server now: with the newest pair of tokens that it has, maybe not that of the settings."""
+        return self._supervisor.credentials
+
+    @property
     def authorized(self) -> dict[int, Account]:
         """The accounts that this session keeps authorised."""
         return dict(self._supervisor.accounts)

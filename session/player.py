@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .client import Session
     from .conversation import Conversation, Exchange, Said
     from .replay import Pace
-    from .settings import Credentials
 
 __all__ = ["Outcome", "play_to_server"]
 
@@ -52,26 +51,25 @@ async def play_to_server(
     conversation: Conversation,
     session: Session,
     *,
-    credentials: Credentials,
     pace: Pace,
     told: Callable[[Outcome], None],
 ) -> None:
     """Says the requests of a recorded connection again, in their order, through the session: its guard, limits, audit.
 
     What the session does by itself is not said twice: the application's auth. A token is never refreshed. An account is
-    authorised by the session; tokens are the settings' own. A request waits for the answers that came before it when it
-    was recorded, and one that names a position or an order, or asks for all, for the executions before it: 10 s each.
+    authorised by the session; tokens are those that the session uses. A request waits for the answers that came before
+    it when it was recorded, and one that names a position or an order, or asks for all, for the executions before it:
+    10 s each.
     Positions and orders that the replay opens are meant where the recording closes, amends or cancels its own.
 
     Args:
         conversation: what was recorded.
         session: to the server.
-        credentials: those of the settings.
         pace: how fast.
         told: what became of each request, as they end.
     """
     async with anyio.create_task_group() as listeners:
-        player = _Player(session, credentials, heard=_Executions(conversation), told=told, listen=listeners.start)
+        player = _Player(session, heard=_Executions(conversation), told=told, listen=listeners.start)
         async with anyio.create_task_group() as tasks:
             done: list[tuple[Exchange, anyio.Event]] = []
             last_s: float | None = None
@@ -180,7 +178,6 @@ class _Player:
     def __init__(
         self,
         session: Session,
-        credentials: Credentials,
         *,
         heard: _Executions,
         told: Callable[[Outcome], None],
@@ -188,7 +185,6 @@ class _Player:
     ) -> None:
         self.heard = heard
         self._session = session
-        self._credentials = credentials
         self._told = told
         self._listen = listen
 
@@ -232,7 +228,7 @@ class _Player:
         fields = payload.DESCRIPTOR.fields_by_name
         for name in _FILLED_IN:
             if name in fields:
-                setattr(payload, name, self._credentials.access_token.reveal())
+                setattr(payload, name, self._session.credentials.access_token.reveal())
         for name in _NAMES:
             if name in fields and payload.HasField(name):
                 setattr(payload, name, self.heard.ids.get((name, getattr(payload, name)), getattr(payload, name)))

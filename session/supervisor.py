@@ -159,6 +159,11 @@ class Supervisor:
     # For the session
 
     @property
+    def credentials(self) -> Credentials:
+        """Those that count now."""
+        return self._access.credentials
+
+    @property
     def accounts(self) -> dict[int, Account]:
         """The accounts that are kept authorised."""
         return self._roster.accounts

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from .codecs import Message
 
-__all__ = ["ambiguity_of"]
+__all__ = ["ambiguity_of", "repeated_key"]
+
+# Of a text without escapes: each string, and the colon behind it where it is a key.
+_STRING: Final = re.compile(rb'"([^"]*)"(\s*:)?')
 
 
 class _RepeatedKey(ValueError):
-    """A key is there twice."""
+    """A key is there twice.
+
+    Attributes:
+        key: which.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
 
 
 def ambiguity_of(message: Message, body: bytes, codec: str) -> str | None:
@@ -25,21 +38,33 @@ def ambiguity_of(message: Message, body: bytes, codec: str) -> str | None:
     """
     if message.unknown_envelope is not None:
         return "its envelope holds what the schema does not know"
-    if codec == "json" and _has_repeated_keys(body):
-        return "a key is there twice, and who reads it takes one or the other"
+    if codec != "json":
+        return None
+    try:
+        is_repeated = repeated_key(body) is not None
+    except (ValueError, RecursionError):
+        is_repeated = True  # orjson has read it, and another reader does not: that is doubt enough
+    return "a key is there twice, and who reads it takes one or the other" if is_repeated else None
+
+
+def repeated_key(text: bytes) -> str | None:
+    """A key that one object of a JSON text, at any depth, has twice; None where all have each of theirs once.
+
+    Raises:
+        ValueError, RecursionError: Python's own parser cannot read it.
+    """
+    if b"\\" not in text:
+        keys = [key for key, colon in _STRING.findall(text) if colon]
+        if len(set(keys)) == len(keys):
+            return None  # most messages have no list, and tell it by their keys alone
+    try:
+        json.loads(text, object_pairs_hook=_once)
+    except _RepeatedKey as repeated:
+        return repeated.key
     return None
 
 
-def _has_repeated_keys(body: bytes) -> bool:
-    try:
-        json.loads(body, object_pairs_hook=_once)
-    except _RepeatedKey:
-        return True
-    except (ValueError, RecursionError):
-        return True  # orjson has read it, and another reader does not: that is doubt enough
-    return False
-
-
 def _once(pairs: list[tuple[str, Any]]) -> None:
-    if len({key for key, _ in pairs}) < len(pairs):
-        raise _RepeatedKey
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) < len(keys):
+        raise _RepeatedKey(next(key for key, count in Counter(keys).items() if count > 1))

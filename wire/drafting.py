@@ -110,11 +110,23 @@ def parsed_pairs(cls: Any, pairs: Iterable[str]) -> dict[str, Any]:
 
 
 def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """Both objects in one; of what is in both, the second's."""
+    """Both objects in one, and so are the parts that are in both.
+
+    Raises:
+        DraftError: a field that is no such part is in both: nobody knows which was meant.
+    """
     result = dict(first)
     for name, value in second.items():
         mine = result.get(name)
-        result[name] = merged(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
+        if isinstance(mine, dict) and isinstance(value, dict):
+            try:
+                result[name] = merged(mine, value)
+            except DraftError as error:
+                raise DraftError(f"{name[:60]}.{error}") from None
+        elif name in result:
+            raise DraftError(f"{name[:60]} was given twice")
+        else:
+            result[name] = value
     return result
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .readings import Reading
     from .shape import Field
 
-__all__ = ["Frame", "Rendering"]
+__all__ = ["Frame", "Rendering", "repetition"]
 
 _INDENT: Final = "  "
 _MOST_SAID: Final = 1024  # values of a field: some hundred kilobytes for all the fields of a busy stream
@@ -43,11 +43,13 @@ class Frame(NamedTuple):  # there is one for each message of a capture, and a fr
         message: what was in the frame.
         offset: bytes before the frame, its length included; None where there is no such place.
         size: bytes of the frame, its length included; None where nobody counted.
+        repeated_key: one that an object of its JSON has twice, of which the last was read; None where none is.
     """
 
     message: Message
     offset: int | None = None
     size: int | None = None
+    repeated_key: str | None = None
 
 
 class Rendering:
@@ -70,7 +72,8 @@ class Rendering:
         JSON cannot say is a string. It is None for a type that the schema does not know. Where there are fields that
         the schema does not have, `unknownFields` lists them: `path`, `number`, `wireType`, `value` (bytes in hex); with
         `moreUnknownFields` there are more than the thousand that are listed.
-        `offset` and `size` are left out where there are none.
+        `offset` and `size` are left out where there are none. `repeatedKey` is a key that is there twice, of which
+        others may have read the one that is not shown.
         """
         message = frame.message
         members: dict[str, Any] = {} if frame.offset is None else {"offset": frame.offset}
@@ -79,6 +82,8 @@ class Rendering:
         members["payloadType"] = message.payload_type
         members["name"] = message.name
         members["clientMsgId"] = message.client_msg_id
+        if frame.repeated_key is not None:
+            members["repeatedKey"] = frame.repeated_key
         payload = message.payload
         unknown = unknown_fields(message, most=_MOST_UNKNOWN + 1)
         if isinstance(payload, UnknownPayload):
@@ -111,6 +116,8 @@ class Rendering:
             lines.append(f"{_INDENT}unknown field {quoted(field.path)[1:-1]}{kind} = {_unknown_value(field)}")
         if len(unknown) > _MOST_UNKNOWN:
             lines.append(f"{_INDENT}and more unknown fields")
+        if frame.repeated_key is not None:
+            lines.append(f"{_INDENT}{repetition(frame)}")
         return lines
 
     def head(self, frame: Frame) -> str:
@@ -280,6 +287,13 @@ class _Plan:
     def _symbol(self, value: int, place: Place) -> Reading:
         name = self._symbols.get(value)
         return (str(value) if name is None else f"{escaped(name)}"), name is not None
+
+
+def repetition(frame: Frame) -> str:
+    """What is to be said of a key that is there twice."""
+    return (
+        f"the key {quoted(frame.repeated_key or '')} is there twice: the last is shown, and others may read the first"
+    )
 
 
 def _integer(value: int, place: Place) -> Reading:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from .ambiguity import repeated_key
 from .codecs import JsonCodec, Message, ProtobufCodec, UnknownPayload
 from .errors import RemoteProtocolError, UndecodablePayload
 from .framing import MAX_FRAME_SIZE
@@ -249,11 +250,19 @@ class Codecs:
 
     def piece(self, body: bytes, offset: int, size: int) -> Frame | Damage:
         """The message in the body of a frame, or what is wrong with it."""
+        is_json = body[:1] == b"{"
         try:
-            message = self._json.decode(body) if body[:1] == b"{" else self._protobuf.decode(body)
+            message = self._json.decode(body) if is_json else self._protobuf.decode(body)
         except RemoteProtocolError as error:
             return fault_of(error, offset, size)
-        return Frame(message, offset, size)
+        return Frame(message, offset, size, _repeated_key(body)) if is_json else Frame(message, offset, size)
+
+
+def _repeated_key(body: bytes) -> str | None:
+    try:
+        return repeated_key(body)
+    except (ValueError, RecursionError):
+        return None  # our own reader has read it
 
 
 def decoded(body: bytes, offset: int, size: int) -> Frame | Damage:

@@ -112,6 +112,28 @@ def test_damage_is_named_with_its_offset_and_what_is_around_it_is_shown(call: Ca
     assert f"@{len(FRAMES[0])} DAMAGED, 3 bytes: " in text
 
 
+@pytest.mark.parametrize("framed", [False, True])
+def test_a_key_that_is_there_twice_is_remarked_beside_what_was_read(call: Call, tmp_path: Path, framed: bool) -> None:
+    rest = b'"ctidTraderAccountId":1,"symbolId":1,"orderType":1,"tradeSide":1'
+    body = b'{"payloadType":2106,"payload":{"volume":100000,%b,"volume":900000}}' % rest
+    path = tmp_path / "twice.bin"
+    path.write_bytes(encode_frame(body) if framed else body)
+    done = call("decode", str(path))
+    assert (done.returncode, done.stderr) == (0, "")
+    remark = 'the key "volume" is there twice: the last is shown, and others may read the first'
+    assert f"  {remark}\n" in done.stdout
+    assert "volume = 9000.00 units (900000)" in done.stdout
+    assert f"; {remark}\n" in call("decode", "--brief", str(path)).stdout
+    (line,) = json_lines(call("decode", "--format", "json", str(path)).stdout)
+    assert (line["repeatedKey"], line["payload"]["volume"]) == ("volume", 900_000)
+    payload = b'{"ctidTraderAccountId":1,"accessToken":"tok-123456","tok-123456":1,"tok-123456":2}'
+    path.write_bytes(b'{"payloadType":2102,"payload":%b}' % payload)
+    for options in ([], ["--brief"], ["--format", "json"]):
+        done = call("decode", *options, str(path))
+        assert "tok-123456" not in done.stdout + done.stderr
+        assert "twice" in done.stdout or "repeatedKey" in done.stdout
+
+
 def test_a_payload_that_cannot_be_read_is_named(call: Call, tmp_path: Path) -> None:
     path = tmp_path / "one.bin"
     path.write_bytes(encode_frame(oa.ProtoMessage(payloadType=2131, payload=b"", clientMsgId="9").SerializeToString()))

@@ -96,6 +96,38 @@ def test_without_a_token_all_but_the_clock_is_told(call: Call, server: BlockingS
     assert "not told: that takes a token and an account (anyctrader login)" in done.stdout
 
 
+def test_what_is_wrong_in_the_settings_is_told_in_place_of_the_clock(call: Call, server: BlockingServer) -> None:
+    for changes, said in (
+        ({"CTRADER_DEMO_ACCOUNT_ID": ""}, "CTRADER_DEMO_ACCOUNT_ID is missing\n"),
+        ({"CTRADER_LIVE_ENABLED": "yes"}, "CTRADER_LIVE_ENABLED must be exactly true or false"),
+    ):
+        done = call("ping", "demo", "--wait", "0.5", **(variables_of(server) | changes))
+        assert done.returncode == 0, done.stderr
+        (clock,) = [line for line in done.stdout.splitlines(keepends=True) if line.startswith("  clock")]
+        assert "not told: the settings cannot be used: " in clock
+        assert said in clock
+        assert "login" not in clock
+
+
+@pytest.mark.parametrize("broken", [{}, {"CTRADER_LIVE_ENABLED": "yes"}], ids=["sound", "broken"])
+def test_a_server_that_says_the_secrets_of_the_settings_back_shows_none(call: Call, broken: dict[str, str]) -> None:
+    made_up = {"REFRESH_TOKEN": "refresh-of-the-settings", "PASSWORD": "hunter2-of-the-settings"}
+    with served(seed="echo") as before:
+        secrets = [before.client_secret, before.access_token, *made_up.values(), "live-of-the-settings"]
+    with served(seed="echo", version=f"9 {' '.join(secrets)} \x1b[31m") as server:
+        assert server.access_token in secrets
+        variables = variables_of(server, **made_up) | broken | {"CTRADER_LIVE_PASSWORD": "live-of-the-settings"}
+        for output in ("text", "json"):
+            done = call("ping", "demo", "--wait", "0.5", "--symbol", "NONE", "--format", output, **variables)
+            assert "9 *** *** *** *** ***" in done.stdout
+            assert [secret for secret in secrets if secret in done.stdout + done.stderr] == []
+        server.call(lambda fake: fake.faults.inject(faults.Maintenance(" ".join(secrets))))
+        done = call("ping", "demo", "--wait", "0.5", **variables)
+        assert done.returncode == 1
+        assert "*** *** *** *** ***" in done.stdout.split("application")[1]
+        assert [secret for secret in secrets if secret in done.stdout + done.stderr] == []
+
+
 def test_a_symbol_that_is_not_there_tells_no_clock_and_is_no_fault(call: Call, server: BlockingServer) -> None:
     done = call("ping", "demo", "--wait", "0.5", "--symbol", "NONE", **variables_of(server))
     assert (done.returncode, "the account has no symbol NONE" in done.stdout) == (0, True)

@@ -6,8 +6,10 @@ import base64
 import json
 import math
 import os
+import pty
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import threading
@@ -24,17 +26,20 @@ from anyio.streams.stapled import StapledObjectStream
 
 from anyctrader.fake import ExchangeSettings, FakeServer, Host, ServerSettings, Timing
 from anyctrader.fake.exchange_settings import Delays
-from anyctrader.session import Environment, connect
+from anyctrader.session import CTraderError, Endpoint, Environment, connect
 from anyctrader.session.conversation import Conversation, Exchange, Said
 from anyctrader.session.recording import Moment, Opened
 from anyctrader.session.replay import Pace, ReplayedServer
+from anyctrader.session.secret import Secret
+from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore
+from anyctrader.session.transport import LinkLost, open_stream
 from anyctrader.wire import FrameDecoder, Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 
 from ..fake.foreign import STRICT, installed
 from ..fake.test_official_sdk import HOME, commands
-from .programs import interrupt, json_lines, run, started
-from .test_proxy import a_client, a_proxy, an_order, credentials_of
+from .programs import PROGRAM, clean_environment, interrupt, json_lines, run, started
+from .test_proxy import Client, a_client, a_proxy, an_order, credentials_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
@@ -199,6 +204,26 @@ async def test_a_recording_is_said_again_to_a_server_through_the_guard(tmp_path:
         assert not any(secret[:16] in text for secret in secrets_of(server))
 
 
+async def test_the_token_that_stands_in_is_the_stored_one_and_not_that_of_the_settings(tmp_path: Path) -> None:
+    recording = tmp_path / "mine.jsonl"
+    async with quick() as server:
+        taken = await in_thread(
+            "record", "demo", "-o", str(recording), "--for", "0", cwd=tmp_path, **variables_of(server)
+        )
+        assert taken.returncode == 0, taken.stderr
+    async with quick() as server:
+        spent = "spent-token-of-the-settings"
+        pair = TokenPair(access_token=Secret(server.access_token))
+        TokenStore(tmp_path / "stored", Environment.DEMO).save(
+            StoredPair(client_id=server.client_id, user_id=None, account_ids=(server.account_id,), pair=pair)
+        )
+        variables = variables_of(server, ACCESS_TOKEN=spent) | {"CTRADER_TOKEN_FOLDER": str(tmp_path / "stored")}
+        done = await in_thread("replay", str(recording), "--to", "demo", "--fast", cwd=tmp_path, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "ProtoOAGetAccountListByAccessTokenReq: answered" in done.stdout
+        assert spent not in str([seen.message for seen in server.seen])
+
+
 @pytest.mark.parametrize("pace", ["--fast", "--step"])
 async def test_a_close_waits_for_the_fill_that_was_recorded_ahead_of_it(tmp_path: Path, pace: str) -> None:
     recording = await a_recording(tmp_path / "r")
@@ -222,6 +247,74 @@ async def test_a_replay_step_by_step_sends_nothing_more_once_its_input_ends(tmp_
         assert "ProtoOANewOrderReq" not in server.seen.names()
 
 
+def interrupted_at_the_prompt(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str]:
+    """How a replay step by step ends that waits at a terminal for somebody to press Enter, and what it said."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*PROGRAM, "replay", *arguments, "--step"],
+        cwd=cwd,
+        env=clean_environment(**environment),
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    os.close(theirs)
+    try:
+        assert process.stdout is not None
+        shown = ""
+        while "[Enter]" not in shown:
+            shown += (line := process.stdout.readline())
+            assert line, shown
+        shown += interrupt(process)[0]
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(ours)
+    return process.returncode, shown
+
+
+async def test_ctrl_c_at_the_prompt_of_a_step_ends_a_replay_to_a_server(tmp_path: Path) -> None:
+    recording = await a_recording(tmp_path / "r")
+    async with quick() as server:
+        arguments = (str(recording), "--to", "demo")
+        variables = variables_of(server)
+        code, shown = await anyio.to_thread.run_sync(
+            lambda: interrupted_at_the_prompt(*arguments, cwd=tmp_path, **variables)
+        )
+        assert code == 1
+        assert "interrupted: what was not told of was not said" in " ".join(shown.split())
+        assert "ProtoOANewOrderReq" not in server.seen.names()
+
+
+async def test_ctrl_c_at_the_prompt_of_a_step_ends_a_replay_to_a_client(tmp_path: Path) -> None:
+    recording = await a_recording(tmp_path / "r")
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        port = place.getsockname()[1]
+    ca_file = tmp_path / "ca.pem"
+    arguments = (str(recording), "--listen", f"127.0.0.1:{port}", "--ca-file", str(ca_file), "--check")
+    ended: list[tuple[int, str]] = []
+
+    async def step() -> None:
+        ended.append(await anyio.to_thread.run_sync(lambda: interrupted_at_the_prompt(*arguments, cwd=tmp_path)))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(step)
+        with anyio.fail_after(45):
+            while True:
+                try:
+                    stream = await open_stream(Endpoint("127.0.0.1", port, ca_file), deadline_s=10)
+                    break
+                except (CTraderError, OSError):
+                    await anyio.sleep(0.05)  # it is not up yet
+        app = oa.ProtoOAApplicationAuthReq(clientId=recorded_client_id(recording), clientSecret="another secret")
+        with pytest.raises(LinkLost):
+            await Client(stream, "protobuf").ask(app, "1")
+        await stream.aclose()
+    assert ended[0][0] == 1
+    assert "interrupted: not checked to its end" in ended[0][1]
+
+
 async def test_it_does_not_trade_on_live_which_is_off(tmp_path: Path) -> None:
     recording = await a_recording(tmp_path / "r")
     async with quick(Host.LIVE) as server:
@@ -240,11 +333,6 @@ def replayed(recording: Path, *options: str) -> Iterator[tuple[Any, dict[str, An
 
 
 async def test_a_client_that_does_the_same_passes_the_check_and_another_does_not(tmp_path: Path) -> None:
-    from anyctrader.session import Endpoint
-    from anyctrader.session.transport import open_stream
-
-    from .test_proxy import Client
-
     recording = await a_recording(tmp_path / "r")
     for volume, code in ((100_000, 0), (200_000, 1)):
         with replayed(recording, "--fast", "--check") as (player, ready):
@@ -444,11 +532,6 @@ async def test_where_no_websocket_can_be_served_that_is_said_at_the_start(
 
 
 async def test_a_pipe_that_nobody_reads_holds_up_neither_the_clients_nor_the_end(tmp_path: Path) -> None:
-    from anyctrader.session import Endpoint
-    from anyctrader.session.transport import open_stream
-
-    from .test_proxy import Client
-
     async with quick() as server:
         with started("proxy", "demo", "--format", "json", cwd=tmp_path, **variables_of(server)) as proxy:
             ready = await anyio.to_thread.run_sync(first_line, proxy)

@@ -68,7 +68,7 @@ def test_on_ctrl_c_what_is_open_is_taken_back_and_it_ends_without_success(tmp_pa
         out, err = interrupt(process)
     assert process.returncode == 1
     assert err.splitlines() == [
-        "interrupted: taking back what is open. Once more ends it at once, and leaves that open",
+        "interrupted: taking back what is open. Once more, after a second, ends it at once, and leaves that open",
         "interrupted: what was open has been taken back",
     ]
     *steps, end = json_lines(out)

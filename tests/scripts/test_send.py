@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from anyctrader.fake import BlockingServer, Host
 from anyctrader.fake.faults import Deafness
 from anyctrader.fake.tokens import TokenScope
 from anyctrader.scripts.raw_bytes import given
+from anyctrader.session import Environment
+from anyctrader.session.secret import Secret
+from anyctrader.session.token_store import StoredPair, TokenPair, TokenStore
 from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 from anyctrader.wire.drafting import DraftError
@@ -82,9 +86,7 @@ def test_a_request_is_completed_sent_and_its_reply_shown_and_timed(call: Call, s
 
 
 def test_json_in_and_json_out(call: Call, server: BlockingServer) -> None:
-    done = call(
-        "send", "demo", "SymbolByIdReq", '{"symbolId": [1]}', "symbolId=2", "--format", "json", **variables_of(server)
-    )
+    done = call("send", "demo", "SymbolByIdReq", '{"symbolId": [2]}', "--format", "json", **variables_of(server))
     (line,) = json_lines(done.stdout)
     assert [symbol["symbolId"] for symbol in line["payload"]["symbol"]] == [2]
     assert line["ms"] > 0
@@ -200,6 +202,21 @@ def test_secrets_of_a_reply_are_hidden(call: Call, server: BlockingServer) -> No
     assert done.returncode == 0, done.stderr
     assert '  accessToken = "***"' in done.stdout
     assert server.access_token not in done.stdout + done.stderr
+
+
+def test_a_pair_that_is_renewed_while_it_connects_is_the_one_that_is_filled_in(call: Call, tmp_path: Path) -> None:
+    with served() as server:
+        old = TokenPair(access_token=Secret("expired-token"), refresh_token=Secret(server.refresh_token))
+        TokenStore(tmp_path / "stored", Environment.DEMO).save(
+            StoredPair(client_id=server.client_id, user_id=None, account_ids=(server.account_id,), pair=old)
+        )
+        variables = variables_of(server) | {"CTRADER_TOKEN_FOLDER": str(tmp_path / "stored")}
+        done = call("send", "demo", "GetAccountListByAccessTokenReq", **variables)
+        assert "ProtoOARefreshTokenReq" in server.call(lambda fake: fake.seen.names())
+    assert done.returncode == 0, done.stderr
+    (new,) = TokenStore(tmp_path / "stored", Environment.DEMO).read()
+    assert new.pair.access_token != old.access_token
+    assert new.pair.access_token.reveal() not in done.stdout + done.stderr
 
 
 def test_the_password_of_the_settings_is_hidden_like_their_tokens(
@@ -372,6 +389,30 @@ def test_json_with_repeated_keys_goes_to_demo_as_bytes_that_nobody_can_read(call
     assert fact["size"] == len(data)
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (['{"symbolId":1,"orderType":1,"tradeSide":1,"volume":100000,"volume":900000}'], 'the key "volume" is there'),
+        (['{"symbolId":1,"orderType":1,"tradeSide":1,"volume":100000}', "volume=200000"], "volume was given twice"),
+        (['{"symbolId":1,"orderType":1,"tradeSide":1,"volume":100000}', '{"volume":2}'], "volume was given twice"),
+        (["symbolId=1", "orderType=1", "tradeSide=1", "volume=100000", "volume=200000"], "given twice"),
+    ],
+)
+def test_a_field_that_is_said_twice_is_a_usage_error_and_nothing_is_traded(
+    call: Call, server: BlockingServer, fields: list[str], said: str
+) -> None:
+    before = server.call(lambda fake: fake.seen.names())
+    done = call("send", "demo", "NewOrderReq", *fields, **variables_of(server))
+    assert done.returncode == 2, done.stdout
+    assert said in " ".join(done.stderr.split())
+    assert server.call(lambda fake: fake.seen.names()) == before
+
+
+def test_the_parts_of_a_request_may_be_said_one_by_one(call: Call, server: BlockingServer) -> None:
+    fields = ('{"symbolId":1,"orderType":1}', '{"tradeSide":1}', "volume=100000")
+    assert call("send", "demo", "NewOrderReq", *fields, **variables_of(server)).returncode == 0
+
+
 def test_a_message_cannot_hide_behind_another(call: Call, server: BlockingServer) -> None:
     order = oa.ProtoOANewOrderReq(ctidTraderAccountId=1, symbolId=1, tradeSide=1, volume=1, orderType=1)
     data = encode_frame(body_of(oa.ProtoOAVersionReq())) + encode_frame(body_of(order))
@@ -419,7 +460,8 @@ def test_an_interrupted_request_says_whether_anything_is_in_doubt(
         with started("send", "demo", *arguments, cwd=tmp_path, **variables) as process:
             peer, _ = silent.accept()
             with peer:  # it is connecting, and hears nothing
-                _, remarks = interrupt(process)
+                process.send_signal(signal.SIGINT)
+                _, remarks = interrupt(process)  # a second one at once changes nothing
     assert process.returncode == code
     assert said in remarks
     assert "Traceback" not in remarks

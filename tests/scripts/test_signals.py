@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -20,27 +20,38 @@ import sys
 
 import anyio
 
-from anyctrader.scripts.signals import until_signalled
+from anyctrader.scripts.options import ExitCode
+from anyctrader.scripts.signals import LastWord, until_signalled
+
+word = {"last_word": LastWord("look first", ExitCode.OUTCOME_UNKNOWN)} if "word" in sys.argv else {}
 
 
 async def main():
-    async with until_signalled(said="wait"):
+    async with until_signalled(said="wait", **word):
         print("up", flush=True)
-        await anyio.sleep_forever()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                print("leaving", flush=True)
+                await anyio.wait_readable(sys.stdin.fileno())
+                sys.stdin.readline()
     print("closing", flush=True)
     await anyio.wait_readable(sys.stdin.fileno())
     print("closed", flush=True)
 
 
 anyio.run(main, backend=sys.argv[1])
+print("ended", flush=True)
+sys.exit(3)
 """
 
 
 @contextmanager
-def a_program(backend: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """One that is up, was signalled, and closes down until something comes on its stdin."""
+def a_program(backend: str, folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """One that is up and was signalled. It leaves its block, and closes down, when lines come on its stdin."""
     with subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, backend],
+        [sys.executable, "-c", _PROGRAM, backend, *arguments],
         cwd=folder,
         env=clean_environment(),
         stdin=subprocess.PIPE,
@@ -52,26 +63,61 @@ def a_program(backend: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
             assert process.stdout is not None
             assert process.stdout.readline() == "up\n"
             process.send_signal(signal.SIGINT)
-            assert process.stdout.readline() == "closing\n"
+            assert process.stdout.readline() == "leaving\n"
             yield process
         finally:
             process.kill()
 
 
+def closing(process: subprocess.Popen[str]) -> None:
+    """Behind its block."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "closing\n"
+
+
+def signal_until_it_ends(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    while process.poll() is None:
+        process.send_signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.001)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_a_signal_while_it_closes_down_lets_it_do_so(tmp_path: Path, backend: str, number: signal.Signals) -> None:
+def test_what_follows_a_signal_at_once_is_the_same_wish_until_the_process_has_ended(
+    tmp_path: Path, backend: str, number: signal.Signals
+) -> None:
     with a_program(backend, tmp_path) as process:
         process.send_signal(number)
-        assert process.communicate("\n", timeout=60) == ("closed\n", "wait\n")
-        assert process.returncode == 0
+        closing(process)
+        process.send_signal(number)
+        assert process.stdin is not None
+        process.stdin.close()
+        signal_until_it_ends(process, number)  # into its last moments, when Python has taken its handlers away
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert (process.stdout.read(), process.stderr.read()) == ("closed\nended\n", "wait\n")
+        assert process.returncode == 3
 
 
+@pytest.mark.parametrize("is_closing", [False, True])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_one_more_ends_it_at_once(tmp_path: Path, backend: str) -> None:
+def test_one_that_comes_a_second_later_ends_it_with_a_word(tmp_path: Path, backend: str, is_closing: bool) -> None:
     with a_program(backend, tmp_path) as process:
-        while process.poll() is None:
-            process.send_signal(signal.SIGINT)  # two that come at once may count as one
+        if is_closing:
+            closing(process)
+        signal_until_it_ends(process, signal.SIGINT)
         assert process.returncode == -signal.SIGINT
         assert process.stderr is not None
-        assert process.stderr.read() == "wait\n"
+        assert process.stderr.read() == "wait\nended at once: what was still to be put in order is not\n"
+
+
+def test_the_last_word_of_a_command_comes_with_its_own_exit_code(tmp_path: Path) -> None:
+    with a_program("asyncio", tmp_path, "word") as process:
+        signal_until_it_ends(process, signal.SIGINT)
+        assert process.returncode == 4
+        assert process.stderr is not None
+        assert process.stderr.read() == "wait\nlook first\n"

@@ -117,13 +117,29 @@ def test_what_is_missing_is_named() -> None:
     require_complete(oa.ProtoOACancelOrderReq(ctidTraderAccountId=1, orderId=5))
 
 
-def test_fields_of_both_kinds_are_put_together_and_the_later_wins() -> None:
-    assert merged({"a": 1, "b": {"c": 1, "d": 2}, "e": [1]}, {"b": {"c": 3}, "e": [2], "f": 4}) == {
+def test_fields_of_both_kinds_are_put_together() -> None:
+    assert merged({"a": 1, "b": {"c": {"x": 1}, "d": 2}}, {"b": {"c": {"y": 2}, "e": [2]}, "f": 4}) == {
         "a": 1,
-        "b": {"c": 3, "d": 2},
-        "e": [2],
+        "b": {"c": {"x": 1, "y": 2}, "d": 2, "e": [2]},
         "f": 4,
     }
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ({"a": 1}, {"a": 2}, "a was given twice"),
+        ({"a": 1}, {"a": 1}, "a was given twice"),
+        ({"a": None}, {"a": 2}, "a was given twice"),
+        ({"a": [1]}, {"a": [2]}, "a was given twice"),
+        ({"a": {"b": 1}}, {"a": 2}, "a was given twice"),
+        ({"a": {"b": {"c": 1}}}, {"a": {"b": {"c": 2}}}, "a.b.c was given twice"),
+    ],
+)
+def test_a_field_that_is_said_twice_is_refused(first: dict[str, Any], second: dict[str, Any], said: str) -> None:
+    with pytest.raises(DraftError) as refused:
+        merged(first, second)
+    assert str(refused.value) == said
 
 
 def test_a_path_may_be_named_by_its_end_and_one_that_is_nowhere_is_told_with_the_nearest() -> None:
