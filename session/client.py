@@ -200,8 +200,7 @@ class Session:
             link = await self._supervisor.passage.usable_link(message.name, account_id, by_s=by_s)
             try:
                 with self._supervisor.subscribing(payload):
-                    answer = await link.request(payload, timeout_s=max(0.0, by_s - clock.now_s()), ahead=ahead)
-                return answer.payload
+                    return (await link.request(payload, timeout_s=max(0.0, by_s - clock.now_s()), ahead=ahead)).payload
             except RateLimited as error:
                 if permission is not Permission.READ or clock.now_s() >= by_s:
                     raise
@@ -234,16 +233,13 @@ class Session:
         Raises:
             See `request`. An error that says only that the server took too long is an `OutcomeUnknown` with that cause.
         """
-        payload, most_s = intent.payload, self.timings.order_queue_s if leave_within_s is None else leave_within_s
+        payload, timings = intent.payload, self.timings
+        timeout_s = timings.request_s if timeout_s is None else timeout_s
         try:
             link = self._supervisor.passage.trading_link(type(payload).__name__, account_of(payload))
-            answer = await answered(
-                link,
-                payload,
-                timeout_s=self.timings.request_s if timeout_s is None else timeout_s,
-                leave_within_s=intent.left_s(most_s, now_s=clock.now_s()),
-                on_sent=on_sent,
-            )
+            most_s = timings.order_queue_s if leave_within_s is None else leave_within_s
+            within_s = intent.left_s(most_s, now_s=clock.now_s())
+            answer = await answered(link, payload, timeout_s=timeout_s, leave_within_s=within_s, on_sent=on_sent)
         except OutcomeUnknown:
             self.review(account_of(payload))
             raise

@@ -226,15 +226,8 @@ class Gate:
         if permission_of(message.payload_type) in READING:
             return
         intent = self._intents.pop(id(message.payload), None)
-        if intent is None:
-            refusal: Refused = AuditUnavailable(f"{message.name} is refused: its intent is not on record")
-            self.refused(message, refusal)
-            raise refusal
-        if not intent.read_first and self.must_read(message.payload):
-            refusal = Refused(
-                f"{message.name} is refused: {self.environment.value} may only be reduced ({self.standing().why}), and "
-                "the levels that it changes were not read just before: ask again"
-            )
+        if intent is None or (not intent.read_first and self.must_read(message.payload)):
+            refusal = _unready(message.name, intent, self.standing())
             self.refused(message, refusal)
             raise refusal
         # Last, and by the clock: where the process stood still, no deadline has run out by itself.
@@ -319,3 +312,13 @@ class Gate:
 
 def _facts_of_bytes(data: bytes) -> dict[str, Any]:
     return {"request": "raw bytes", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _unready(name: str, intent: Intent | None, standing: Standing) -> Refused:
+    """Why what may be asked does not leave all the same."""
+    if intent is None:
+        return AuditUnavailable(f"{name} is refused: its intent is not on record")
+    return Refused(
+        f"{name} is refused: a level may only tighten ({standing.why}), and the levels that it changes were not "
+        "read just before: ask again"
+    )
