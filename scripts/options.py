@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 import importlib.util
+import io
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -104,6 +106,7 @@ def check_transport(transport: TransportChoice | None) -> TransportChoice | None
 
 
 _INTERRUPTED_FOR_TYPER: Final = 130
+_TOLD: Final[Any] = typer.BadParameter.__mro__[2]  # `ClickException`: where that is defined depends on typer's version
 _NARROW: Final = 52  # columns; below that click writes lines of 50 all the same
 _NARROWEST: Final = 30
 
@@ -127,15 +130,41 @@ def alone(command: Callable[..., Any]) -> None:
 
 
 def begin(app: Callable[..., Any], **named: Any) -> None:
-    """Runs an app of typer, which has an exit code of its own (130) for Ctrl-C where no command of ours has caught it.
+    """Runs an app of typer. Its usage errors, which say what was typed, show no secret of the settings.
 
     Raises:
         SystemExit: always.
     """
     try:
-        app(**named)
-    except SystemExit as ended:
-        if ended.code != _INTERRUPTED_FOR_TYPER:
-            raise
+        code = app(standalone_mode=False, **named)
+    except _TOLD as error:
+        said = io.StringIO()
+        error.show(said)
+        typer.echo(_covered(said.getvalue()), err=True, nl=False)
+        raise SystemExit(error.exit_code) from None
+    except typer.Abort:
+        code = _INTERRUPTED_FOR_TYPER
+    if code == _INTERRUPTED_FOR_TYPER:  # typer's own, for a Ctrl-C that no command of ours has caught
         typer.echo("interrupted", err=True)
-        raise SystemExit(int(ExitCode.NO)) from None
+        code = ExitCode.NO
+    raise SystemExit(int(code or ExitCode.DONE))
+
+
+def _covered(text: str) -> str:
+    """A usage error without the secrets of the settings: one may have been typed at the wrong place."""
+    from anyctrader.scripts.opening import secrets_of_settings  # which takes longer than most commands, once begun
+    from anyctrader.session.secret import covered
+
+    try:
+        return covered(text, secrets_of_settings(_env_file_of(sys.argv)))
+    except Exception:  # whatever it is, it is not what the person has done wrong
+        return text
+
+
+def _env_file_of(arguments: list[str]) -> Path | None:
+    """The file of settings that is named on a command line, which need not be sound."""
+    for place, argument in enumerate(arguments):
+        name, is_pair, value = argument.partition("=")
+        if name == "--env-file":
+            return Path(value) if is_pair else Path(arguments[place + 1]) if place + 1 < len(arguments) else None
+    return None

@@ -187,7 +187,7 @@ def _period(name: str) -> int:
 def _pair(text: str, heard: tuple[Any, ...]) -> tuple[str, str]:
     name, is_pair, value = text.partition("=")
     if not (is_pair and name):
-        raise typer.BadParameter(f"write it as FIELD=VALUE, not {escaped(text)}", param_hint="--where")
+        raise typer.BadParameter("write it as FIELD=VALUE", param_hint="--where")
     try:
         require_path(name, heard)
     except DraftError as error:

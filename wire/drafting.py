@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +39,9 @@ _MOST_NEAR: Final = 3
 _MOST_MISSING: Final = 10
 _MOST_LISTED: Final = 12  # of the fields of a message: two lines of a terminal
 _LARGEST_TYPE: Final = 2**32 - 1
+# The longest name of the schema has 36 letters, and two have a digit; a token is as long, and full of digits.
+_NAME: Final = re.compile(r"(?=(?:\D*\d){0,5}\D*\Z)[\w.*?\[\]-]{0,40}")
+_MOST_SHOWN: Final = 6
 
 
 class DraftError(LocalProtocolError):
@@ -59,7 +63,7 @@ def class_named(name: str) -> Any:
     short = _short(name)
     known = shortened.get(short) or shortened.get(f"{short}req")
     if known is None:
-        raise DraftError(f"no message is called {name[:60]!r}{_near(short, shortened)}")
+        raise DraftError(f"no message is called {_shown(name)!r}{_near(short, shortened)}")
     return MESSAGES[known]
 
 
@@ -85,10 +89,10 @@ def parsed_pairs(cls: Any, pairs: Iterable[str]) -> dict[str, Any]:
         DraftError: a pair is none, or its field is not there; the nearest names are given.
     """
     members: dict[str, Any] = {}
-    for pair in pairs:
+    for place, pair in enumerate(pairs, 1):
         path, is_pair, text = pair.partition("=")
         if not is_pair or not path:
-            raise DraftError(f"{path[:60]!r} is no field: write name=value, or a JSON object")
+            raise DraftError(f"{_told(cls, pair, place)} is no field: write name=value, or a JSON object")
         target, shape, owner = members, shape_of(cls.__name__), cls.__name__
         *parents, last = path.split(".")
         for step in parents:
@@ -122,9 +126,9 @@ def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
             try:
                 result[name] = merged(mine, value)
             except DraftError as error:
-                raise DraftError(f"{name[:60]}.{error}") from None
+                raise DraftError(f"{_shown(name)}.{error}") from None
         elif name in result:
-            raise DraftError(f"{name[:60]} was given twice")
+            raise DraftError(f"{_shown(name)} was given twice")
         else:
             result[name] = value
     return result
@@ -139,8 +143,11 @@ def drafted(cls: Any, members: dict[str, Any]) -> Any:
     try:
         message, unknown = JsonFields().from_json(cls, members)
     except FieldError as error:
-        where = f"{cls.__name__}.{error}" if error.path else f"{cls.__name__}: {error}"
-        raise DraftError(where + _choices(cls, members, error.path)) from None
+        where = ".".join((cls.__name__, *map(str, error.path)))
+        choices = _choices(cls, members, error.path)
+        # Where a name is due and another text was given, it may be a secret at the wrong place.
+        problem = f"this is none of its names{choices}" if choices else error.problem
+        raise DraftError(f"{where}: {problem}") from None
     for path in unknown or ():
         shape, owner = shape_of(cls.__name__), cls.__name__
         *parents, last = path
@@ -184,7 +191,7 @@ def require_path(name: str, classes: Iterable[Any]) -> None:
             steps = path.split(".")
             known |= {end: end for end in (".".join(steps[start:]) for start in range(len(steps)))}
     if name not in known:
-        raise DraftError(f"no field is called {name[:60]!r}{_near(name, known)}")
+        raise DraftError(f"no field is called {_shown(name)!r}{_near(name, known)}")
 
 
 def require_pattern(pattern: str) -> None:
@@ -196,7 +203,7 @@ def require_pattern(pattern: str) -> None:
     shapes = (shape_of(cls.__name__) for cls in oa.PAYLOAD_CLASSES.values())
     known = {step: step for shape in shapes for path in _paths(shape) for step in path.split(".")}
     if not any(fnmatchcase(name, pattern) for name in known):
-        raise DraftError(f"no field is called {pattern[:60]!r}{_near(pattern, known)}")
+        raise DraftError(f"no field is called {_shown(pattern)!r}{_near(pattern, known)}")
 
 
 def _paths(shape: Shape) -> Iterator[str]:
@@ -215,7 +222,7 @@ def _field(shape: Shape, name: str, owner: str) -> Field:
             return field
     names = {_short(field.name): field.name for field in shape.fields if field.name != "payloadType"}
     said = _near(_short(name), names) or _listed([*names.values()])
-    raise DraftError(f"{owner} has no field {name[:60]!r}{said}")
+    raise DraftError(f"{owner} has no field {_shown(name)!r}{said}")
 
 
 def _choices(cls: Any, members: Any, path: Iterable[Any]) -> str:
@@ -249,15 +256,26 @@ def _value(field: Field, text: str, owner: str) -> Any:
     if field.kind == FieldDescriptor.TYPE_BOOL:
         if text.lower() in _TRUE | _FALSE:
             return text.lower() in _TRUE
-        raise DraftError(f"{owner}.{field.name} is true or false, not {text[:20]!r}")
+        raise DraftError(f"{owner}.{field.name} is true or false, and this is neither")
     if field.kind == FieldDescriptor.TYPE_DOUBLE:
         try:
             return float(text)
         except ValueError:
-            raise DraftError(f"{owner}.{field.name} is a number, not {text[:20]!r}") from None
+            raise DraftError(f"{owner}.{field.name} is a number, and this is none") from None
     if field.enum is not None and text.upper() in field.enum.__members__:
         return text.upper()
     return text
+
+
+def _shown(name: str) -> str:
+    """What was typed where a name is due: whole only if it looks like one, it may be a secret at the wrong place."""
+    return name if _NAME.fullmatch(name) else f"{name[:_MOST_SHOWN]}…"
+
+
+def _told(cls: Any, text: str, place: int) -> str:
+    """What was typed where a pair is due, by its place and the field that it begins with: the rest may be a secret."""
+    names = [field.name for field in shape_of(cls.__name__).fields if text.startswith(field.name)]
+    return f"field {place}{f' ({max(names, key=len)}…)' if names else ''}"
 
 
 def _short(name: str) -> str:

@@ -99,6 +99,37 @@ main()
     assert (done.returncode, done.stdout, done.stderr.strip()) == (1, "", "interrupted")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "send demo {}",
+        "send demo AccountAuthReq accessToken:{}",
+        "send demo AccountAuthReq {}",
+        "send demo AccountAuthReq {}=1",
+        "send demo NewOrderReq orderType={}",
+        "send {} TraderReq",
+        "send demo TraderReq --format {}",
+        "send demo TraderReq --{}",
+        "tail demo --where {}",
+        "tail demo --bars {}",
+        "ping demo {}",
+        "decode --type {} capture.bin",
+        "decode {}",
+        "{}",
+        "send --env-file mine.env demo {}",
+        "send demo {} --env-file=mine.env",
+    ],
+)
+def test_a_usage_error_shows_no_secret_of_the_settings(call: Call, tmp_path: Path, arguments: str) -> None:
+    secret = "hunter-of-the-settings"
+    path = tmp_path / ("mine.env" if "mine.env" in arguments else ".env")
+    path.write_text(f"CTRADER_DEMO_ACCESS_TOKEN={secret}\n")
+    done = call(*arguments.format(secret).split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Usage: anyctrader" in done.stderr
+    assert secret not in done.stderr
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
 @pytest.mark.parametrize("arguments", [("--help",), ("decode", "--help"), ("--version",)])
 def test_a_help_text_that_cannot_be_written_is_said_plainly(arguments: tuple[str, ...]) -> None:

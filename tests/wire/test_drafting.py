@@ -69,8 +69,11 @@ def test_fields_may_be_typed_one_by_one() -> None:
 @pytest.mark.parametrize(
     ("cls", "pair", "said"),
     [
-        (ORDER, "volume", r"'volume' is no field: write name=value"),
-        (ORDER, "=5", r"'' is no field"),
+        (ORDER, "volume", r"^field 1 \(volume…\) is no field: write name=value"),
+        (ORDER, "=5", r"^field 1 is no field"),
+        (ORDER, "volume:5_aToken", r"^field 1 \(volume…\) is no field: write name=value, or a JSON object$"),
+        (ORDER, "a7Token0f91c22", r"^field 1 is no field: write name=value, or a JSON object$"),
+        (ORDER, "a7Token0f91c22=", r"^ProtoOANewOrderReq has no field 'a7Toke…'; its fields: "),
         (ORDER, "volum=5", r"ProtoOANewOrderReq has no field 'volum'; near it: volume"),
         (
             ORDER,
@@ -78,8 +81,8 @@ def test_fields_may_be_typed_one_by_one() -> None:
             r"ProtoOANewOrderReq has no field 'xyzzy'; its fields: ctidTraderAccountId, symbolId, .* and 10 more$",
         ),
         (ORDER, "volume.x=5", r"ProtoOANewOrderReq.volume has no fields of its own"),
-        (ORDER, "guaranteedStopLoss=maybe", "is true or false, not 'maybe'"),
-        (ORDER, "limitPrice=cheap", "limitPrice is a number, not 'cheap'"),
+        (ORDER, "guaranteedStopLoss=maybe", "is true or false, and this is neither$"),
+        (ORDER, "limitPrice=cheap", "limitPrice is a number, and this is none$"),
         (oa.ProtoOAMarginCallUpdateReq, "marginCall=5", "marginCall is a message: write its fields as"),
         (oa.ProtoOAMarginCallUpdateReq, "marginCall.x=5", r"ProtoOAMarginCall has no field 'x'"),
         (oa.ProtoOAReconcileRes, "position.swap=5", "position has no fields of its own that could be typed so"),
@@ -142,6 +145,29 @@ def test_a_field_that_is_said_twice_is_refused(first: dict[str, Any], second: di
     assert str(refused.value) == said
 
 
+@pytest.mark.parametrize(
+    ("cls", "members"),
+    [
+        (ORDER, {"orderType": "b9670fccb722338d32ea"}),
+        (ORDER, {"volume": "b9670fccb722338d32ea"}),
+        (ORDER, {"guaranteedStopLoss": "b9670fccb722338d32ea"}),
+        (ORDER, {"limitPrice": "b9670fccb722338d32ea"}),
+        (ORDER, {"b9670fccb722338d32ea": 1}),
+    ],
+)
+def test_what_may_be_a_secret_at_the_wrong_place_is_not_said_back(cls: Any, members: dict[str, Any]) -> None:
+    with pytest.raises(DraftError) as refused:
+        drafted(cls, members)
+    assert "b9670fc" not in str(refused.value)
+    for typed in ("b9670fccb722338d32ea", *(f"{name}={value}" for name, value in members.items())):
+        with pytest.raises(DraftError) as refused:
+            drafted(cls, parsed_pairs(cls, [typed]))
+        assert "b9670fc" not in str(refused.value)
+    with pytest.raises(DraftError) as refused:
+        class_named("b9670fccb722338d32ea")
+    assert "b9670fc" not in str(refused.value)
+
+
 def test_a_path_may_be_named_by_its_end_and_one_that_is_nowhere_is_told_with_the_nearest() -> None:
     classes = (oa.ProtoOAExecutionEvent, oa.ProtoOASpotEvent)
     for name in ("order.tradeData.symbolId", "tradeData.symbolId", "symbolId", "trendbar.low", "bid"):
@@ -158,7 +184,7 @@ def test_a_path_may_be_named_by_its_end_and_one_that_is_nowhere_is_told_with_the
 @pytest.mark.parametrize(
     ("cls", "members", "said"),
     [
-        (oa.ProtoOAGetTrendbarsReq, {"period": "H7"}, r"'H7' is no ProtoOATrendbarPeriod; near it: .*\bH1\b"),
+        (oa.ProtoOAGetTrendbarsReq, {"period": "H7"}, r"Req.period: this is none of its names; near it: .*\bH1\b"),
         (ORDER, {"orderType": "limits"}, "near it: LIMIT"),
         (ORDER, {"orderType": "xyzzy"}, "; it takes MARKET, LIMIT, STOP"),
         (ORDER, {"orderType": True}, r"orderType: [^;]*$"),
