@@ -117,7 +117,9 @@ class Doubts:
         """What looks that are enough have found."""
         if verdict.among:
             reason = f"{self._absences} agree that {verdict.reason}: look yourself"
-            return Verdict(Outcome.UNDECIDED, reason, among=verdict.among)
+            # The only one is not looked for by another request of ours as well, for which it would be as good a guess.
+            only = verdict.among[0] if len(verdict.among) == 1 else None
+            return Verdict(Outcome.UNDECIDED, reason, among=verdict.among, order_id=only)
         if verdict.shown_by is not None:
             reason = f"{self._absences} agree that {verdict.reason}, and the lists tell of no order: look yourself"
             return Verdict(Outcome.UNDECIDED, reason)

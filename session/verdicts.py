@@ -50,7 +50,7 @@ class Verdict:
         outcome: how it ended, or None where that cannot be told.
         reason: what was found, for people.
         arrived: where there is no outcome: whether it may be at work, so that looks before this one prove nothing.
-        order_id: the order that came of it, or None.
+        order_id: the order that came of it, or of an undecided one may have, or None.
         among: where there is no outcome: the orders one of which it may be.
         shown_by: where there is no outcome: the position that shows what it may have done, or None.
     """
@@ -181,12 +181,12 @@ def _order_of(record: RequestRecord, evidence: Evidence) -> Verdict:
         return Verdict(None, reason, arrived=True, among=among)
     if found and known_id is None and not _is_marked(record):
         # That it left at all is not on record: one that is like it may be another client's, and nothing tells.
-        among = tuple(sorted(found))
-        reason = f"order {', '.join(map(str, among))} may be it, or another client's, for that it left is not on record"
-        return Verdict(None, reason, arrived=True, among=among)
+        oldest = _oldest(found.values()).orderId
+        reason = f"order {oldest} may be it, or another client's, for that it left is not on record"
+        return Verdict(None, reason, arrived=True, among=(oldest,))
     # Requests for the very same cannot be told apart, nor do they have to be: the first has the oldest.
     if found:
-        return _came_of(record, min(found.values(), key=lambda each: (each.tradeData.openTimestamp, each.orderId)))
+        return _came_of(record, _oldest(found.values()))
     if isinstance(record.payload, oa.ProtoOANewOrderReq) and record.payload.label and record.has_left:
         since_ms = evidence.earliest_ms(record.left_at_ms)
         for position in evidence.book.positions:  # history lags: what is open may show it first
@@ -197,6 +197,10 @@ def _order_of(record: RequestRecord, evidence: Evidence) -> Verdict:
     if isinstance(record.payload, oa.ProtoOAClosePositionReq):
         return _less_open(record, evidence)
     return _newly_open(record, evidence)
+
+
+def _oldest(orders: Collection[oa.ProtoOAOrder]) -> oa.ProtoOAOrder:
+    return min(orders, key=lambda each: (each.tradeData.openTimestamp, each.orderId))
 
 
 def _is_marked(record: RequestRecord) -> bool:

@@ -94,6 +94,7 @@ async def test_an_order_of_another_client_is_not_taken_for_one_that_nobody_saw_l
     (line,) = [line for line in audit_of(folder) if line["fact"] == "resolved" and "outcome" in line]
     assert line["outcome"] == "undecided"
     assert f"order {theirs.order.orderId} may be it, or another client's" in line["reason"]
+    assert line["order_id"] == theirs.order.orderId
 
 
 async def test_an_id_of_ones_own_tells_it_from_another_clients(tmp_path: Path, disk: GatedDisk) -> None:
