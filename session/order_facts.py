@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .asked_levels import AskedLevels
 from .changes import Close
 from .fills import Fill, Fills, Realised, Slippage
 from .order_states import OrderInput, OrderState
@@ -78,11 +79,8 @@ class OrderFacts:
         self.intent_at_ms = intent_at_ms
         self.quoted_price = quoted_price
         self.requested_price = intent.requested_price if isinstance(intent, Ticket) else None
-        self.protection = Protection(
-            side,
-            asks_stop_loss=isinstance(intent, Ticket) and intent.asks_stop_loss,
-            asks_take_profit=isinstance(intent, Ticket) and intent.asks_take_profit,
-        )
+        asked = intent.asked_levels(symbol) if isinstance(intent, Ticket) else AskedLevels(side=side)
+        self.protection = Protection(asked)
         self.client_msg_id: str | None = None
         self.order_id: int | None = None
         self.position_id = intent.position_id if isinstance(intent, (Close, ImmediateTicket)) else None
@@ -130,7 +128,7 @@ class OrderFacts:
 
     @property
     def protected(self) -> bool:
-        """Whether the levels that it asked for were once confirmed. Whether they still stand, its position tells."""
+        """Whether the levels that it asked for were confirmed. Whether they still stand, its position tells."""
         return self.protection.confirmed
 
     @property
