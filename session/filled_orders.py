@@ -42,8 +42,15 @@ class FilledOrder(Protocol):
     def share(self) -> Share | None:
         """What it is known to have opened, or None."""
 
+    @property
+    def exposed_cents(self) -> int:
+        """How much it may have opened so far, hundredths of a unit."""
+
     def described(self) -> dict[str, Any]:
         """Its facts, for a record."""
+
+    async def opened(self, *, beyond_cents: int) -> bool:
+        """Waits until it may have opened more than so much: whether it has, or opens nothing more. No deadline."""
 
     async def protected(self, *, timeout_s: float) -> None:
         """Waits until the levels stand: `OutcomeUnknown` if not within the time, another error if they need not."""
@@ -76,13 +83,21 @@ class OwnOrder:
         """See `FilledOrder`."""
         return self._order.record.share
 
+    @property
+    def exposed_cents(self) -> int:
+        """See `FilledOrder`."""
+        return self._order.record.exposed_volume_cents
+
     def described(self) -> dict[str, Any]:
         """See `FilledOrder`."""
         return self._order.record.described()
 
+    async def opened(self, *, beyond_cents: int) -> bool:
+        """See `FilledOrder`."""
+        return await self._order.opened(beyond_cents=beyond_cents)
+
     async def protected(self, *, timeout_s: float) -> None:
         """See `FilledOrder`."""
-        await self._order.opened()  # a pending order may wait for days: no deadline
         await self._order.protected(timeout_s=timeout_s)
 
     def settle(self) -> bool:
@@ -111,6 +126,11 @@ class InheritedOrder:
         self.client_order_id = levels.client_order_id
         self.position_id: int | None = levels.position_id
         self.share: Share | None = levels.share
+        self.exposed_cents = levels.share.opened_cents
+
+    async def opened(self, *, beyond_cents: int) -> bool:
+        """See `FilledOrder`: it was at its end."""
+        return self.exposed_cents > beyond_cents
 
     def described(self) -> dict[str, Any]:
         """See `FilledOrder`."""

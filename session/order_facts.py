@@ -152,6 +152,11 @@ class OrderFacts:
         return opened
 
     @property
+    def exposed_volume_cents(self) -> int:
+        """How much it may have opened, hundredths of a unit: what is filled and has no deals yet counts as that."""
+        return self.opened_volume_cents + max(0, self.executed_volume_cents - self.filled_volume_cents)
+
+    @property
     def share(self) -> Share | None:
         """What it opened of its position; None while that is not known, and where it opened nothing."""
         if not (self.opened_volume_cents and self._fills and self.order_id and self.position_id):

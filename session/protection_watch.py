@@ -88,9 +88,16 @@ class ProtectionWatch:
         await self._following.serve()
 
     async def _follow(self, filled: FilledOrder) -> None:
+        seen_cents = 0
         try:
-            if not await self._has_levels(filled):
-                await self._unprotected(filled)
+            # Parts of it may fill later, when what was filled before is closed again.
+            while await filled.opened(beyond_cents=seen_cents):
+                seen_cents = filled.exposed_cents
+                if not await self._has_levels(filled):
+                    self._tell_unprotected(filled)
+                    if not getattr(filled.intent, "close_if_unprotected", False):
+                        return
+                    seen_cents = await self._close_again(filled)
         except RequestFailed:
             return  # there is nothing to protect
 
@@ -111,15 +118,24 @@ class ProtectionWatch:
             return filled.settle()
         return True
 
-    async def _unprotected(self, filled: FilledOrder) -> None:
-        facts = {**filled.described(), "within_ms": round(self._within_s * 1000)}
-        self._gate.note("unprotected", facts)
+    def _tell_unprotected(self, filled: FilledOrder) -> None:
+        self._gate.note("unprotected", {**filled.described(), "within_ms": round(self._within_s * 1000)})
         self._warn("unprotected", filled)
-        if not getattr(filled.intent, "close_if_unprotected", False) or filled.position_id is None:
-            return
+
+    async def _close_again(self, filled: FilledOrder) -> int:
+        """Closes what it has opened; gives how much that was, or how much the levels stand for that came after all.
+
+        Raises:
+            RequestFailed: nothing of it is open after all.
+        """
         told, wait_s = "", _AGAIN_S
-        while (why := await self._close(filled, filled.position_id)) is not None:
+        while True:
+            seen_cents, position_id = filled.exposed_cents, filled.position_id
+            why = await self._close(filled, position_id) if position_id is not None else None
+            if why is None:
+                return seen_cents
             if why != told:
+                facts = {**filled.described(), "within_ms": round(self._within_s * 1000)}
                 self._gate.note("close_failed", {**facts, "reason": why})
                 self._warn("close_failed", filled, reason=why)
             told = why
@@ -127,10 +143,8 @@ class ProtectionWatch:
                 await filled.protected(timeout_s=wait_s)
             except OutcomeUnknown:
                 wait_s = min(2 * wait_s, _MOST_S)
-            except RequestFailed:
-                return  # nothing of it is open after all
             else:
-                return  # the levels have come after all
+                return filled.exposed_cents
 
     async def _close(self, filled: FilledOrder, position_id: int) -> str | None:
         """Closes what it opened, and waits for the end of that; why it did not come to it, or None where it did.
