@@ -43,6 +43,10 @@ class FilledOrder(Protocol):
         """What it is known to have opened, or None."""
 
     @property
+    def is_astray(self) -> bool:
+        """Whether the server goes on with the rest of it in a position that was not seen open yet."""
+
+    @property
     def exposed_cents(self) -> int:
         """How much it may have opened so far, hundredths of a unit."""
 
@@ -82,6 +86,11 @@ class OwnOrder:
     def share(self) -> Share | None:
         """See `FilledOrder`."""
         return self._order.record.share
+
+    @property
+    def is_astray(self) -> bool:
+        """See `FilledOrder`."""
+        return self._order.record.is_astray
 
     @property
     def exposed_cents(self) -> int:
@@ -126,6 +135,7 @@ class InheritedOrder:
         self.client_order_id = levels.client_order_id
         self.position_id: int | None = levels.position_id
         self.share: Share | None = levels.share
+        self.is_astray = False
         self.exposed_cents = levels.share.opened_cents
 
     async def opened(self, *, beyond_cents: int) -> bool:

@@ -46,6 +46,7 @@ class OrderFacts:
         others_cents: what was open of its position beside it when its first fill was told, hundredths of a unit; None
             where no event told of that.
         protection: the levels of its position, as last seen.
+        is_astray: the server cut it, and goes on with the rest in a position that was not seen open yet.
         error_code: `errorCode` of its refusal, or None.
         error_description: the server's text, or None.
         intent_at_ms: when it was put on record.
@@ -88,6 +89,7 @@ class OrderFacts:
         self.departure = Departure()
         self.executed_volume_cents = 0
         self.others_cents: int | None = None
+        self.is_astray = False
         self.error_code: str | None = None
         self.error_description: str | None = None
         self.sent_at_ms: int | None = None
@@ -99,6 +101,7 @@ class OrderFacts:
         self._fills = Fills()
         self._most_volume_cents = volume_cents
         self._last_heard: tuple[OrderInput, int] | None = None
+        self._goes_on_in: int | None = None  # the position that holds the rest
 
     def __repr__(self) -> str:
         return (

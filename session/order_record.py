@@ -147,8 +147,8 @@ class OrderRecord(OrderFacts):
 
     def see(self, event: oa.ProtoOAExecutionEvent) -> OrderChange:
         """Take over only what an event shows of the levels of its position, whichever order it is about."""
-        shown = {"position": event.position, "order": event.order, "by_hand": not event.isServerEvent}
-        return self._unmoved(became_protected=self._sees(**shown))
+        seen = self._sees(event.position, order=event.order, by_hand=not event.isServerEvent)
+        return self._unmoved(became_protected=seen)
 
     def refuse(self, code: str, description: str | None = None, *, at_ms: int) -> OrderChange:
         """The server answered with an error: to the order itself while it has said nothing else of it.
@@ -189,7 +189,12 @@ class OrderRecord(OrderFacts):
 
     def see_position(self, position: oa.ProtoOAPosition) -> OrderChange:
         """Take over the levels of its position, as reconcile shows it."""
-        return self._unmoved(became_protected=self._sees(position=position))
+        return self._unmoved(became_protected=self._sees(position))
+
+    def goes_on_in(self, position_id: int) -> None:
+        """The server has opened the rest of it by another order, in a position of its own: see `Rests`."""
+        if position_id:
+            self._goes_on_in = self.position_id = position_id
 
     def settle_levels(self) -> OrderChange:
         """The time for its levels is over: see `Protection.settle`."""
@@ -198,9 +203,11 @@ class OrderRecord(OrderFacts):
 
     # How
 
-    def _sees(self, **shown: Any) -> bool:
+    def _sees(self, position: oa.ProtoOAPosition | None = None, **shown: Any) -> bool:
+        if position is not None and position.positionId == self._goes_on_in and position.tradeData.volume > 0:
+            self.is_astray = False
         fills = self.fills if self.opened_volume_cents else ()
-        return self.protection.see(self.position_id, fills=fills, **shown)
+        return self.protection.see(self.position_id, fills=fills, position=position, **shown)
 
     def _is_own(self, order: oa.ProtoOAOrder) -> bool:
         return not is_protective(order) and self.order_id in (None, order.orderId)
@@ -253,7 +260,8 @@ class OrderRecord(OrderFacts):
     ) -> tuple[Fill, ...]:
         """Take over ids and volumes, and count fills; old news may tell of those too."""
         self.order_id = order.orderId or self.order_id
-        self.position_id = order.positionId or self.position_id
+        if self._goes_on_in is None:
+            self.position_id = order.positionId or self.position_id
         new = tuple(fill for deal in deals if (fill := self._fills.add(deal)) is not None)
         if self.position_id is None and new:
             self.position_id = new[-1].position_id

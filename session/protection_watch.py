@@ -130,8 +130,10 @@ class ProtectionWatch:
         """
         told, wait_s = "", _AGAIN_S
         while True:
-            seen_cents, position_id = filled.exposed_cents, filled.position_id
-            why = await self._close(filled, position_id) if position_id is not None else None
+            seen_cents = filled.exposed_cents
+            why = await self._not_found(filled) if filled.is_astray else None
+            if why is None and filled.position_id is not None:
+                why = await self._close(filled, filled.position_id)
             if why is None:
                 return seen_cents
             if why != told:
@@ -145,6 +147,16 @@ class ProtectionWatch:
                 wait_s = min(2 * wait_s, _MOST_S)
             else:
                 return filled.exposed_cents
+
+    async def _not_found(self, filled: FilledOrder) -> str | None:
+        """Looks for the position that holds the rest of it; why that is not known, or None: it is, or there is none."""
+        try:
+            with anyio.fail_after(_LOOK_S):
+                await self._books.reconcile()
+        except (CTraderError, LocalProtocolError, TimeoutError) as error:
+            why = str(error) or "the server did not answer in time"
+            return f"the server goes on with it in a position that was not seen yet: {why}"
+        return None
 
     async def _close(self, filled: FilledOrder, position_id: int) -> str | None:
         """Closes what it opened, and waits for the end of that; why it did not come to it, or None where it did.
