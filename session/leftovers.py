@@ -140,6 +140,7 @@ class UnseenLevels:
         client_order_id: our id of it.
         symbol: the name of its symbol.
         share: what it opened of its position.
+        prices: of its fills that opened something.
     """
 
     intent: Ticket
@@ -147,6 +148,7 @@ class UnseenLevels:
     client_order_id: str
     symbol: str
     share: Share
+    prices: tuple[Decimal, ...] = ()
 
     @property
     def position_id(self) -> int:
@@ -416,4 +418,5 @@ def _unseen(client_order_id: str, facts: dict[str, Any]) -> UnseenLevels:
             opened_cents=sum(opened_by(fill) for fill in fills),
             others_cents=facts.get("others_told"),
         ),
+        prices=tuple(fill.price for fill in fills if fill.price is not None and opened_by(fill)),
     )

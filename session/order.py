@@ -177,7 +177,7 @@ class Order:
             raise self._carrying(InvalidOrder(f"{self!r} asks for no stop loss and no take profit"))
         record = self.record
         await self._until(
-            lambda: record.protected or (record.is_final and not self.fills) or record.only_reduced,
+            lambda: record.protected or (record.is_told and not self.fills) or record.only_reduced,
             timeout_s,
             "protected",
         )
@@ -196,11 +196,21 @@ class Order:
         await self._until(lambda: self.record.is_final, timeout_s, "at its end", in_doubt=True)
         return self.state
 
-    async def opened(self) -> None:
-        """Waits until it has opened something, or is at its end. No deadline: a pending order may wait for days."""
+    async def opened(self, *, beyond_cents: int = 0) -> bool:
+        """Waits until it may have opened more than so much, or opens nothing more.
+
+        No deadline: a pending order may wait for days.
+
+        Args:
+            beyond_cents: hundredths of a unit.
+
+        Returns:
+            whether it may have opened more.
+        """
         await anyio.lowlevel.checkpoint()
-        while not (self.record.opened_volume_cents or self.record.is_final):
+        while self.record.exposed_volume_cents <= beyond_cents and not self.record.is_told:
             await self._moved.wait()
+        return self.record.exposed_volume_cents > beyond_cents
 
     async def told(self) -> None:
         """Waits until it is at its end and all of its fills are known. No deadline: bring your own."""

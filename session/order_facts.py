@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .asked_levels import AskedLevels
 from .changes import Close
 from .fills import Fill, Fills, Realised, Slippage
 from .order_states import OrderInput, OrderState
@@ -46,6 +47,7 @@ class OrderFacts:
         others_cents: what was open of its position beside it when its first fill was told, hundredths of a unit; None
             where no event told of that.
         protection: the levels of its position, as last seen.
+        is_astray: the server cut it, and goes on with the rest in a position that was not seen open yet.
         error_code: `errorCode` of its refusal, or None.
         error_description: the server's text, or None.
         intent_at_ms: when it was put on record.
@@ -79,11 +81,8 @@ class OrderFacts:
         self.intent_at_ms = intent_at_ms
         self.quoted_price = quoted_price
         self.requested_price = intent.requested_price if isinstance(intent, Ticket) else None
-        self.protection = Protection(
-            side,
-            asks_stop_loss=isinstance(intent, Ticket) and intent.asks_stop_loss,
-            asks_take_profit=isinstance(intent, Ticket) and intent.asks_take_profit,
-        )
+        asked = intent.asked_levels(symbol) if isinstance(intent, Ticket) else AskedLevels(side=side)
+        self.protection = Protection(asked)
         self.client_msg_id: str | None = None
         self.order_id: int | None = None
         self.position_id = intent.position_id if isinstance(intent, (Close, ImmediateTicket)) else None
@@ -91,6 +90,7 @@ class OrderFacts:
         self.departure = Departure()
         self.executed_volume_cents = 0
         self.others_cents: int | None = None
+        self.is_astray = False
         self.error_code: str | None = None
         self.error_description: str | None = None
         self.sent_at_ms: int | None = None
@@ -102,6 +102,7 @@ class OrderFacts:
         self._fills = Fills()
         self._most_volume_cents = volume_cents
         self._last_heard: tuple[OrderInput, int] | None = None
+        self._goes_on_in: int | None = None  # the position that holds the rest
 
     def __repr__(self) -> str:
         return (
@@ -131,7 +132,7 @@ class OrderFacts:
 
     @property
     def protected(self) -> bool:
-        """Whether the levels that it asked for were once confirmed. Whether they still stand, its position tells."""
+        """Whether the levels that it asked for were confirmed. Whether they still stand, its position tells."""
         return self.protection.confirmed
 
     @property
@@ -153,6 +154,11 @@ class OrderFacts:
             # A netted position that is turned around: the server may open the rest by an order of its own.
             return max(0, self._most_volume_cents - closed)
         return opened
+
+    @property
+    def exposed_volume_cents(self) -> int:
+        """How much it may have opened, hundredths of a unit: what is filled and has no deals yet counts as that."""
+        return self.opened_volume_cents + max(0, self.executed_volume_cents - self.filled_volume_cents)
 
     @property
     def share(self) -> Share | None:

@@ -7,7 +7,7 @@ by the server's word (events, errors, rows of reconcile and of the lists), throu
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..wire import messages as oa
 from ..wire.errors import LocalProtocolError
@@ -137,15 +137,17 @@ class OrderRecord(OrderFacts):
         new_deal = any(not self._fills.has(deal) for deal in deals)
         opened = self.opened_volume_cents
         change = self._listen(heard, event.order, deals, at_ms=at_ms, replayed=repeated and not new_deal)
-        if not opened and (opened := self.opened_volume_cents) and event.HasField("position"):
-            self.others_cents = max(0, event.position.tradeData.volume - opened)
+        if (more_cents := self.opened_volume_cents - opened) > 0 and event.HasField("position"):
+            others_cents = max(0, event.position.tradeData.volume - more_cents)
+            self.others_cents = self.others_cents if opened else others_cents
+            self.protection.opened(event.position, others_cents=others_cents)
         if change.moved and event.errorCode:
             self.error_code = event.errorCode
         return replace(change, became_protected=self.see(event).became_protected, error_code=event.errorCode or None)
 
     def see(self, event: oa.ProtoOAExecutionEvent) -> OrderChange:
         """Take over only what an event shows of the levels of its position, whichever order it is about."""
-        seen = self.protection.see(self.position_id, position=event.position, order=event.order)
+        seen = self._sees(event.position, order=event.order, by_hand=not event.isServerEvent)
         return self._unmoved(became_protected=seen)
 
     def refuse(self, code: str, description: str | None = None, *, at_ms: int) -> OrderChange:
@@ -182,13 +184,30 @@ class OrderRecord(OrderFacts):
         if not self._is_own(order):
             raise LocalProtocolError(f"order {order.orderId} is not {self!r}, which is {self.order_id}")
         own = [deal for deal in deals if deal.orderId == order.orderId]
-        return self._listen(heard_of_order(order), order, own, at_ms=at_ms, replayed=False)
+        change = self._listen(heard_of_order(order), order, own, at_ms=at_ms, replayed=False)
+        return replace(change, became_protected=self._sees())
 
     def see_position(self, position: oa.ProtoOAPosition) -> OrderChange:
         """Take over the levels of its position, as reconcile shows it."""
-        return self._unmoved(became_protected=self.protection.see(self.position_id, position=position))
+        return self._unmoved(became_protected=self._sees(position))
+
+    def goes_on_in(self, position_id: int) -> None:
+        """The server has opened the rest of it by another order, in a position of its own: see `Rests`."""
+        if position_id:
+            self._goes_on_in = self.position_id = position_id
+
+    def settle_levels(self) -> OrderChange:
+        """The time for its levels is over: see `Protection.settle`."""
+        before = self.protected
+        return self._unmoved(became_protected=self.protection.settle() and not before)
 
     # How
+
+    def _sees(self, position: oa.ProtoOAPosition | None = None, **shown: Any) -> bool:
+        if position is not None and position.positionId == self._goes_on_in and position.tradeData.volume > 0:
+            self.is_astray = False
+        fills = self.fills if self.opened_volume_cents else ()
+        return self.protection.see(self.position_id, fills=fills, position=position, **shown)
 
     def _is_own(self, order: oa.ProtoOAOrder) -> bool:
         return not is_protective(order) and self.order_id in (None, order.orderId)
@@ -241,7 +260,8 @@ class OrderRecord(OrderFacts):
     ) -> tuple[Fill, ...]:
         """Take over ids and volumes, and count fills; old news may tell of those too."""
         self.order_id = order.orderId or self.order_id
-        self.position_id = order.positionId or self.position_id
+        if self._goes_on_in is None:
+            self.position_id = order.positionId or self.position_id
         new = tuple(fill for deal in deals if (fill := self._fills.add(deal)) is not None)
         if self.position_id is None and new:
             self.position_id = new[-1].position_id

@@ -16,6 +16,7 @@ from .order_inputs import is_protective
 from .order_record import OrderChange, OrderRecord
 from .order_states import FINAL_STATES, ORDER_TABLE, OrderInput, OrderState
 from .provenance import Provenance
+from .rests import Rests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -50,6 +51,7 @@ class OrderTable:
         self._by_order_id: dict[int, OrderRecord] = {}
         self._by_position_id: dict[int, dict[str, OrderRecord]] = {}
         self._unacknowledged: dict[str, OrderRecord] = {}  # the server has not named an order id yet
+        self._rests = Rests()
         self._open: dict[str, OrderRecord] = {}  # those not seen at their end yet: asked at each order, so kept short
 
     def __iter__(self) -> Iterator[OrderRecord]:
@@ -78,8 +80,10 @@ class OrderTable:
         self._open.pop(record.client_order_id, None)
         if record.order_id is not None:
             self._by_order_id.pop(record.order_id, None)
-        # The server may have filled it in another position than the one that it was meant for.
-        for position_id in (record.position_id, getattr(record.intent, "position_id", None)):
+        self._rests.forget(record)
+        # The server may have filled it in other positions than the one that it was meant for.
+        filled = {fill.position_id for fill in record.fills}
+        for position_id in {record.position_id, getattr(record.intent, "position_id", None)} | filled:
             of_position = self._by_position_id.get(position_id or 0, {})
             of_position.pop(record.client_order_id, None)
             if not of_position:
@@ -156,12 +160,16 @@ class OrderTable:
             return [] if failed is None else [failed.refuse(event.errorCode, at_ms=at_ms)]
         own = self.find(event.order, client_msg_id=client_msg_id) if event.HasField("order") else None
         changes = []
+        position_id = event.position.positionId or event.order.positionId
         if own is not None:
             changes.append(own.apply(event, at_ms=at_ms))
+            self._rests.add(own, changes[0].left_cents)
             self._index(own)
+        elif (rest := self._rests.shown(event.order, position_id=position_id, client_msg_id=client_msg_id)) is not None:
+            self._index(rest)
         elif event.HasField("order") and (twin := self._twin_of(event.order)) is not None:
             changes.append(_contradicted(twin, event.order))
-        for record in self.of_position(event.position.positionId or event.order.positionId):
+        for record in self.of_position(position_id):
             if record is not own:
                 change = record.see(event)
                 if change.became_protected:
@@ -192,6 +200,7 @@ class OrderTable:
         for order in orders:
             if (record := self.find(order)) is not None:
                 changes.append(record.settle_from_order(order, all_deals, at_ms=at_ms))
+                self._rests.add(record, changes[-1].left_cents)
                 self._index(record)
         for position in positions:
             for record in self._showing(position):
@@ -288,7 +297,11 @@ class OrderTable:
         if label is not None and label.position_id is None and not label.is_close:
             label.position_id = position.positionId
             self._index(label)
-        return self.of_position(position.positionId)
+        known = self.of_position(position.positionId)
+        if not known and (rest := self._rests.listed(position)) is not None:
+            self._index(rest)
+            return (rest,)
+        return known
 
     def _index(self, record: OrderRecord) -> None:
         if record.order_id is not None:

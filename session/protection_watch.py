@@ -6,6 +6,7 @@ then, and for ever if it fails, the position is open without a stop.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -13,6 +14,7 @@ import anyio
 from ..wire import LocalProtocolError
 from . import clock
 from .errors import CTraderError, OutcomeUnknown, RequestFailed
+from .filled_orders import FilledOrder, InheritedOrder, OwnOrder
 from .history import LONGEST_SPAN_MS, deals_between
 from .order import Order
 from .order_states import OrderState
@@ -27,47 +29,18 @@ if TYPE_CHECKING:
     from .books import Books
     from .connection_log import ConnectionLog
     from .gate import Gate
-    from .leftovers import UnseenLevels
     from .positions import Position
-    from .shares import Share
 
 __all__ = ["ProtectionWatch"]
 
 _LOOK_S = 2.0  # for a list of the server's, before a position counts as unprotected
 _AGAIN_S = 1.0  # between the first tries to close what has no stop: each costs a list of deals, and a close
 _MOST_S = 30.0  # between later ones: a halt, a refusal or a full disk may last
-_LOOKS = 15  # at the server's list, which may lag behind the fill: then the position counts as closed
 
 
 class _Closing(Protocol):
     async def close(self, position_id: int, *, volume_cents: int) -> Order:
         """Closes so much of a position."""
-
-
-class _Filled(Protocol):
-    """What was filled and asks for levels."""
-
-    @property
-    def intent(self) -> Any:
-        """The ticket that it came from."""
-
-    @property
-    def client_order_id(self) -> str:
-        """Our id of it."""
-
-    @property
-    def position_id(self) -> int | None:
-        """`positionId`."""
-
-    @property
-    def share(self) -> Share | None:
-        """What it is known to have opened, or None."""
-
-    def described(self) -> dict[str, Any]:
-        """Its facts, for a record."""
-
-    async def protected(self, *, timeout_s: float) -> None:
-        """Waits until the levels stand: `OutcomeUnknown` if not within the time, another error if they need not."""
 
 
 class ProtectionWatch:
@@ -98,50 +71,73 @@ class ProtectionWatch:
         self._gate = gate
         self._log = log
         self._within_s = within_s
-        self._following: Following[_Filled] = Following(self._follow)
+        self._following: Following[FilledOrder] = Following(self._follow)
         self.add(books.handles.values())  # of an earlier process
         for levels in books.unseen_levels:
-            self._following.add(_Inherited(levels, books=books, gate=gate))
+            self._following.add(InheritedOrder(levels, account=account, books=books, gate=gate))
 
     def add(self, orders: Iterable[Order]) -> None:
         """Follow those of these that ask for levels. Never waits."""
         for order in orders:
             intent = order.intent
             if isinstance(intent, Ticket) and (intent.asks_stop_loss or intent.asks_take_profit):
-                self._following.add(_Own(order))
+                self._following.add(OwnOrder(order, books=self._books))
 
     async def serve(self) -> None:
         """Follows them until it is cancelled: one task an order, for as long as it is under way."""
         await self._following.serve()
 
-    async def _follow(self, filled: _Filled) -> None:
+    async def _follow(self, filled: FilledOrder) -> None:
+        seen_cents = 0
         try:
-            await filled.protected(timeout_s=self._within_s)
-        except OutcomeUnknown:
-            if not await self._has_levels_after_all(filled):
-                await self._unprotected(filled)
+            # Parts of it may fill later, when what was filled before is closed again.
+            while await filled.opened(beyond_cents=seen_cents):
+                seen_cents = filled.exposed_cents
+                if not await self._has_levels(filled):
+                    self._tell_unprotected(filled)
+                    if not getattr(filled.intent, "close_if_unprotected", False):
+                        return
+                    seen_cents = await self._close_again(filled)
         except RequestFailed:
             return  # there is nothing to protect
 
-    async def _has_levels_after_all(self, filled: _Filled) -> bool:
-        """Asks the server, since the event that tells of them may be lost: what has its stop must not be closed."""
+    async def _has_levels(self, filled: FilledOrder) -> bool:
         try:
-            with anyio.move_on_after(_LOOK_S):
-                await self._books.reconcile()
-            await filled.protected(timeout_s=0)
-        except (CTraderError, LocalProtocolError):
-            return False
+            await filled.protected(timeout_s=self._within_s)
+        except OutcomeUnknown:
+            return filled.settle() or await self._has_levels_after_all(filled)
         return True
 
-    async def _unprotected(self, filled: _Filled) -> None:
-        facts = {**filled.described(), "within_ms": round(self._within_s * 1000)}
-        self._gate.note("unprotected", facts)
+    async def _has_levels_after_all(self, filled: FilledOrder) -> bool:
+        """Asks the server, since the event that tells of them may be lost: what has its stop must not be closed."""
+        with suppress(CTraderError, LocalProtocolError), anyio.move_on_after(_LOOK_S):
+            await self._books.reconcile()
+        try:
+            await filled.protected(timeout_s=0)
+        except OutcomeUnknown:
+            return filled.settle()
+        return True
+
+    def _tell_unprotected(self, filled: FilledOrder) -> None:
+        self._gate.note("unprotected", {**filled.described(), "within_ms": round(self._within_s * 1000)})
         self._warn("unprotected", filled)
-        if not getattr(filled.intent, "close_if_unprotected", False) or filled.position_id is None:
-            return
+
+    async def _close_again(self, filled: FilledOrder) -> int:
+        """Closes what it has opened; gives how much that was, or how much the levels stand for that came after all.
+
+        Raises:
+            RequestFailed: nothing of it is open after all.
+        """
         told, wait_s = "", _AGAIN_S
-        while (why := await self._close(filled, filled.position_id)) is not None:
+        while True:
+            seen_cents = filled.exposed_cents
+            why = await self._not_found(filled) if filled.is_astray else None
+            if why is None and filled.position_id is not None:
+                why = await self._close(filled, filled.position_id)
+            if why is None:
+                return seen_cents
             if why != told:
+                facts = {**filled.described(), "within_ms": round(self._within_s * 1000)}
                 self._gate.note("close_failed", {**facts, "reason": why})
                 self._warn("close_failed", filled, reason=why)
             told = why
@@ -149,12 +145,20 @@ class ProtectionWatch:
                 await filled.protected(timeout_s=wait_s)
             except OutcomeUnknown:
                 wait_s = min(2 * wait_s, _MOST_S)
-            except RequestFailed:
-                return  # nothing of it is open after all
             else:
-                return  # the levels have come after all
+                return filled.exposed_cents
 
-    async def _close(self, filled: _Filled, position_id: int) -> str | None:
+    async def _not_found(self, filled: FilledOrder) -> str | None:
+        """Looks for the position that holds the rest of it; why that is not known, or None: it is, or there is none."""
+        try:
+            with anyio.fail_after(_LOOK_S):
+                await self._books.reconcile()
+        except (CTraderError, LocalProtocolError, TimeoutError) as error:
+            why = str(error) or "the server did not answer in time"
+            return f"the server goes on with it in a position that was not seen yet: {why}"
+        return None
+
+    async def _close(self, filled: FilledOrder, position_id: int) -> str | None:
         """Closes what it opened, and waits for the end of that; why it did not come to it, or None where it did.
 
         Never more than that: on a netted account, or where a position was added to, the rest was there before, and
@@ -189,7 +193,7 @@ class ProtectionWatch:
         await order.told()  # one of unknown outcome is found out, or known never to have arrived
         return None if order.state is OrderState.FILLED else f"its close ended {order.state.value}"
 
-    def _held(self, filled: _Filled, position_id: int) -> Position | None:
+    def _held(self, filled: FilledOrder, position_id: int) -> Position | None:
         """The position, if what it holds can be what was filled."""
         position = self._books.positions.position(position_id)
         return position if position is not None and position.side is filled.intent.side else None
@@ -204,74 +208,6 @@ class ProtectionWatch:
         with anyio.fail_after(_LOOK_S * (1 + (until_ms - since_ms) // LONGEST_SPAN_MS)):
             return await deals_between(self._account, since_ms, until_ms)
 
-    def _warn(self, what: str, filled: _Filled, **fields: object) -> None:
+    def _warn(self, what: str, filled: FilledOrder, **fields: object) -> None:
         if self._log is not None:
             self._log.write(what, order=filled.client_order_id, position=filled.position_id, **fields)
-
-
-class _Own:
-    """An order of this process."""
-
-    def __init__(self, order: Order) -> None:
-        self._order = order
-        self.intent = order.intent
-        self.client_order_id = order.client_order_id
-
-    @property
-    def position_id(self) -> int | None:
-        return self._order.position_id
-
-    @property
-    def share(self) -> Share | None:
-        return self._order.record.share
-
-    def described(self) -> dict[str, Any]:
-        return self._order.record.described()
-
-    async def protected(self, *, timeout_s: float) -> None:
-        await self._order.opened()  # a pending order may wait for days: no deadline
-        await self._order.protected(timeout_s=timeout_s)
-
-
-class _Inherited:
-    """An order that an earlier process saw filled, and not protected before it ended."""
-
-    def __init__(self, levels: UnseenLevels, *, books: Books, gate: Gate) -> None:
-        self._levels = levels
-        self._books = books
-        self._gate = gate
-        self._looks = _LOOKS
-        self.intent = levels.intent
-        self.client_order_id = levels.client_order_id
-        self.position_id: int | None = levels.position_id
-        self.share: Share | None = levels.share
-
-    def described(self) -> dict[str, Any]:
-        levels = self._levels
-        return {
-            "client_order_id": levels.client_order_id,
-            "account_id": levels.account_id,
-            "symbol": levels.symbol,
-            "position_id": levels.position_id,
-        }
-
-    async def protected(self, *, timeout_s: float) -> None:
-        id_ = self._levels.position_id
-        position = None
-        while position is None:
-            if not self._looks:
-                raise RequestFailed(f"position {id_} is closed")
-            self._looks -= 1
-            await anyio.sleep(timeout_s)
-            position = self._books.positions.position(id_)
-        if position.side is not self.intent.side:
-            raise RequestFailed(f"position {id_} holds nothing that order {self.client_order_id} opened")
-        self._looks = 1  # it was on the list: once it is not, it is closed
-        asked = (self.intent.asks_stop_loss, self.intent.asks_take_profit)
-        levels = {"stop_loss": position.stop_loss, "take_profit": position.take_profit}
-        if any(asks and level is None for asks, level in zip(asked, levels.values(), strict=True)):
-            raise OutcomeUnknown(
-                f"position {id_} of order {self.client_order_id} does not have the levels it asked for"
-            )
-        stand = {name: f"{level:f}" for name, level in levels.items() if level is not None}
-        self._gate.note("protected", {**self.described(), **stand})

@@ -11,7 +11,9 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..wire import messages as oa
+from ..wire import units
 from . import fields
+from .asked_levels import AskedLevel, AskedLevels
 from .errors import InvalidOrder
 from .terms import Side, TimeInForce, TriggerMethod, check_levels
 
@@ -112,6 +114,11 @@ class Ticket(ABC):
         """Whether a take profit is asked for."""
         return self._asks("take_profit")
 
+    def asked_levels(self, symbol: Symbol) -> AskedLevels:
+        """What it asks for, by which it is known among what its position shows."""
+        stop_loss, take_profit = (self._asked(level, symbol) for level in ("stop_loss", "take_profit"))
+        return AskedLevels(side=self.side, stop_loss=stop_loss, take_profit=take_profit, point=symbol.point)
+
     @property
     def requested_price(self) -> Decimal | None:
         """The price that the order names, against which slippage is counted; None for a market order."""
@@ -202,6 +209,17 @@ class Ticket(ABC):
 
     def _asks(self, level: str) -> bool:
         return bool(self._level_fields(level))
+
+    def _asked(self, level: str, symbol: Symbol) -> AskedLevel | None:
+        for name, value in self._level_fields(level).items():
+            if name == level:
+                return AskedLevel(price=fields.number(name, value))
+            in_pips = name.endswith("_pips")
+            number = fields.number(name, value)
+            return AskedLevel(
+                distance=units.distance_from_pips(number, pip_position=symbol.pip_position) if in_pips else number
+            )
+        return None
 
     def _check_level(self, level: str) -> None:
         given = self._level_fields(level)

@@ -822,13 +822,9 @@ def test_reconcile_and_lists_settle_what_is_unknown() -> None:
     assert [c.after for c in orders.lose_link(at_ms=NOW)] == [S.UNKNOWN, S.UNKNOWN]
     assert orders.unknown == (one, two)
     rows = [order(kind=Kind.LIMIT), order(id=999, client_order_id="foreign", label="foreign")]
-    shown = [position(id=501, label="mine-2", stopLoss=1.1, takeProfit=1.2)]
+    shown = [position(id=501, label="mine-2", stopLoss=1.118, takeProfit=1.124)]
     changes = orders.settle(rows, positions=shown, at_ms=NOW)
-    assert [(c.record, c.after, c.became_protected) for c in changes] == [
-        (one, S.ACCEPTED, False),
-        (two, S.UNKNOWN, True),
-    ]
-    assert orders.settle([], positions=shown, at_ms=NOW) == []  # confirmed already
+    assert [(c.record, c.after) for c in changes] == [(one, S.ACCEPTED)]
     assert two.position_id == 501  # where to ask for its orders
     listed = order(
         id=602,
@@ -839,6 +835,8 @@ def test_reconcile_and_lists_settle_what_is_unknown() -> None:
     )
     (change,) = orders.settle([listed], [deal(order_id=602, position_id=501)], at_ms=NOW)
     assert (change.after, two.filled_volume_cents, orders.unknown) == (S.FILLED, 100_000, ())
+    assert change.became_protected
+    assert orders.settle([], positions=shown, at_ms=NOW) == []  # confirmed already
     assert orders.settle([], positions=[position(id=7, label="")], at_ms=NOW) == []
 
 

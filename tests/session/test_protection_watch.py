@@ -22,6 +22,7 @@ from anyctrader.session import (
     MarketOrder,
     Mode,
     OutcomeUnknown,
+    PositionAmendment,
     Side,
     Timings,
     open_desk,
@@ -30,7 +31,17 @@ from anyctrader.session import (
 from anyctrader.session.leftovers import leftovers_of
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, LOT_CENTS, NEVER_PROTECTS, Denying, a_desk, a_server, audit_of, desk_settings, side_of
+from .rig import (
+    EURUSD,
+    LOT_CENTS,
+    NEVER_PROTECTS,
+    Denying,
+    a_desk,
+    a_server,
+    audit_of,
+    desk_settings,
+    side_of,
+)
 
 pytestmark = pytest.mark.anyio
 DEMO = Environment.DEMO
@@ -147,16 +158,17 @@ async def test_the_stop_of_a_position_that_is_turned_around_protects_nothing(
         balance=10_000_000,
         account_type=oa.ProtoOAAccountType.NETTED,
     )
-    exchange = ExchangeSettings(accounts=(netted,), delays=Delays.none(), variants=Variants(reversal=reversal))
+    exchange = replace(NEVER_PROTECTS, accounts=(netted,), variants=Variants(reversal=reversal))
     async with a_desk(tmp_path, timings=Timings(protection_s=30), exchange=exchange) as (server, desk):
         server.set_price(EURUSD, bid=119_000, ask=119_010)
-        first = await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, lots="0.10", stop_loss_pips=20))
-        await first.protected(timeout_s=5)
-        with server.faults.inject(faults.Lose(1, which=protective)):
-            turned = await desk.place(DEMO, MarketOrder("EURUSD", Side.SELL, lots="0.30", stop_loss_pips=30))
-            await turned.filled()
-            with pytest.raises(OutcomeUnknown):
-                await turned.protected(timeout_s=0.1)
+        first = await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, lots="0.10"))
+        await first.filled()
+        assert first.position_id is not None
+        await desk.amend(DEMO, PositionAmendment(first.position_id, stop_loss="1.18"))
+        turned = await desk.place(DEMO, MarketOrder("EURUSD", Side.SELL, lots="0.30", stop_loss_pips=30))
+        await turned.filled()
+        with pytest.raises(OutcomeUnknown):
+            await turned.protected(timeout_s=0.1)
 
 
 def bought(server: FakeServer) -> dict[int, int]:
