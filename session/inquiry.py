@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..wire import messages as oa
 from . import clock
-from .errors import ServerError
+from .errors import RequestFailed, ServerError
 from .history import LONGEST_SPAN_MS, ListIncomplete, deals_between, orders_between
 from .order_states import OrderState
 from .server_clock import ServerClock
@@ -83,7 +83,9 @@ class Inquiry:
             deals = await deals_between(self._account, since_ms, until_ms) if untold else []
             orders += await self._unlisted(untold, orders, deals)
             details = await self._details(doubts)
-        except (ServerError, ListIncomplete) as error:
+        except RequestFailed as error:
+            if (untold or doubts) and not isinstance(error, ServerError | ListIncomplete):
+                raise
             # What cannot be looked up must not keep the whole account away; it stays unknown.
             asked_for = len(untold) + len(doubts) + len(others)
             self._books.warn("not_looked_up", orders=asked_for, reason=str(error))

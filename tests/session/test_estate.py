@@ -62,8 +62,8 @@ async def test_what_happened_while_no_session_was_there_is_on_record(tmp_path: P
 async def test_a_request_of_unknown_outcome_is_asked_about_by_the_next_session(tmp_path: Path) -> None:
     async with a_server() as server, open_audit(tmp_path) as audit:
         silent = server.faults.inject(faults.Unanswering("ProtoOAExecutionEvent"))
-        with silent, server.faults.inject(faults.Deafness("ProtoOAOrderListReq")):
-            async with a_session(server, audit) as (_, account):
+        async with a_session(server, audit) as (_, account):
+            with silent, server.faults.inject(faults.Deafness("ProtoOAOrderListReq")):
                 with pytest.raises(OutcomeUnknown):
                     await account.request(an_order(orderType=oa.ProtoOAOrderType.LIMIT, limitPrice=1.0), timeout_s=0.1)
         async with a_session(server, audit) as (session, _):

@@ -177,3 +177,16 @@ async def test_a_market_order_that_an_earlier_process_left_at_work_counts_from_t
             await desk.session(DEMO).wait_for(SessionState.READY)
             with pytest.raises(LimitExceeded, match=r"^most_exposure_lots: 0\.04 lots"):
                 await desk.place(DEMO, BUY)
+
+
+async def test_a_list_of_orders_that_is_not_answered_keeps_no_account_away(tmp_path: Path) -> None:
+    async with a_server(exchange=UNFILLED) as server:
+        settings = desk_settings(tmp_path, side_of(server, limits=LIMITS, timings=replace(LATE, request_s=1)))
+        server.faults.inject(faults.Deafness("ProtoOAOrderListReq"))
+        async with open_desk(settings) as desk:
+            with anyio.fail_after(20):
+                await desk.session(DEMO).wait_for(SessionState.READY)
+            await desk.account(DEMO).request(raw())
+            await by_a_reconnect(server, desk)
+            with pytest.raises(LimitExceeded, match=r"^most_exposure_lots: 0\.04 lots"):
+                await desk.place(DEMO, BUY)
