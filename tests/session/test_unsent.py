@@ -13,11 +13,16 @@ import anyio
 import pytest
 
 from anyctrader.fake import FakeServer
-from anyctrader.session import Desk, Environment, open_audit
+from anyctrader.session import Desk, Environment, Limits, Mode, open_audit
+from anyctrader.session.gate import Gate
 from anyctrader.session.leftovers import leftovers_of
 from anyctrader.session.positions import PositionBook
+from anyctrader.session.proxied import ProxiedClient
+from anyctrader.session.proxied_amends import ProxiedAmends
+from anyctrader.session.proxied_closes import ProxiedCloses
 from anyctrader.session.request_record import RequestRecord
 from anyctrader.session.verdicts import Evidence, judged
+from anyctrader.wire import Message, ProtobufCodec
 from anyctrader.wire import messages as oa
 
 from .rig import LOT_CENTS, a_server, audit_of
@@ -136,3 +141,29 @@ def test_an_order_that_came_later_than_an_unsent_request_could_have_is_none_of_i
         assert judged(record, evidence).among == among
     record.sent(1_000, "x")
     assert judged(record, Evidence(book=PositionBook(), orders=[order], latest_ms=lambda _: 0)).order_id == 7
+
+
+async def test_what_a_client_of_the_proxy_leaves_while_its_intent_is_written_has_an_end_too(tmp_path: Path) -> None:
+    disk, codec = GatedDisk(), ProtobufCodec()
+    asked = oa.ProtoOAClosePositionReq(ctidTraderAccountId=1, positionId=5, volume=LOT_CENTS)
+    async with open_audit(tmp_path, disk=disk) as audit:
+        gate = Gate(DEMO, mode=Mode.ON, audit=audit)
+        client = ProxiedClient(gate, codec=codec, limits=Limits(), closes=ProxiedCloses(), amends=ProxiedAmends())
+        for request, answer in (
+            (oa.ProtoOAApplicationAuthReq(clientId="a", clientSecret="b"), oa.ProtoOAApplicationAuthRes()),
+            (
+                oa.ProtoOAAccountAuthReq(ctidTraderAccountId=1, accessToken="c"),
+                oa.ProtoOAAccountAuthRes(ctidTraderAccountId=1),
+            ),
+        ):
+            assert await client.judge(codec.encode(Message(request, "x"))) is None
+            client.heard(codec.encode(Message(answer, "x")))
+        await audit.flush()
+        async with anyio.create_task_group() as tasks:
+            disk.hold()
+            tasks.start_soon(client.judge, codec.encode(Message(asked, "y")))
+            await disk.held()
+            tasks.cancel_scope.cancel()
+        disk.gate.set()
+    told = [(line["fact"], line.get("via")) for line in audit_of(tmp_path)]
+    assert told == [("intent", "proxy"), ("not_sent", "proxy")]
