@@ -41,7 +41,7 @@ class Protection:
         self._before: ShownLevels | None = None  # as the event of its first fill showed them; None where none did
         self._opened_at_ms = 0  # the position, by the server's clock; 0 where that is not known
         self._is_first = False  # it opened the position
-        self._by_hand = False  # somebody has amended them since
+        self._by_hand: ShownLevels | None = None  # as somebody has amended them since
 
     @property
     def stop_loss(self) -> Decimal | None:
@@ -101,7 +101,8 @@ class Protection:
                 stop_loss=level_or_none(order.stopPrice) or self.stop_loss,
                 take_profit=level_or_none(order.limitPrice) or self.take_profit,
             )
-            self._by_hand = self._by_hand or (by_hand and self._before is not None)
+            if by_hand and self._before is not None:
+                self._by_hand = self._shown
         if self.confirmed or not fills or not self._stand(fills):
             return False
         self.confirmed = True
@@ -116,8 +117,9 @@ class Protection:
         Returns:
             whether there is such a one, or its own, for each level that it asked for.
         """
-        if self._by_hand and self._before is not None and self._any():
-            self.confirmed = self.confirmed or self._asked.were_set(self._shown, before=self._before)
+        if self._by_hand is not None and self._before is not None and self._any():
+            stand = self._asked.are_there(self._shown) and self._asked.were_set(self._by_hand, before=self._before)
+            self.confirmed = self.confirmed or stand
         return self.confirmed
 
     def described(self) -> dict[str, str]:

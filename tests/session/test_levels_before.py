@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +27,7 @@ from anyctrader.session import (
 from anyctrader.wire import messages as oa
 
 from .rig import EURUSD, LOT_CENTS, QUICK, a_desk, a_server, audit_of, desk_settings, side_of
+from .server_words import Execution, event, filled, position, protective, sent
 
 pytestmark = pytest.mark.anyio
 DEMO = Environment.DEMO
@@ -84,13 +86,11 @@ async def test_a_stop_that_was_there_is_not_the_one_asked_for(tmp_path: Path, ne
         assert await at_server(desk) == (OLD, Decimal("1.3")), "what stays open keeps what it had"
 
 
-@pytest.mark.parametrize("waited", [True, False])
-@pytest.mark.parametrize("netted", [True, False])
+@pytest.mark.parametrize(("netted", "waited"), [(True, True), (True, False), (False, True)])
 async def test_an_amendment_waits_for_the_one_asked_for(tmp_path: Path, netted: bool, waited: bool) -> None:
     async with a_desk(tmp_path, exchange=exchange(netted=netted, follow_up_ms=300)) as (server, desk):
         position_id = await with_a_stop(server, desk)
         order = await adds(desk, position_id)
-        assert desk.positions(DEMO)[0].stop_loss == OLD
         if waited:
             await order.protected()
             assert desk.positions(DEMO)[0].stop_loss == ASKED
@@ -110,18 +110,22 @@ async def test_so_it_does_for_a_raw_order(tmp_path: Path) -> None:
         assert await at_server(desk) == (ASKED, Decimal("1.25"))
 
 
-async def test_of_two_orders_the_levels_of_the_first_are_not_those_of_the_second(tmp_path: Path) -> None:
-    kind = exchange(netted=True, follow_up_ms=100)
-    async with a_desk(tmp_path, exchange=kind, timings=HASTY) as (server, desk):
-        position_id = await with_a_stop(server, desk)
-        first = await adds(desk, position_id)
-        # The server takes what it sets for the first for newer than the second's fill, and sets no other.
-        second = await adds(desk, position_id, stop_loss_pips=10)
-        await first.protected()
-        with anyio.fail_after(10):
-            while not await facts(tmp_path, desk, "unprotected", of=second):
-                await anyio.lowlevel.checkpoint()
-        assert (await at_server(desk))[0] == ASKED
+async def test_what_the_server_sets_for_another_order_is_not_it_and_what_is_set_by_hand_is_taken_in_the_end() -> None:
+    made = sent(MarketOrder("EURUSD", Side.BUY, lots="0.01", stop_loss_pips=20))
+    said = filled()
+    said.position.tradeData.volume, said.position.stopLoss = 300_000, 1.1
+    made.apply(said, at_ms=1)
+
+    def replaced(stop_loss: float, *, by_server: bool) -> oa.ProtoOAExecutionEvent:
+        shown = position(volume=300_000, stopLoss=stop_loss)
+        levels = protective(stop=stop_loss, volume=300_000)
+        return event(Execution.ORDER_REPLACED, order=levels, position=shown, isServerEvent=by_server)
+
+    for stop_loss, by_server, taken in ((1.1, False, False), (1.115, True, False), (1.116, False, True)):
+        made = copy.deepcopy(made)
+        assert not made.apply(replaced(stop_loss, by_server=by_server), at_ms=2).became_protected
+        assert copy.deepcopy(made).settle_levels().became_protected is taken
+    assert made.apply(replaced(1.118, by_server=True), at_ms=3).became_protected
 
 
 async def test_a_stricter_stop_protects_and_an_amendment_waits_all_the_same(tmp_path: Path) -> None:
@@ -135,7 +139,7 @@ async def test_a_stricter_stop_protects_and_an_amendment_waits_all_the_same(tmp_
 
 async def test_a_stop_that_was_set_by_hand_meanwhile_is_left_to_stand(tmp_path: Path) -> None:
     never = exchange(netted=True, follow_up_ms=600_000)
-    async with a_desk(tmp_path, exchange=never, timings=HASTY) as (server, desk):
+    async with a_desk(tmp_path, exchange=never, timings=replace(QUICK, protection_s=1)) as (server, desk):
         position_id = await with_a_stop(server, desk)
         order = await adds(desk, position_id, close_if_unprotected=True)
         await desk.amend(DEMO, PositionAmendment(position_id, stop_loss="1.15", take_profit="1.25"))

@@ -18,11 +18,12 @@ from anyctrader.fake.variants import Reversal
 from anyctrader.session import Desk, Environment, MarketOrder, Order, Side, protection_watch
 from anyctrader.session.fills import Fill
 from anyctrader.session.order_record import OrderRecord
+from anyctrader.session.orders import OrderTable
 from anyctrader.session.rests import Rests
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, FILLED, HASTY, QUICK, Denying, a_desk, audit_of, facts_of
-from .server_words import T0, deal, filled, order, position, sent
+from .rig import ACCEPTED, EURUSD, FILLED, HASTY, QUICK, Denying, a_desk, audit_of, facts_of
+from .server_words import T0, deal, event, filled, order, position, sent
 
 pytestmark = pytest.mark.anyio
 DEMO = Environment.DEMO
@@ -195,3 +196,18 @@ async def test_while_the_list_cannot_be_read_it_is_not_taken_for_closed(
                     await desk.flush()
                     await anyio.lowlevel.checkpoint()
         await all_closed(desk, server)
+
+
+def test_the_events_of_the_second_order_move_the_first_and_contradict_nothing() -> None:
+    record, orders = sent(SELL), OrderTable()
+    orders.add(record)
+    said = filled(side=Side.SELL, executedVolume=100_000)
+    said.deal.closePositionDetail.closedVolume = 100_000
+    orders.apply(said, at_ms=T0 + 200)
+    held = position(id=501, side=Side.SELL, volume=LEFT)
+    for kind in (ACCEPTED, FILLED):
+        second = event(kind, order=rest(client_order_id="mine-1"), position=held)  # a server may copy our id
+        assert orders.apply(second, at_ms=T0 + 201) == []
+    assert (record.position_id, record.is_astray, orders.of_position(501)) == (501, False, (record,))
+    orders.forget(record)
+    assert (orders.of_position(500), orders.of_position(501)) == ((), ())
