@@ -81,7 +81,9 @@ class OrderFacts:
         self.intent_at_ms = intent_at_ms
         self.quoted_price = quoted_price
         self.requested_price = intent.requested_price if isinstance(intent, Ticket) else None
-        asked = intent.asked_levels(symbol) if isinstance(intent, Ticket) else AskedLevels(side=side)
+        asked = AskedLevels(side=side)
+        if isinstance(intent, Ticket) and isinstance(symbol, Symbol):  # what opens never leaves without figures
+            asked = intent.asked_levels(symbol)
         self.protection = Protection(asked)
         self.client_msg_id: str | None = None
         self.order_id: int | None = None

@@ -46,12 +46,13 @@ def proposed(request: Any, symbol: Symbol, book: PositionBook) -> Proposal:
     order = book.order(request.orderId)
     if order is None:
         raise LimitExceeded(not_known(request))
-    now = _prices_of(order, symbol)
+    now, filled_cents = _prices_of(order, symbol), order.executed_volume_cents
     return Proposal(
         symbol=symbol,
         side=order.side,
-        volume_cents=request.volume,
-        added_cents=max(0, request.volume - order.volume_cents),
+        volume_cents=request.volume + filled_cents,
+        added_cents=max(0, request.volume + filled_cents - order.volume_cents),
+        filled_cents=filled_cents,
         prices=tuple(price for price in _prices(request, symbol, order.side) if price not in now),
         is_new=False,
         opens_position=False,
