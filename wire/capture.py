@@ -142,7 +142,7 @@ def _form(
 ) -> Form | None:
     """The form of a capture in this encoding; None where more must be seen, or it is none."""
     if encoding is Encoding.BINARY:
-        found = content or _content(head, ended=ended)
+        found = content or _content(head, encoding, ended=ended)
         return Form(encoding, found) if found is not None else None
     if not ended and len(head) < HEAD and b"\n" not in head:
         return None  # whether a line stands for itself shows when it has ended
@@ -150,34 +150,46 @@ def _form(
         *lines, last = head.split(b"\n")
         lines = [line for line in (*lines, *([last] if ended else [])) if line.strip()]
         for line in lines[:_LINES_TRIED]:
-            data = _bytes(line, encoding)
-            found = content or _content(data, ended=True)
+            data = _joined(_written(line, encoding))
+            found = content or _content(data, Encoding.BINARY, ended=True)
             if found is not None and _stands_alone(data, found, payload_type):
                 return Form(encoding, found, by_line=True)
-    found = content or _content(_bytes(head, encoding), ended=ended)
+    found = content or _content(head, encoding, ended=ended)
     return Form(encoding, found) if found is not None else None
 
 
-def _bytes(text: bytes, encoding: Encoding) -> bytes:
-    written = TextBytes(encoding, by_line=False)
-    return b"".join(part for part in (*written.feed(text), *written.close()) if isinstance(part, bytes))
+def _written(head: bytes, encoding: Encoding) -> list[bytes | Break]:
+    """The bytes of a capture, with the break at their end."""
+    if encoding is Encoding.BINARY:
+        return [head, Break()]
+    text = TextBytes(encoding, by_line=False)
+    return [*text.feed(head), *text.close()]
 
 
-def _content(head: bytes, *, ended: bool) -> Content | None:
-    """What these bytes hold; None where more must be seen, or it is nothing."""
-    if head.startswith(HTTP_WORDS):
+def _joined(written: Iterable[bytes | Break]) -> bytes:
+    return b"".join(part for part in written if isinstance(part, bytes))
+
+
+def _content(head: bytes, encoding: Encoding, *, ended: bool) -> Content | None:
+    """What a capture that begins so holds; None where more must be seen, or it is nothing."""
+    *written, end = _written(head, encoding)
+    data = _joined(written)
+    if data.startswith(HTTP_WORDS):
         return Content.WEBSOCKET
-    scans = {content: scan(MAX_FRAME_SIZE) for content, scan in _SCANS.items()}
-    pieces = {content: list(scan.feed(head)) for content, scan in scans.items()}
+    scans = {content: _scan(content, encoding, MAX_FRAME_SIZE) for content in _SCANS}
+    pieces = {content: list(_read(scan, written)) for content, scan in scans.items()}
     if (found := _likelier(pieces)) is not None:
         return found
-    under_way = [content for content, scan in scans.items() if scan.in_step and len(head) > _LEAST]
-    if not ended:
-        return None if len(head) < HEAD else next(iter(under_way), Content.FRAMES)
-    alone = decoded(head, 0, len(head))
+    under_way = [content for content, scan in scans.items() if scan.in_step and len(data) > _LEAST]
+    if not ended and len(head) < HEAD:
+        return None
+    if not ended and encoding is Encoding.BINARY:
+        return next(iter(under_way), Content.FRAMES)
+    alone = decoded(data, 0, len(data))
     if isinstance(alone, Frame) or alone.message is not None:
         return Content.ENVELOPES
-    return _likelier({content: scan.end() for content, scan in scans.items()}) or next(iter(under_way), None)
+    pieces = {content: [*_read(scan, [end]), *scan.end()] for content, scan in scans.items()}
+    return _likelier(pieces) or next(iter(under_way), None)
 
 
 def _likelier(pieces: Mapping[Content, Sequence[Piece]]) -> Content | None:
@@ -195,7 +207,23 @@ def _is_readable(piece: Piece) -> bool:
     return not isinstance(piece, Damage) or piece.message is not None
 
 
+_LINE_ENDS: Final = "the line ends"
 _LEAST: Final = 4  # bytes of a length: what is no longer says nothing
+
+
+def _scan(content: Content, encoding: Encoding, max_size: int) -> Scan | PhaseScan:
+    make = partial(_SCANS[content], max_size)
+    return PhaseScan(make, encoding) if encoding in (Encoding.HEX, Encoding.BASE64) else make()
+
+
+def _read(scan: Scan | PhaseScan | _Units, written: Iterable[bytes | Break]) -> Iterator[Piece]:
+    for part in written:
+        if isinstance(part, bytes):
+            yield from scan.feed(part)
+        elif isinstance(scan, PhaseScan):
+            yield from scan.cut(part.reason or _LINE_ENDS, lost=part.lost, part=part.part, bits=part.bits)
+        else:
+            yield from scan.cut(part.reason or _LINE_ENDS, lost=part.lost)
 
 
 def _stands_alone(data: bytes, content: Content, payload_type: int | None) -> bool:
@@ -305,9 +333,7 @@ class CaptureReader:
         text = TextBytes(form.encoding, by_line=form.by_line) if form.encoding is not Encoding.BINARY else None
         if form.content not in _SCANS:
             return _Bytes(_Units(unit, self._max_size), text)
-        make = partial(_SCANS[form.content], self._max_size)
-        is_text = form.encoding in (Encoding.HEX, Encoding.BASE64)
-        return _Bytes(PhaseScan(make, form.encoding) if is_text else make(), text)
+        return _Bytes(_scan(form.content, form.encoding, self._max_size), text)
 
     def _joined(self, pieces: Iterable[Piece]) -> list[Piece]:
         """The pieces, with damage that lies side by side made one."""
@@ -385,18 +411,9 @@ class _Bytes:
         self._text = text
 
     def feed(self, chunk: bytes) -> Iterable[Piece]:
-        return self._scan.feed(chunk) if self._text is None else self._read(self._text.feed(chunk))
+        return self._scan.feed(chunk) if self._text is None else _read(self._scan, self._text.feed(chunk))
 
     def close(self) -> Iterator[Piece]:
         if self._text is not None:
-            yield from self._read(self._text.close())
+            yield from _read(self._scan, self._text.close())
         yield from self._scan.end()
-
-    def _read(self, written: Iterator[bytes | Break]) -> Iterator[Piece]:
-        for part in written:
-            if isinstance(part, bytes):
-                yield from self._scan.feed(part)
-            else:
-                if isinstance(self._scan, PhaseScan):
-                    yield from self._scan.feed_part(part.part, part.bits)
-                yield from self._scan.cut(part.reason or "the line ends", lost=part.lost)

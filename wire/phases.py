@@ -1,26 +1,31 @@
 """Bytes that were written down without line ends, and of whose text characters may have been lost or added.
 
 Behind a lost digit of hex all bytes are shifted by four bits, behind one of base64 by two, four or six. Which it is
-shows in the frames: where none fits, they are looked for in each of the other ways of putting the same bits together.
+shows in the frames: where none fits, they are looked for in each way of putting the same bits together, and the first
+in the order of the text is where it goes on.
+
+Offsets count bytes of the text, whatever their bits are put together to: what begins within a byte has the offset of
+the next one. So pieces lie side by side, and damage of less than a byte has a size of 0 or 1.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .rendering import Frame
 from .scan import Damage
 from .text_bytes import Encoding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from .scan import Piece, Scan
 
 __all__ = ["PhaseScan"]
 
 
-_STEP: Final = 256  # bytes: a few messages
+# Bytes, a few messages, that are read at once where the last damage began or ended: the next may be near. From there on
+# they are as many as have been read since, so that what is read again costs no more than what was read once.
+_STEP: Final = 256
 
 
 class _Shift:
@@ -28,27 +33,63 @@ class _Shift:
 
     Args:
         bits: how many, less than eight.
-        kept: the first of the bytes.
     """
 
-    def __init__(self, bits: int, kept: bytes = b"") -> None:
+    def __init__(self, bits: int) -> None:
         self.bits = bits
-        self._kept = kept
+        self._kept = b""  # the last of the bytes, of which some bits are still to be put into the next one
 
     def feed(self, data: bytes) -> bytes:
-        if not self.bits and not self._kept:
+        if not self.bits:
             return data
         data = self._kept + data
-        self._kept = data[-1:] if self.bits else b""
-        size = len(data) - len(self._kept)
-        if not self.bits or size < 1:
-            return data[:size]
-        shifted = int.from_bytes(data, "big") >> (8 - self.bits)
-        return (shifted & ((1 << 8 * size) - 1)).to_bytes(size, "big")
+        self._kept = data[-1:]
+        return _shifted(data, self.bits)
+
+    def undone(self, data: bytes) -> bytes:
+        """The bytes that these, the last that it gave, were put together from; what was left out is 0."""
+        if not self.bits:
+            return data
+        low = int.from_bytes(self._kept, "big") & (0xFF >> self.bits)
+        return (int.from_bytes(data, "big") << (8 - self.bits) | low).to_bytes(len(data) + 1, "big")
+
+
+class _Search:
+    """Looks for the next frame in one way of putting bits together.
+
+    Args:
+        scan: knows what a frame is.
+        bits: that are left out at the begin.
+        place: the first byte of the text in which a frame may begin.
+    """
+
+    def __init__(self, scan: Scan, bits: int, place: int) -> None:
+        self.bits = bits
+        self.place = place  # no frame begins before it
+        self.found = False  # whether one does there
+        self._scan = scan
+        self._shift = _Shift(bits)
+        self._data = bytearray()  # from its place on
+        self._due = 0  # bytes that must be there before there is more to be seen
+
+    def feed(self, text: bytes, *, ended: bool) -> None:
+        if self.found:
+            return
+        self._data += self._shift.feed(text)
+        if len(self._data) < self._due and not ended:
+            return
+        looked = self._scan.look(bytes(self._data), ended=ended)
+        self.place += looked.place
+        self.found = looked.found
+        del self._data[: len(self._data) if self.found else looked.place]
+        self._due = len(self._data) + looked.waiting
 
 
 class PhaseScan:
     """Cuts bytes into messages as a `Scan` does, and behind damage looks for them at each place within a byte.
+
+    Where something may be a frame whose end has not come, none that begins behind it is taken: memory is bounded by
+    the longest frame.
 
     Args:
         make: makes the scan of frames that is used.
@@ -57,98 +98,156 @@ class PhaseScan:
 
     def __init__(self, make: Callable[[], Scan], encoding: Encoding) -> None:
         self._make = make
-        self._steps = (2, 4, 6) if encoding is Encoding.BASE64 else (4,)
-        self._scan = make()
-        self._shift = _Shift(0)
-        self._last = b""  # the last two bytes, as they came
-        self._lost = 0  # bytes since the last that were in step
-        self._others: dict[int, tuple[_Shift, Scan]] = {}  # by the bits that they are shifted beyond those of the scan
+        self._ways = (0, 2, 4, 6) if encoding is Encoding.BASE64 else (0, 4)
+        self._data = bytearray()  # what has come and is still needed
+        self._base = 0  # bytes before it
+        self._bits = 0  # of its last byte, where that is not whole
+        self._searches: list[_Search] = []  # none while frames follow each other
+        self._damaged, self._fault = 0, ""  # while there are some: where the damage begins, and what is wrong
+        self._begin(0, 0)
 
     def feed(self, chunk: bytes) -> list[Piece]:
         """The messages that this chunk completes, and the damage that it ends."""
-        pieces: list[Piece] = []
-        start = 0
-        while start < len(chunk):
-            # In small steps, for all bits may be in their places again soon; what is kept is not joined for each.
-            stop = start + max(_STEP, self._lost)
-            pieces += self._feed(chunk[start:stop])
-            self._lost = 0 if self._scan.in_step else self._lost + stop - start
-            start = stop
-        return pieces
+        if self._searches:
+            self._data += chunk
+            return self._read(ended=False)
+        self._base = self._read_to = self._base + len(chunk)
+        pieces = self._scan.feed(self._shift.feed(chunk))
+        return pieces if self._scan.in_step else pieces + self._read(ended=False)
 
-    def _feed(self, chunk: bytes) -> list[Piece]:
-        self._last = (self._last + chunk)[-2:]
-        data = self._shift.feed(chunk)
-        pieces = self._scan.feed(data)
+    def cut(self, reason: str, *, lost: int = 0, part: bytes = b"", bits: int = 0) -> list[Piece]:
+        """Says that the bytes end here, or that some are missing; what comes next begins anew.
+
+        Args:
+            reason: why, where the end stands inside a frame.
+            lost: how many bytes are missing; one that is there in part is one of them.
+            part: a byte of which only the first bits are there.
+            bits: how many of them.
+        """
+        end = self._base + len(self._data) + lost
+        self._data += part
+        self._bits = bits
+        pieces = self._read(ended=True)
+        offset, unread, _ = self._scan.unread
+        stop = offset + len(unread)
+        end = max(end, stop)
+        self._data.clear()
+        self._base, self._bits = end, 0
         if self._scan.in_step:
-            self._others.clear()
-            return pieces
-        if not self._others:
-            found = self._look()
+            pieces += self._scan.cut(reason, lost=end - stop)
+            self._expect(end, 0)
         else:
-            found = {step: scan.feed(shift.feed(data)) for step, (shift, scan) in self._others.items()}
-        return pieces + self._chosen(found)
-
-    def feed_part(self, part: bytes, bits: int) -> list[Piece]:
-        """The messages that are completed by the last bits of a text, which are not a whole byte."""
-        if not part:
-            return []
-        if self._shift.bits:
-            return self._scan.feed(self._shift.feed(part)) if self._shift.bits <= bits else []
-        found = {} if self._others or self._scan.in_step else self._look()
-        for step, (shift, scan) in self._others.items():
-            if step <= bits:
-                found[step] = [*found.get(step, ()), *scan.feed(shift.feed(part))]
-        return self._chosen(found)
-
-    def cut(self, reason: str, *, lost: int = 0) -> list[Piece]:
-        """Says that the bytes end here, or that some are missing; what comes next begins anew."""
-        pieces: list[Piece] = []
-        while True:
-            found = {} if self._others else self._look()
-            if not any(map(_has_frame, found.values())):
-                found = {step: scan.cut(reason, lost=lost) for step, (_, scan) in self._others.items()}
-                ended = not any(map(_has_frame, found.values()))
-                if ended:
-                    pieces += self._scan.cut(reason, lost=lost)
-                    break
-            pieces += self._chosen(found)
-        self._others.clear()
-        self._shift, self._last = _Shift(0), b""
+            pieces.append(Damage(self._damaged, end - self._damaged, self._fault))
+            self._begin(end, 0)
         return pieces
 
     def end(self) -> list[Piece]:
         """Says that nothing comes any more."""
         return [*self.cut("the capture ends"), *self._scan.end()]
 
-    def _look(self) -> dict[int, list[Piece]]:
-        """Begins to look for frames in the other ways, in all that has not been read."""
-        offset, data, fault = self._scan.unread
-        self._others = {step: (_Shift(step), self._make()) for step in self._steps} if data else {}
-        for _, scan in self._others.values():
-            scan.seek(offset + 1, fault)  # the byte that some bits were left out of is lost
-        return {step: scan.feed(shift.feed(data)) for step, (shift, scan) in self._others.items()}
+    @property
+    def in_step(self) -> bool:
+        """Whether a frame is under way, as far as is known; not while the next one is looked for behind damage."""
+        return not self._searches
 
-    def _chosen(self, found: dict[int, list[Piece]]) -> list[Piece]:
-        """The pieces of that way in which a frame comes first, which is gone from now on; none where none has one."""
-        first = {step: at for step, pieces in found.items() if (at := _first_frame(pieces)) is not None}
-        if not first:
-            return []
-        step = min(first, key=first.__getitem__)
-        _, self._scan = self._others[step]
-        bits = self._shift.bits + step
-        kept = (2 if self._shift.bits else 1) - bits // 8
-        self._shift = _Shift(bits % 8, self._last[len(self._last) - kept :])
-        self._others = {}
-        damage, *pieces = found[step]
-        if isinstance(damage, Damage):
-            damage = Damage(damage.offset - 1, damage.size + 1, damage.reason, damage.message)
-        return [damage, *pieces]
+    def _begin(self, place: int, bits: int) -> None:
+        """Expects frames from this place on, in a way of putting bits together."""
+        self._scan = self._make()
+        self._scan.begin(_offset(place, bits))
+        self._expect(place, bits)
+
+    def _expect(self, place: int, bits: int) -> None:
+        self._shift = _Shift(bits)
+        self._begun = self._read_to = place
+        self._searches = []
+
+    def _read(self, *, ended: bool) -> list[Piece]:
+        pieces: list[Piece] = []
+        while True:
+            if not self._searches:
+                pieces += self._go_on(ended=ended)
+                if self._scan.in_step and not (ended and self._scan.unread[1]):
+                    return pieces
+                self._fall()
+            found = self._found(ended=ended)
+            if found is None:
+                return pieces
+            offset = _offset(found.place, found.bits)
+            pieces += [*self._scan.forget(), Damage(self._damaged, offset - self._damaged, self._fault)]
+            self._begin(found.place, found.bits)
+
+    def _go_on(self, *, ended: bool) -> list[Piece]:
+        """The messages that follow each other in what has come."""
+        pieces: list[Piece] = []
+        end = self._base + len(self._data)
+        while self._scan.in_step:
+            start, stop = self._read_to, self._next_stop(end)
+            is_last = ended and stop == end
+            data = self._shift.feed(self._text(start, stop, self._shift.bits))
+            self._read_to = stop
+            pieces += self._scan.feed(data, ended=is_last)
+            if stop == end:
+                break
+        if self._scan.in_step and not ended:
+            self._drop(end)
+        return pieces
+
+    def _fall(self) -> None:
+        """Looks for the next frame from where the one that is due cannot be read."""
+        self._damaged, unread, self._fault = self._scan.unread
+        bits = self._shift.bits
+        place = self._damaged - (bits > 0)
+        if place < self._base:
+            self._data[:0] = self._shift.undone(unread)[: self._base - place]
+            self._base = place
+        self._searches = [_Search(self._make(), way, place + (way <= bits)) for way in self._ways]
+        self._begun = self._read_to = place
+
+    def _found(self, *, ended: bool) -> _Search | None:
+        """The next frame; None where there is none in what has come, or one may begin before it that does not end."""
+        end = self._base + len(self._data)
+        while True:
+            start, stop = self._read_to, self._next_stop(end)
+            is_last = ended and stop == end
+            for search in self._searches:
+                search.feed(self._text(max(start, search.place), stop, search.bits), ended=is_last)
+            self._read_to = stop
+            found = [search for search in self._searches if search.found]
+            if found and is_last:
+                return min(found, key=_position)
+            first = min(self._searches, key=_position)
+            if first.found:
+                return first
+            if stop == end:
+                self._drop(first.place)
+                return None
+
+    def _next_stop(self, end: int) -> int:
+        return min(end, self._read_to + max(_STEP, self._read_to - self._begun))
+
+    def _text(self, start: int, stop: int, bits: int) -> bytes:
+        """Bytes as they came, as far as whole ones can be put together of them."""
+        data = bytes(memoryview(self._data)[start - self._base : stop - self._base])
+        is_part = self._bits and stop == self._base + len(self._data)
+        return data[:-1] if is_part and not 0 < bits <= self._bits else data
+
+    def _drop(self, place: int) -> None:
+        del self._data[: place - self._base]
+        self._base = place
 
 
-def _first_frame(pieces: Sequence[Piece]) -> int | None:
-    return next((piece.offset for piece in pieces if isinstance(piece, Frame)), None)
+def _shifted(data: bytes, bits: int) -> bytes:
+    """These bytes without the first bits; the last byte only gives what is left of it."""
+    size = len(data) - 1
+    if not bits or size < 1:
+        return data if not bits else b""
+    shifted = int.from_bytes(data, "big") >> (8 - bits)
+    return (shifted & ((1 << 8 * size) - 1)).to_bytes(size, "big")
 
 
-def _has_frame(pieces: Sequence[Piece]) -> bool:
-    return _first_frame(pieces) is not None
+def _offset(place: int, bits: int) -> int:
+    return place + (bits > 0)
+
+
+def _position(search: _Search) -> tuple[int, int]:
+    return search.place, search.bits

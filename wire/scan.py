@@ -20,11 +20,24 @@ if TYPE_CHECKING:
 
     from .connection import Role
 
-__all__ = ["Aside", "Codecs", "Damage", "Found", "Piece", "Scan", "decoded", "fault_of", "fits", "fits_as_before"]
+__all__ = [
+    "Aside",
+    "Codecs",
+    "Damage",
+    "Found",
+    "Looked",
+    "Piece",
+    "Scan",
+    "decoded",
+    "fault_of",
+    "fits",
+    "fits_as_before",
+]
 
 _OPEN: Final = 0x7B  # "{"; as a tag of protobuf it would begin a group, and nobody sends one
 _FIRST: Final = frozenset(b"\x08\x12\x1a{")  # what an envelope begins with: one of its three fields, or JSON
 _MOST_KEPT: Final = 1 << 20  # bytes of damage that are told as one
+_WRONG: Final = "the length of this frame is wrong"
 _MORE, _LONGEST_VARINT = 0x80, 10
 
 
@@ -84,6 +97,20 @@ class Found(NamedTuple):
     pieces: tuple[Piece, ...]
 
 
+class Looked(NamedTuple):
+    """How far bytes were looked at: no frame begins before this place in them.
+
+    Attributes:
+        place: the place.
+        found: whether one begins there; else it may, or is the end.
+        waiting: how many bytes must come before there is more to be seen.
+    """
+
+    place: int
+    found: bool
+    waiting: int
+
+
 class Scan(ABC):
     """What the ways of cutting a damaged stream into messages share: the bytes, and how far they were looked at.
 
@@ -100,6 +127,7 @@ class Scan(ABC):
         self._codecs = Codecs()
         self._fault: str | None = None  # while the next frame is looked for: what was wrong at the buffer's begin
         self._looked = 0  # bytes of the buffer in which no frame begins
+        self._stops = False  # at a fault, for others to look behind it
 
     @property
     def in_step(self) -> bool:
@@ -109,19 +137,36 @@ class Scan(ABC):
     @property
     def unread(self) -> tuple[int, bytes, str]:
         """What has come and was not made a piece of: where it begins, the bytes, and what is wrong with them."""
-        return self._offset, b"".join((self._buffer, *self._parts)), self._fault or "this frame does not end"
+        return self._offset, b"".join((self._buffer, *self._parts)), self._fault or _WRONG
 
-    def seek(self, offset: int, fault: str) -> None:
-        """Begins as if damage were at this place: the next frame is looked for."""
-        self._offset, self._fault = offset, fault
+    def begin(self, offset: int) -> None:
+        """Begins at this place, and stops at the first fault: what stands behind it is left to others."""
+        self._offset, self._stops = offset, True
 
-    def feed(self, chunk: bytes) -> list[Piece]:
-        """The frames that this chunk completes, and the damage that it ends."""
+    def look(self, data: bytes, *, ended: bool) -> Looked:
+        """Where in these bytes the next frame begins. A scan that was asked this is used for nothing else.
+
+        Args:
+            data: the bytes, which are not kept.
+            ended: whether nothing comes behind them.
+        """
+        self._waiting = 0
+        found = self._next(data, 0, ended=ended)
+        self.forget()
+        return Looked(self._looked, False, self._waiting) if found is None else Looked(found.start, True, 0)
+
+    def feed(self, chunk: bytes, *, ended: bool = False) -> list[Piece]:
+        """The frames that this chunk completes, and the damage that it ends.
+
+        Args:
+            chunk: what comes next.
+            ended: whether nothing comes behind it up to the next `cut`.
+        """
         self._parts.append(chunk)
         self._waiting -= len(chunk)
-        if self._waiting > 0:
+        if self._waiting > 0 and not ended:
             return []
-        return self._read(ended=False)
+        return self._read(ended=ended)
 
     def cut(self, reason: str, *, lost: int = 0) -> list[Piece]:
         """Says that the bytes end here, or that some are missing; what comes next begins anew.
@@ -137,7 +182,7 @@ class Scan(ABC):
         elif lost:
             pieces.append(Damage(self._offset, lost, reason))
         if self._buffer or lost:
-            pieces += self._forget()
+            pieces += self.forget()
         self._drop(len(self._buffer))
         self._offset += lost
         self._fault = None
@@ -145,7 +190,7 @@ class Scan(ABC):
 
     def end(self) -> list[Piece]:
         """Says that nothing comes any more."""
-        return [*self.cut("the capture ends"), *self._forget()]
+        return [*self.cut("the capture ends"), *self.forget()]
 
     def _read(self, *, ended: bool) -> list[Piece]:
         buffer = self._buffer = b"".join((self._buffer, *self._parts))
@@ -158,15 +203,17 @@ class Scan(ABC):
                 found = self._frame_at(buffer, start, ended=ended)
                 if isinstance(found, str):
                     self._fault, self._looked = found, start + 1
-                    pieces += self._forget()
+                    pieces += self.forget()
+                    if self._stops:
+                        break
                 elif found is None:
-                    if not ended:
+                    if not ended or self._stops:
                         break
                     found = self._next(buffer, start + 1, ended=True)
                     if found is None:
                         break
-                    self._fault, self._looked = "the length of this frame is wrong", start + 1
-                    pieces += self._forget()
+                    self._fault, self._looked = _WRONG, start + 1
+                    pieces += self.forget()
                 else:
                     pieces += found.pieces
                     start = found.end
@@ -188,7 +235,7 @@ class Scan(ABC):
         self._offset += size
         self._looked -= size
 
-    def _forget(self) -> list[Damage]:
+    def forget(self) -> list[Damage]:
         """What was under way beside the frame that cannot be read, and is lost with it."""
         return []
 

@@ -58,13 +58,13 @@ _BETWEEN: Final = b" \t\r:,;-"
 _PREFIX: Final = re.compile(rb"0[xX]|\\x")
 _NO_HEX: Final = re.compile(rb"[^0-9a-fA-F]")
 _NO_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=]")
+_END_OF_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/]")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 _DUMP: Final = re.compile(rb"\s*0{4,16}(?::\s|\s\s)\s*[0-9a-fA-F]{2}")
 _OFFSET: Final = re.compile(rb"\s*([0-9a-fA-F]{4,16})(:?)(?:\s+|$)")
 _MOST_REPEATED: Final = MAX_FRAME_SIZE  # bytes that a `*` stands for; no message has more that are alike
 _LINES_TRIED: Final = 8  # some of the first lines may be damaged, not all of them
 _ONE_WRONG_IN: Final = 20  # characters; prose has more that are neither hex nor base64
-_GROUPED: Final = (2, 4)  # characters of hex, and of base64, that stand for whole bytes
 
 
 def encodings_of(head: bytes) -> tuple[Encoding, ...]:
@@ -110,7 +110,9 @@ class TextBytes:
         self._row = b""  # of a dump: the bytes of its last line, none where it is damaged
         self._row_end = 0  # what the offset behind it must be
         self._is_repeated = False
-        self._group = _GROUPED[encoding is Encoding.BASE64]
+        self._is_base64 = encoding is Encoding.BASE64
+        self._kind = "base64" if self._is_base64 else "hex"
+        self._group, self._bytes_of_group = (4, 3) if self._is_base64 else (2, 1)
 
     def feed(self, chunk: bytes) -> Iterator[Written]:
         """Bytes, and where they do not simply go on."""
@@ -151,14 +153,20 @@ class TextBytes:
             yield from self._begin(len(line))
         line = self._rest + line
         self._rest = b""
-        wrong = _NO_BASE64 if self._encoding is Encoding.BASE64 else _NO_HEX
+        wrong = _END_OF_BASE64 if self._is_base64 else _NO_HEX
+        passed = 0
         while (found := wrong.search(line)) is not None:
-            at = found.start() - found.start() % self._group  # whole bytes before it are good
-            yield from self._whole(line[:at])
-            lost = 3 if self._encoding is Encoding.BASE64 else 1
-            kind = "base64" if self._encoding is Encoding.BASE64 else "hex"
-            yield Break(f"line {self._number}: the character {found.start() + 1} of its {kind} is none of {kind}", lost)
-            line = line[at + self._group :]
+            if self._is_base64 and found[0] == b"=":  # base64 ends here; another one may follow
+                yield from self._decoded(line[: found.start()])
+                end = len(line) - len(line[found.start() :].lstrip(b"="))
+            else:
+                at = found.start() - found.start() % self._group  # whole bytes before it are good
+                yield from self._whole(line[:at])
+                number = passed + found.start() + 1
+                reason = f"line {self._number}: the character {number} of its {self._kind} is none of {self._kind}"
+                yield Break(reason, self._bytes_of_group)
+                end = at + self._group
+            line, passed = line[end:], passed + end
         yield from self._whole(line)
 
     def _begin(self, size: int) -> Iterator[Written]:
@@ -173,10 +181,9 @@ class TextBytes:
             self._is_wrapped_within |= self._number == 2 and size == previous
             return
         due = max(size, 0 if first % self._group else first)
-        lost = max(due // self._group - previous // self._group, 0) * (3 if self._encoding is Encoding.BASE64 else 1)
-        kind = "base64" if self._encoding is Encoding.BASE64 else "hex"
+        lost = max(due // self._group - previous // self._group, 0) * self._bytes_of_group
         self._rest = b""
-        yield Break(f"line {self._number - 1}: its {kind} ends within a byte", lost)
+        yield Break(f"line {self._number - 1}: its {self._kind} ends within a byte", lost)
 
     def _repeated(self, line: bytes) -> Iterator[Written]:
         """The lines of a dump that a `*` before this one stands for: they are as the last one (hexdump without -v)."""
@@ -200,11 +207,8 @@ class TextBytes:
         self._row_end = offset + len(self._row)
 
     def _whole(self, text: bytes) -> Iterator[Written]:
-        if self._encoding is Encoding.BASE64:
-            while (padding := text.find(b"=")) >= 0:
-                end = padding + (-padding % 4 or 4) if padding % 4 else padding + 1
-                yield from self._decoded(text[:padding])
-                text = text[end:].lstrip(b"=")
+        if text:
+            self._part = b""
         cut = len(text) - len(text) % self._group
         self._rest = text[cut:]
         if cut:
@@ -215,7 +219,7 @@ class TextBytes:
         if len(text) % 4 == 1:
             yield from self._decoded(text[:-1])
             part = binascii.a2b_base64(text[-1:] + b"AAA")[:1]
-            yield Break(f"line {self._number}: its base64 ends within a byte", part=part, bits=6)
+            yield Break(f"line {self._number}: its base64 ends within a byte", 1, part=part, bits=6)
         elif text:
             missing = -len(text) % 4
             yield self._bytes(text + b"=" * missing)
@@ -225,16 +229,16 @@ class TextBytes:
     def _end(self) -> Iterator[Written]:
         if self._by_line:
             rest, self._rest = self._rest, b""
-            if self._encoding is Encoding.BASE64:
+            if self._is_base64:
                 yield from self._decoded(rest)
             elif rest:
                 part = binascii.unhexlify(rest + b"0")
                 yield Break(f"line {self._number}: its hex ends within a byte", 1, part=part, bits=4)
             part, self._part = self._part, b""
-            yield Break(part=part, bits=self._bits)
+            yield Break(part=part, bits=self._bits if part else 0)
 
     def _bytes(self, text: bytes) -> bytes:
-        return binascii.a2b_base64(text) if self._encoding is Encoding.BASE64 else binascii.unhexlify(text)
+        return binascii.a2b_base64(text) if self._is_base64 else binascii.unhexlify(text)
 
 
 def _bare(line: bytes, encoding: Encoding) -> bytes:

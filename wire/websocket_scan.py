@@ -101,7 +101,8 @@ class WebSocketScan(Scan):
             return f" inside the head of a frame, {len(self._buffer)} bytes into it"
         return f" inside a frame: {len(self._buffer) - head.start} of its {head.end - head.start} bytes are there"
 
-    def _forget(self) -> list[Damage]:
+    def forget(self) -> list[Damage]:
+        """The messages in fragments that have not ended."""
         lost = [message.lost("in fragments is cut off") for message in self._open.values()]
         self._open.clear()
         return lost

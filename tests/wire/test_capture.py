@@ -4,16 +4,18 @@ import base64
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 from anyctrader.wire.capture import HEAD, CaptureReader, Content, Encoding, Form, NoCapture, form_of
+from anyctrader.wire.rendering import Frame
 from anyctrader.wire.scan import Piece
 from anyctrader.wire.websocket import Opcode, control_frame, data_frame
 
 from .captured import BODIES, FRAMES, MESSAGES, NAMES, STREAM, TEXTS, broken, covered, damages, in_parts, names
+from .edits import edited, edits, hurt
 
 BINARY, HEX, DUMP, BASE64, JSON = Encoding.BINARY, Encoding.HEX, Encoding.DUMP, Encoding.BASE64, Encoding.JSON
 
@@ -255,17 +257,35 @@ def test_a_websocket_is_read_as_one_where_that_is_said() -> None:
 UNWRAPPED = {HEX: STREAM.hex().encode(), BASE64: base64.b64encode(STREAM)}
 
 
-# Not each pair of places: where the search within a byte meets one damage behind another, it may miss more.
-@pytest.mark.parametrize(("lost", "added"), [(1, b""), (2, b""), (5, b""), (0, b"!!"), (1, b"777")])
+@settings(deadline=None)
 @pytest.mark.parametrize("encoding", UNWRAPPED)
-def test_characters_lost_or_added_in_text_without_lines_cost_the_messages_that_they_stand_in(
-    encoding: Encoding, lost: int, added: bytes
+@given(st.data())
+def test_characters_lost_or_added_in_text_without_lines_cost_the_messages_that_they_stand_in_and_those_right_behind(
+    encoding: Encoding, data: st.DataObject
 ) -> None:
-    text = UNWRAPPED[encoding]
-    at = len(text) * 2 // 5
-    text = text[:at] + added + text[at + lost :]
-    for size in (13, 1000, 1 << 16):
-        found = names(read(text, size))
-        assert len(found) >= len(NAMES) * 9 // 10
-        assert found[0] == NAMES[0]
-        assert found[-1] in NAMES[-2:]  # the very last may end in a character that is no whole byte, and is lost
+    places = data.draw(edits(UNWRAPPED[encoding]))
+    damaged = hurt(encoding, places)
+    pieces = read(edited(UNWRAPPED[encoding], places), data.draw(st.sampled_from([13, 1000, 1 << 16])))
+    whole = [message for number, message in enumerate(MESSAGES) if number not in damaged]
+    assert [piece.message for piece in pieces if isinstance(piece, Frame) and piece.message in whole] == whole
+    covered(pieces)
+
+
+@pytest.mark.parametrize("encoding", UNWRAPPED)
+def test_text_whose_first_message_lacks_a_character_is_a_capture_all_the_same(encoding: Encoding) -> None:
+    whole = STREAM * (2 * HEAD // len(STREAM))
+    text = whole.hex().encode() if encoding is HEX else base64.b64encode(whole)
+    for size in (1000, HEAD, len(text)):
+        reader = CaptureReader()
+        pieces = read(text[1:], size, reader)
+        assert reader.form == Form(encoding, Content.FRAMES)
+        assert names(pieces) == NAMES[1:] + NAMES * (2 * HEAD // len(STREAM) - 1)
+
+
+@pytest.mark.parametrize("write", [bytes.hex, base64.b64encode])
+def test_a_message_of_many_kilobytes_shows_what_it_is_in_text_too(write: Callable[[bytes], bytes | str]) -> None:
+    body = ProtobufCodec().encode(Message(oa.ProtoOAVersionRes(version="x" * (2 * HEAD))))
+    reader = CaptureReader()
+    assert names(read(lines([encode_frame(body)], write), 1000, reader)) == ["ProtoOAVersionRes"]
+    assert reader.form is not None
+    assert reader.form.content is Content.FRAMES

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from anyctrader.wire import encode_frame
 from anyctrader.wire import messages as oa
 from anyctrader.wire.frame_scan import FrameScan
-from anyctrader.wire.scan import Piece, decoded
+from anyctrader.wire.scan import Looked, Piece, decoded
 
 from .captured import BODIES, FRAMES, NAMES, STREAM, TEXTS, broken, covered, damages, in_parts, names
 
@@ -129,6 +129,36 @@ def test_missing_bytes_are_counted_where_they_are_missing() -> None:
     assert pieces[0].size == 7
     assert scan.in_step
     assert scan.cut("the end") == []
+
+
+def test_a_scan_that_others_go_on_from_stops_at_the_first_fault() -> None:
+    scan = FrameScan()
+    scan.begin(100)
+    data = FRAMES[10] + b"\xff" * 5 + FRAMES[11]
+    pieces = []
+    for part in in_parts(data, 7):
+        if scan.in_step:
+            pieces += scan.feed(part)
+    assert (names(pieces), pieces[0].offset) == ([NAMES[10]], 100)
+    assert not scan.in_step
+    offset, unread, fault = scan.unread
+    assert offset == 100 + FIRST
+    assert data[FIRST:].startswith(unread)
+    assert "a length of 4294967295 bytes" in fault
+    scan = FrameScan()
+    scan.begin(0)
+    half = FRAMES[10][:-3]
+    assert scan.feed(half, ended=True) == []
+    assert (scan.in_step, scan.unread) == (True, (0, half, "the length of this frame is wrong"))
+    (damage,) = damages(scan.cut("the line ends", lost=2))
+    assert (damage.offset, damage.size) == (0, len(half) + 2)
+
+
+def test_bytes_may_be_looked_through_for_the_next_frame() -> None:
+    assert FrameScan().look(b"\xff\xff" + FRAMES[10], ended=False) == Looked(2, found=True, waiting=0)
+    assert FrameScan().look(b"\xff\xff" + FRAMES[10][:-3], ended=False) == Looked(2, found=False, waiting=3)
+    assert FrameScan().look(b"\xff" * 9, ended=False) == Looked(5, found=False, waiting=0)
+    assert not FrameScan().look(FRAMES[10][:-3], ended=True).found
 
 
 def test_a_body_alone_is_decoded_by_what_it_begins_with() -> None:

@@ -132,8 +132,8 @@ def test_a_line_that_ends_within_a_byte_says_so() -> None:
         Break(),
         Break(),
     ]
-    assert read(b"AQIDB", Encoding.BASE64) == [b"\1\2\3", Break("line 1: its base64 ends within a byte"), Break()]
-    assert read(b"AQIDBAUGB===", Encoding.BASE64)[1] == Break("line 1: its base64 ends within a byte")
+    assert read(b"AQIDB", Encoding.BASE64) == [b"\1\2\3", Break("line 1: its base64 ends within a byte", 1), Break()]
+    assert read(b"AQIDBAUGB===", Encoding.BASE64)[1] == Break("line 1: its base64 ends within a byte", 1)
 
 
 def test_a_character_that_does_not_belong_costs_its_byte_and_no_other() -> None:
@@ -149,6 +149,48 @@ def test_a_character_that_does_not_belong_costs_its_byte_and_no_other() -> None:
         b"\1\2\3",
         Break(),
     ]
+
+
+def test_each_character_that_does_not_belong_is_named_by_its_place() -> None:
+    reasons = [part.reason for part in read(b"01?20304!506", Encoding.HEX) if isinstance(part, Break)]
+    assert reasons[:2] == [f"line 1: the character {place} of its hex is none of hex" for place in (3, 9)]
+    reasons = [part.reason for part in read(b"AQI=AQI!AQ?D", Encoding.BASE64) if isinstance(part, Break)]
+    assert reasons[:2] == [f"line 1: the character {place} of its base64 is none of base64" for place in (8, 11)]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 16])
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (b"AQI", [b"\1\2", Break(part=b"\0", bits=2)]),
+        (b"AR==", [b"\1", Break(part=b"\x10", bits=4)]),
+        (b"AQIDB", [b"\1\2\3", Break("line 1: its base64 ends within a byte", 1, b"\4", 6), Break()]),
+        (b"AR==AQID", [b"\1\1\2\3", Break()]),  # what stands before a padding in the middle belongs to nothing
+        (b"AR==AQID==", [b"\1\1\2\3", Break()]),
+        (b"AR=AQID", [b"\1\1\2\3", Break()]),  # half of its padding is lost
+        (b"====", [Break()]),
+    ],
+)
+def test_what_base64_has_beyond_whole_bytes_is_kept_for_whoever_puts_its_bits_together_anew(
+    text: bytes, parts: list[bytes | Break], size: int
+) -> None:
+    found = read(text, Encoding.BASE64, size=size)
+    assert found == parts
+    bits = [(part.part, part.bits) for part in found if isinstance(part, Break)]
+    assert bits == [(part.part, part.bits) for part in parts if isinstance(part, Break)]
+
+
+def test_half_a_byte_of_hex_is_kept_too() -> None:
+    (_, half, _) = read(b"0102f", Encoding.HEX)
+    assert isinstance(half, Break)
+    assert (half.lost, half.part, half.bits) == (1, b"\xf0", 4)
+
+
+@pytest.mark.parametrize("size", [1000, 1 << 20])
+def test_a_line_that_is_too_long_to_be_kept_is_no_measure_for_the_next(size: int) -> None:
+    data = bytes(range(256)) * 200
+    text = data.hex().encode()
+    assert read(text[:70_001] + b"\n" + text[70_001:], Encoding.HEX, size=size) == [data, Break()]
 
 
 LONG = bytes(range(256)) * 3
