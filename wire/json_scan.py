@@ -128,8 +128,12 @@ class JsonScan:
             if found.end() == len(self._buffer):
                 return False
             self._is_sunk = False
-        while self._is_garbage or (found := _NOT_BETWEEN.search(self._buffer, self._start)) is not None:
+        while True:
             if not self._is_garbage:
+                found = _NOT_BETWEEN.search(self._buffer, self._start)
+                if found is None:
+                    self._start = self._looked = len(self._buffer)
+                    return False
                 self._start = self._looked = found.start()
                 if found[0] == b"{":
                     self._limit = min(self._max_size, max(self._credit // _PART, _SHORTEST))
@@ -141,8 +145,6 @@ class JsonScan:
                 yield self._taken(end, "this is no JSON object")
             if self._is_garbage:
                 return False
-        self._start = self._looked = len(self._buffer)
-        return False
 
     def _given_up(self, end: int, fault: str) -> tuple[int, bytes, str | None]:
         """What has no end up to here, told up to where the next object may begin inside of it."""

@@ -23,6 +23,7 @@ HTTP_WORDS: Final = (b"GET ", b"HTTP/1.")
 """What the heads of an upgrade begin with: no frame does, for it would have reserved bits set."""
 
 _JUDGED: Final = 1024  # bytes of a frame that are looked at before it is taken for one
+_SURE: Final = 16  # control frames in a row hardly stand there by chance; a longer row is not walked for each of them
 _HTTP_FIRST: Final = b"GH"
 _LONGEST_HTTP: Final = 65_536  # bytes of an HTTP head; servers and clients take less
 _HTTP_END: Final = re.compile(rb"\r?\n\r?\n")
@@ -304,11 +305,12 @@ class WebSocketScan(Scan):
         return None
 
     def _anchor(self, buffer: bytes, place: int, *, ended: bool) -> bool | None:
-        """Whether a frame surely begins here: a message that can be read, alone or behind control frames.
+        """Whether a frame surely begins here: a message that can be read, alone or behind control frames, or many such.
 
         None where that shows when more has come; how much more is noted then.
         """
         closed = False
+        count = 0  # of control frames
         while place < len(buffer):
             if _may_be_http(buffer, place):
                 if _HTTP_END.search(buffer, place, place + _LONGEST_HTTP) is not None:
@@ -330,6 +332,9 @@ class WebSocketScan(Scan):
                 return False
             closed = head.opcode == Opcode.CLOSE and head.end - head.start > 1
             place = head.end
+            count += 1
+            if count == _SURE:
+                return True
         self._waiting = 1
         return closed if ended else None
 
