@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from anyctrader.wire.text_bytes import Break, Encoding, TextBytes
 from anyctrader.wire.websocket import data_frame
 from anyctrader.wire.websocket_scan import WebSocketScan
 
-from .captured import BODIES, FRAMES, MESSAGES, NAMES, STREAM, covered, damages, in_parts, names
+from .captured import BODIES, FRAMES, MESSAGES, NAMES, STREAM, TEXTS, covered, damages, in_parts, names
 from .edits import edited, edits, hurt
 
 HEX, BASE64 = Encoding.HEX, Encoding.BASE64
@@ -199,18 +200,21 @@ def test_a_frame_that_does_not_end_hides_none_behind_it_and_none_of_another_way(
     assert names(limited.feed(bytes.fromhex(text + "7"))) == [TEN, ELEVEN, TWELVE, *NAMES[10:14]]
 
 
-def test_lost_characters_within_a_frame_that_was_believed_for_long_hide_none() -> None:
-    wrong = FRAMES[10][:2] + b"\x02" + FRAMES[10][3:9]  # the length of more than all that comes, JSON or not
-    text = (wrong[:4] + b"{" + STREAM).hex() + "7" + STREAM.hex()
+@pytest.mark.parametrize("length", [b"\x00\x00\x02\x16", b"\x00\xe0\x00\x00"])
+def test_a_frame_that_was_believed_up_to_its_end_or_that_of_the_text_hides_none(length: bytes) -> None:
+    text = (FRAMES[9] + length + b"{").hex() + "7" + FOUR.hex() + "7" + STREAM.hex()
     for size in (99, 1 << 16):
-        found = names(read(text.encode(), HEX, size))
-        assert found == [*NAMES, *NAMES]
+        assert names(read(text.encode(), HEX, size)) == [NAMES[9], *NAMES[10:14], *NAMES]
 
 
 def test_damage_without_end_is_not_kept() -> None:
-    scan = PhaseScan(FrameScan, BASE64)
+    scan, chunk = PhaseScan(FrameScan, BASE64), b"\xff" * 100_000
+    tracemalloc.start()
     for _ in range(40):
-        assert scan.feed(b"\xff" * 100_000) == []
+        assert scan.feed(chunk) == []
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1_000_000
     shifted = (int.from_bytes(FOUR, "big") << 2).to_bytes(len(FOUR) + 1, "big")
     pieces = [*scan.feed(shifted), *scan.end()]
     assert names(pieces) == NAMES[10:14]
@@ -226,6 +230,10 @@ def test_a_line_that_is_all_damage_costs_no_other() -> None:
 CLIENT = [data_frame(0x82, body, key=b"\x0a\x0b\x0c\x0d") for body in BODIES]
 
 
+def masked(encoding: Encoding = HEX) -> PhaseScan:
+    return PhaseScan(WebSocketScan, encoding)
+
+
 @pytest.mark.parametrize("encoding", WRITTEN)
 def test_characters_lost_from_a_websocket_cost_few_messages(encoding: Encoding) -> None:
     # Two bytes of damage may read as the head of a control frame, which takes up to 131 bytes: not each case is good.
@@ -233,7 +241,7 @@ def test_characters_lost_from_a_websocket_cost_few_messages(encoding: Encoding) 
     text = stream.hex().encode() if encoding is HEX else base64.b64encode(stream)
     lost = []
     for at in range(0, len(text) - 5, 7):
-        pieces = read(text[:at] + text[at + 1 + at % 5 :], encoding, scan=PhaseScan(WebSocketScan, encoding))
+        pieces = read(text[:at] + text[at + 1 + at % 5 :], encoding, scan=masked(encoding))
         lost.append(len(NAMES) - len(names(pieces)))
     assert min(lost) == 1
     assert max(lost) <= 5
@@ -243,11 +251,13 @@ def test_characters_lost_from_a_websocket_cost_few_messages(encoding: Encoding) 
 def test_fragments_whose_rest_is_damaged_are_told_and_cost_no_other() -> None:
     first = data_frame(0x02, BODIES[10][:5])
     text = (CLIENT[9] + first).hex() + "7" + (data_frame(0x80, BODIES[10][5:]) + CLIENT[11]).hex()
-    pieces = read(text.encode(), HEX, scan=PhaseScan(WebSocketScan, HEX))
+    pieces = read(text.encode(), HEX, scan=masked())
     assert names(pieces) == [NAMES[9], NAMES[11]]
     assert "fragment" in damages(pieces)[0].reason
-    cut = (CLIENT[9] + first + CLIENT[10][:9]).hex() + "7" + CLIENT[11].hex()
-    assert names(read(cut.encode(), HEX, scan=PhaseScan(WebSocketScan, HEX))) == [NAMES[9], NAMES[11]]
+    long = data_frame(0x82, TEXTS[10] + b" " * 9000)  # nothing speaks against it up to the end of the text
+    pieces = read((CLIENT[9] + first + long[:9]).hex().encode() + b"7" + CLIENT[11].hex().encode(), HEX, scan=masked())
+    assert names(pieces) == [NAMES[9], NAMES[11]]
+    assert "fragment" in damages(pieces)[0].reason
 
 
 def test_a_whole_text_is_read_as_it_is() -> None:
