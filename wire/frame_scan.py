@@ -11,11 +11,12 @@ from typing import Final
 
 from .codecs import UnknownPayload
 from .rendering import Frame
-from .scan import Found, Scan, fits
+from .scan import Found, Scan, fits, fits_as_before
 
 __all__ = ["FrameScan"]
 
 _LENGTH: Final = 4
+_JUDGED: Final = 256  # bytes of a frame that are looked at before it is believed that one begins: most are shorter
 _read_length = struct.Struct(">I").unpack_from
 # What is looked for behind damage: a length below 16 MB, then the payload type's tag or the brace of JSON.
 _CANDIDATE: Final = re.compile(rb"\x00(?=...[\x08{])", re.DOTALL)
@@ -47,16 +48,18 @@ class FrameScan(Scan):
             return None
         piece = self._codecs.piece(buffer[start:end], at + self._offset, end - at)
         if isinstance(piece, Frame):
-            return Found(at, end, (piece,))
+            if fits_as_before(buffer, start, end, piece):
+                return Found(at, end, (piece,))
+            return f"no message fits a length of {size} bytes here"
+        if not fits(buffer, start, end, end):
+            return f"no message fits a length of {size} bytes here"
         if piece.message is None:
-            return piece.reason if fits(buffer, start, end, end) else f"no message fits a length of {size} bytes here"
+            return piece.reason
         # The envelope is sound, its payload is not: only this frame is lost, if another begins where it ends.
-        if end + _LENGTH >= len(buffer):
-            if not ended and end < len(buffer):
-                self._waiting = end + _LENGTH + 1 - len(buffer)
-                return None
-            return Found(at, end, (piece,))
-        return Found(at, end, (piece,)) if _begins(buffer, end, self._max_size) else piece.reason
+        begins = self._begins(buffer, end, ended=ended)
+        if begins is None:
+            return None
+        return Found(at, end, (piece,)) if begins else piece.reason
 
     def _next(self, buffer: bytes, at: int, *, ended: bool) -> Found | None:
         """The next frame that can be read, at or behind this place; None where more must come."""
@@ -72,20 +75,29 @@ class FrameScan(Scan):
                 self._looked, self._waiting = place, end - len(buffer)
                 return None
             piece = self._codecs.piece(buffer[start:end], place + self._offset, end - place)
-            if isinstance(piece, Frame) and (
-                not isinstance(piece.message.payload, UnknownPayload)
-                or end == len(buffer)
-                or _begins(buffer, end, self._max_size)
-            ):
+            if not isinstance(piece, Frame):
+                continue
+            known = not isinstance(piece.message.payload, UnknownPayload)
+            begins = known or self._begins(buffer, end, ended=ended)
+            if begins is None:
+                self._looked = place
+                return None
+            if begins:
                 return Found(place, end, (piece,))
         self._looked = max(at, len(buffer) - _LENGTH)
         return None
 
+    def _begins(self, buffer: bytes, at: int, *, ended: bool) -> bool | None:
+        """Whether a frame may well begin here; None where that shows when more has come, as noted then.
 
-def _begins(buffer: bytes, at: int, max_size: int) -> bool:
-    """Whether a frame may well begin here, as far as can be seen."""
-    start = at + _LENGTH
-    if start >= len(buffer):
-        return True
-    (size,) = _read_length(buffer, at)
-    return 0 < size <= max_size and fits(buffer, start, min(start + size, len(buffer)), start + size)
+        What it says must not depend on how much happens to be there.
+        """
+        start, here = at + _LENGTH, len(buffer)
+        size = _read_length(buffer, at)[0] if start < here else 1
+        if not 0 < size <= self._max_size:
+            return False
+        end, judged = start + size, start + min(size, _JUDGED)
+        if judged > here and not ended:
+            self._waiting = judged - here
+            return None
+        return start >= here or fits(buffer, start, min(judged, here), end)

@@ -48,6 +48,7 @@ class JsonScan:
         self._limit = max_size  # bytes within which the object under way has to end
         self._credit = self._most_credit = _PART * max_size  # bytes that may be looked at again
         self._endless: set[int] = set()  # offsets of braces that are known not to be closed
+        self._is_garbage = False  # whether what is no object has begun, and no brace has come since
         self._is_sunk = False  # whether braces are read past that go deeper than any object
 
     def feed(self, chunk: bytes) -> Iterator[tuple[int, bytes, str | None]]:
@@ -127,15 +128,23 @@ class JsonScan:
             if found.end() == len(self._buffer):
                 return False
             self._is_sunk = False
-        while (found := _NOT_BETWEEN.search(self._buffer, self._start)) is not None:
-            self._start = self._looked = found.start()
-            if found[0] == b"{":
-                self._limit = min(self._max_size, max(self._credit // _PART, _SHORTEST))
-                return True
+        while True:
+            if not self._is_garbage:
+                found = _NOT_BETWEEN.search(self._buffer, self._start)
+                if found is None:
+                    self._start = self._looked = len(self._buffer)
+                    return False
+                self._start = self._looked = found.start()
+                if found[0] == b"{":
+                    self._limit = min(self._max_size, max(self._credit // _PART, _SHORTEST))
+                    return True
             brace = self._buffer.find(b"{", self._start)
-            yield self._taken(brace if brace >= 0 else len(self._buffer), "this is no JSON object")
-        self._start = self._looked = len(self._buffer)
-        return False
+            self._is_garbage = brace < 0
+            end = len(self._buffer) if brace < 0 else brace
+            if end > self._start:
+                yield self._taken(end, "this is no JSON object")
+            if self._is_garbage:
+                return False
 
     def _given_up(self, end: int, fault: str) -> tuple[int, bytes, str | None]:
         """What has no end up to here, told up to where the next object may begin inside of it."""

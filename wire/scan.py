@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
     from .connection import Role
 
-__all__ = ["Aside", "Codecs", "Damage", "Found", "Looked", "Piece", "Scan", "decoded", "fault_of", "fits"]
+__all__ = [
+    "Aside",
+    "Codecs",
+    "Damage",
+    "Found",
+    "Looked",
+    "Piece",
+    "Scan",
+    "decoded",
+    "fault_of",
+    "fits",
+    "fits_as_before",
+]
 
 _OPEN: Final = 0x7B  # "{"; as a tag of protobuf it would begin a group, and nobody sends one
 _FIRST: Final = frozenset(b"\x08\x12\x1a{")  # what an envelope begins with: one of its three fields, or JSON
@@ -306,6 +318,16 @@ def fits(buffer: bytes, at: int, stop: int, end: int) -> bool:
         if at > end:
             return False
     return at == end or stop < end
+
+
+def fits_as_before(buffer: bytes, at: int, end: int, frame: Frame) -> bool:
+    """Whether a body that was decoded would have been believed while only its begin was there.
+
+    What the decoder takes and `fits` does not (groups, an unknown field in front) must not be read or refused by how
+    the bytes happened to come.
+    """
+    first = buffer[at]
+    return first in _FIRST and (frame.message.unknown_envelope is None or first == _OPEN or fits(buffer, at, end, end))
 
 
 def _behind_varint(buffer: bytes, at: int, stop: int) -> int:

@@ -23,6 +23,7 @@ HTTP_WORDS: Final = (b"GET ", b"HTTP/1.")
 """What the heads of an upgrade begin with: no frame does, for it would have reserved bits set."""
 
 _JUDGED: Final = 1024  # bytes of a frame that are looked at before it is taken for one
+_SURE: Final = 16  # control frames in a row hardly stand there by chance; a longer row is not walked for each of them
 _HTTP_FIRST: Final = b"GH"
 _LONGEST_HTTP: Final = 65_536  # bytes of an HTTP head; servers and clients take less
 _HTTP_END: Final = re.compile(rb"\r?\n\r?\n")
@@ -56,9 +57,13 @@ class _Head(NamedTuple):
         """Whose it is: what is masked is a client's (RFC 6455 section 5.1)."""
         return Role.CLIENT if self.key else Role.SERVER
 
-    def payload(self, buffer: bytes) -> bytes:
-        """As much of it as is there, without its mask."""
-        data = buffer[self.start : self.end]
+    @property
+    def begins_message(self) -> bool:
+        return self.opcode != Opcode.CONTINUATION and not self.opcode & _CONTROL and not self.first & _RESERVED
+
+    def payload(self, buffer: bytes, stop: int | None = None) -> bytes:
+        """As much of it as is there, or up to a place in the buffer, without its mask."""
+        data = buffer[self.start : self.end if stop is None else min(stop, self.end)]
         return masked(data, self.key) if self.key else data
 
 
@@ -113,8 +118,12 @@ class WebSocketScan(Scan):
         if not isinstance(head, _Head):
             self._waiting = 1
             return head
+        if not self._may_fit(buffer, head, ended=ended):
+            return f"no message fits a length of {head.end - head.start} bytes here"
         if head.end > len(buffer):
-            return self._unfinished(buffer, head)
+            judged = head.start + _JUDGED
+            self._waiting = (head.end if judged <= len(buffer) else min(judged, head.end)) - len(buffer)
+            return None
         if head.first & _RESERVED:
             reason = "a frame with reserved bits set: it is compressed, or belongs to an extension"
             return self._lost(buffer, at, head, reason, ended=ended)
@@ -143,22 +152,24 @@ class WebSocketScan(Scan):
                 found = _found(at, head, piece)
         return found._replace(pieces=(*cut, *found.pieces))
 
-    def _unfinished(self, buffer: bytes, head: _Head) -> str | None:
-        """What is wrong with the begin of a frame, or None where nothing is."""
-        begins = head.opcode != Opcode.CONTINUATION and not head.opcode & _CONTROL and not head.first & _RESERVED
-        size = head.end - head.start
-        if begins and head.start < len(buffer):
-            here = head.payload(buffer)
-            if not fits(here, 0, len(here), size if head.ends_message else self._max_size):
-                return f"no message fits a length of {size} bytes here"
-        self._waiting = head.end - len(buffer)
-        return None
+    def _may_fit(self, buffer: bytes, head: _Head, *, ended: bool) -> bool:
+        """Whether what is here of a frame may be the begin of a message.
+
+        What it says must not depend on how much happens to be here: a short frame is waited for, of a long one as much
+        is judged as is of any.
+        """
+        stop = head.start + _JUDGED
+        if ended and head.end > len(buffer):
+            stop = min(stop, len(buffer))
+        elif head.end <= stop or stop > len(buffer):
+            return True
+        here = head.payload(buffer, stop)
+        size = head.end - head.start if head.ends_message else self._max_size
+        return not head.begins_message or not here or fits(here, 0, len(here), size)
 
     def _lost(self, buffer: bytes, at: int, head: _Head, reason: str | Damage, *, ended: bool) -> Found | str | None:
         """A frame that cannot be read: it alone, if another begins where it ends."""
         damage = Damage(at + self._offset, head.end - at, reason) if isinstance(reason, str) else reason
-        if damage.message is not None and head.end == len(buffer):
-            return _found(at, head, damage)  # its envelope is sound: whoever watches need not wait for the next one
         begins = self._begins(buffer, head.end, ended=ended)
         if begins is None:
             return None
@@ -252,6 +263,9 @@ class WebSocketScan(Scan):
     def _begins(self, buffer: bytes, at: int, *, ended: bool) -> bool | None:
         """Whether a frame may well begin here; None where that shows when more has come, as noted then."""
         if at < len(buffer) and _may_be_http(buffer, at):
+            if len(buffer) - at < len(HTTP_WORDS[1]) and not ended:
+                self._waiting = 1
+                return None
             return True
         head = self._head(buffer, at) if at < len(buffer) else None
         if isinstance(head, str):
@@ -267,7 +281,7 @@ class WebSocketScan(Scan):
             return head.end > seen or not isinstance(self._control(buffer, at, head), str)
         if head.opcode == Opcode.CONTINUATION or head.first & _RESERVED:
             return head.role in self._open and not head.first & _RESERVED
-        here, size = head.payload(buffer), head.end - head.start
+        here, size = head.payload(buffer, head.start + _JUDGED), head.end - head.start
         return not here or fits(here, 0, len(here), size if head.ends_message else self._max_size)
 
     # Behind damage
@@ -284,21 +298,25 @@ class WebSocketScan(Scan):
                 found = self._frame_at(buffer, place, ended=ended)
                 if isinstance(found, Found):
                     return found
+                if found is None and not ended:
+                    self._looked = place
+                    return None
         self._looked = max(at, len(buffer) - len(HTTP_WORDS[1]))
         return None
 
     def _anchor(self, buffer: bytes, place: int, *, ended: bool) -> bool | None:
-        """Whether a frame surely begins here: a message that can be read, alone or behind control frames.
+        """Whether a frame surely begins here: a message that can be read, alone or behind control frames, or many such.
 
         None where that shows when more has come; how much more is noted then.
         """
         closed = False
+        count = 0  # of control frames
         while place < len(buffer):
             if _may_be_http(buffer, place):
                 if _HTTP_END.search(buffer, place, place + _LONGEST_HTTP) is not None:
                     return True
                 self._waiting = 1
-                return None
+                return None if len(buffer) - place < _LONGEST_HTTP else False
             head = self._head(buffer, place)
             if not isinstance(head, _Head):
                 self._waiting = 1
@@ -314,6 +332,9 @@ class WebSocketScan(Scan):
                 return False
             closed = head.opcode == Opcode.CLOSE and head.end - head.start > 1
             place = head.end
+            count += 1
+            if count == _SURE:
+                return True
         self._waiting = 1
         return closed if ended else None
 
@@ -325,7 +346,10 @@ class WebSocketScan(Scan):
             self._waiting = head.end - len(buffer)
             return None
         if not head.ends_message:
-            return head.end < len(buffer) and buffer[head.end] & ~_FIN == Opcode.CONTINUATION
+            if head.end == len(buffer):
+                self._waiting = 1
+                return None
+            return buffer[head.end] & ~_FIN == Opcode.CONTINUATION
         piece = self._codecs.piece(here, place + self._offset, head.end - place)
         if not isinstance(piece, Frame):
             return False

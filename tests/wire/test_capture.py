@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
 from anyctrader.wire.capture import HEAD, CaptureReader, Content, Encoding, Form, NoCapture, form_of
+from anyctrader.wire.form_search import MOST_LINES
 from anyctrader.wire.rendering import Frame
 from anyctrader.wire.scan import Piece
 from anyctrader.wire.websocket import Opcode, control_frame, data_frame
@@ -289,3 +290,131 @@ def test_a_message_of_many_kilobytes_shows_what_it_is_in_text_too(write: Callabl
     assert names(read(lines([encode_frame(body)], write), 1000, reader)) == ["ProtoOAVersionRes"]
     assert reader.form is not None
     assert reader.form.content is Content.FRAMES
+
+
+@settings(deadline=None)
+@given(
+    numbers=st.lists(st.integers(0, len(FRAMES) - 1), min_size=1, max_size=40),
+    repeated=st.integers(1, 9),
+    width=st.sampled_from([12, 40, 60, 64, 76, 80]),
+    end=st.sampled_from([b"", b"\n"]),
+)
+def test_text_that_is_wrapped_is_read_whole_wherever_its_lines_end(
+    numbers: list[int], repeated: int, width: int, end: bytes
+) -> None:
+    numbers = [number for number in numbers for _ in range(repeated)]
+    data = b"".join(FRAMES[number] for number in numbers)
+    for text in (data.hex().encode(), base64.b64encode(data)):
+        pieces = read(b"\n".join(in_parts(text, width)) + end)
+        assert names(pieces) == [NAMES[number] for number in numbers]
+        assert damages(pieces) == []
+
+
+@settings(deadline=None)
+@given(
+    numbers=st.lists(st.integers(0, len(FRAMES) - 1), min_size=1, max_size=40),
+    repeated=st.integers(1, 9),
+    parts=st.sampled_from([BODIES, FRAMES, SERVER, CLIENT]),
+)
+def test_text_with_a_message_a_line_is_read_whole_whatever_the_messages(
+    numbers: list[int], repeated: int, parts: list[bytes]
+) -> None:
+    numbers = [number for number in numbers for _ in range(repeated)]
+    for write in (bytes.hex, base64.b64encode):
+        pieces = read(lines([parts[number] for number in numbers], write))
+        assert names(pieces) == [NAMES[number] for number in numbers]
+        assert damages(pieces) == []
+
+
+def test_messages_that_fill_a_line_each_do_not_make_it_read_line_by_line() -> None:
+    heartbeat = encode_frame(b"\x08\x33")
+    text = (heartbeat * 50 + STREAM).hex().encode()
+    for size in (1, 61, 1 << 16):
+        pieces = read(b"\n".join(in_parts(text, 60)), size)
+        assert names(pieces) == ["ProtoHeartbeatEvent"] * 50 + NAMES
+        assert damages(pieces) == []
+
+
+def test_lines_of_one_length_are_read_as_they_come_and_line_by_line_once_they_differ() -> None:
+    reader = CaptureReader()
+    line = FRAMES[10].hex().encode() + b"\n"
+    for _ in range(20):
+        assert names(reader.feed(line)) == [NAMES[10]]
+    assert reader.form is None
+    assert names(reader.feed(FRAMES[12].hex().encode() + b"\n")) == [NAMES[12]]
+    assert reader.form == Form(HEX, Content.FRAMES, by_line=True)
+    assert names(reader.feed(line[:20] + b"\n" + line) + reader.close()) == [NAMES[10]]
+    reader = CaptureReader()
+    assert names(reader.feed(line)) == [NAMES[10]]
+    assert reader.feed(line[:20] + b"\n" + line * 5) == []  # a line that is damaged: more is looked at
+    pieces = reader.feed(line * 30) + reader.close()
+    assert names(pieces) == [NAMES[10]] * 35
+    assert len(damages(pieces)) == 1
+
+
+def test_lines_of_one_length_are_not_kept_without_end() -> None:
+    reader = CaptureReader()
+    line = FRAMES[10].hex().encode() + b"\n"
+    assert names(reader.feed(line * MOST_LINES)) == [NAMES[10]] * MOST_LINES
+    assert reader.form == Form(HEX, Content.FRAMES)
+    assert names(reader.feed(line)) == [NAMES[10]]
+
+
+@pytest.mark.parametrize("write", [bytes.hex, base64.b64encode])
+@pytest.mark.parametrize("width", [64, 1 << 20])
+@pytest.mark.parametrize("damage", ["lost", "added", "wrong", "not ASCII"])
+def test_damage_in_the_first_message_of_a_text_costs_that_alone(
+    write: Callable[[bytes], bytes | str], width: int, damage: str
+) -> None:
+    text = lines([STREAM], write)
+    text = {
+        "lost": text[:9] + text[10:],
+        "added": text[:9] + b"a" + text[9:],
+        "wrong": text[:9] + b"!" + text[10:],
+        "not ASCII": b"\xb0" + text[1:],
+    }[damage]
+    pieces = read(b"\n".join(in_parts(text, width)))
+    assert names(pieces)[-len(NAMES) + 2 :] == NAMES[2:]
+    assert damages(pieces)[0].offset == 0
+
+
+def test_a_dump_whose_first_line_is_damaged_is_one_all_the_same() -> None:
+    pieces = read(b"x" + dump(STREAM))
+    assert names(pieces)[-len(NAMES) + 3 :] == NAMES[3:]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 16])
+@pytest.mark.parametrize("wrong", [b"\x01", b"\x7f", b"\xfb", b"z", b";", b"", b"what\n"])
+def test_damage_of_one_character_costs_one_message_of_json(wrong: bytes, size: int) -> None:
+    whole = b"\n".join(TEXTS[10:16])
+    for at in (0, 1, 30, len(TEXTS[10]) + 1):
+        pieces = read(whole[:at] + wrong + whole[at + 1 :], size)
+        assert len(names(pieces)) >= 5
+        assert names(pieces)[-4:] == NAMES[12:16]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 16])
+def test_frames_of_json_are_told_from_json_though_the_first_length_is_lost(size: int) -> None:
+    pieces = read(b"".join(map(encode_frame, TEXTS[10:60]))[4:], size)
+    assert names(pieces) == NAMES[11:60]
+    assert damages(pieces)[0].size == len(TEXTS[10])
+
+
+@pytest.mark.parametrize("lost", [2, 9, 30])
+def test_a_binary_capture_from_the_middle_on_is_one(lost: int) -> None:
+    for data in (STREAM, b"".join(SERVER), b"A" + STREAM[1:]):
+        assert names(read(data[lost:]))[-len(NAMES) + 2 :] == NAMES[2:]
+
+
+@pytest.mark.parametrize(
+    "text", [b"hello\nworld\ncafe\nbabe\n" * 4000, b"hello world this is some text\n" * 3000, b"hello world " * 6000]
+)
+def test_words_that_could_be_base64_are_no_capture(text: bytes) -> None:
+    with pytest.raises(NoCapture, match="no frame"):
+        CaptureReader().feed(text)
+
+
+def test_a_message_alone_that_is_wrapped_is_one() -> None:
+    for number in range(len(BODIES)):
+        pieces = read(lines(in_parts(BODIES[number], 8), bytes.hex))
+        assert (names(pieces), damages(pieces)) == ([NAMES[number]], [])
