@@ -85,11 +85,9 @@ class Session:
         self.timings = timings
         self.books: dict[int, Books] = {}
         self.book_watch = BookWatch(self)
-        self._gate = gate
         self.allowances: dict[int, Allowance] = {}
-        self._limits, self._left = limits, left
+        self._gate, self._log, self._limits, self._left = gate, log, limits, left
         self._raw = RawTrading(self, gate=gate)
-        self._log = log
         self._supervisor = Supervisor(
             credentials,
             codec=codec,
@@ -149,8 +147,7 @@ class Session:
         return self._supervisor.course.changes()
 
     async def wait_for(self, *states: SessionState) -> SessionState:
-        """Waits until the session is, or since the call has been, in one of these states: one that is over before a
-        waiting task gets to run is not missed. No deadline: bring your own.
+        """Waits until the session is, or has been since the call, in one of these states. No deadline: bring your own.
 
         Raises:
             SessionClosed: it never will be.
@@ -272,8 +269,7 @@ class Session:
     async def accounts(self) -> list[Any]:
         """The accounts that the token covers, demo and live alike: a `ProtoOACtidTraderAccount` each, asked anew.
 
-        Raises:
-            See `request`.
+        Raises: see `request`.
         """
         by_s = clock.now_s() + self.timings.request_s
         link = await self._supervisor.passage.usable_link("ProtoOAGetAccountListByAccessTokenReq", None, by_s=by_s)
