@@ -49,6 +49,9 @@ class Unequal:
         broker.peer.answers["ProtoOADealListReq"] = lambda _, request: [
             oa.ProtoOADealListRes(ctidTraderAccountId=request.ctidTraderAccountId, hasMore=False)
         ]
+        broker.peer.answers["ProtoOAOrderListReq"] = lambda _, request: [
+            oa.ProtoOAOrderListRes(ctidTraderAccountId=request.ctidTraderAccountId, hasMore=False)
+        ]
         for name, answer in list(broker.peer.answers.items()):
             broker.peer.answers[name] = self._unequal(name, answer)
 
