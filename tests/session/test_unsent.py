@@ -148,7 +148,9 @@ async def test_what_a_client_of_the_proxy_leaves_while_its_intent_is_written_has
     asked = oa.ProtoOAClosePositionReq(ctidTraderAccountId=1, positionId=5, volume=LOT_CENTS)
     async with open_audit(tmp_path, disk=disk) as audit:
         gate = Gate(DEMO, mode=Mode.ON, audit=audit)
-        client = ProxiedClient(gate, codec=codec, limits=Limits(), closes=ProxiedCloses(), amends=ProxiedAmends())
+        client = ProxiedClient(
+            gate, codec=codec, limits=Limits(), within_s=600, closes=ProxiedCloses(), amends=ProxiedAmends()
+        )
         for request, answer in (
             (oa.ProtoOAApplicationAuthReq(clientId="a", clientSecret="b"), oa.ProtoOAApplicationAuthRes()),
             (
