@@ -163,10 +163,8 @@ class FormSearch:
 
     def _by_size(self) -> Form | None:
         """Binary, once a message stands at the begin, or most of what has come is read."""
-        if not self._trials:
-            self._trials = [
-                self._candidates.trial(Form(Encoding.BINARY, each)) for each in (Content.FRAMES, Content.WEBSOCKET)
-            ]
+        forms = [Form(Encoding.BINARY, each) for each in (Content.FRAMES, Content.WEBSOCKET)]
+        self._trials = self._trials or [self._candidates.trial(form) for form in forms]
         while self._at < len(self.head):
             stop = min(self._size, len(self.head))
             for trial in self._trials:
@@ -179,7 +177,8 @@ class FormSearch:
                 return self._best_of_all(self.head[:HEAD], ended=False)
             if stop == self._size:
                 self._size *= _FURTHER
-                best = max(self._trials, key=Trial.rank)
+                # Anew: how far a scan has got with what it waits for depends on how the bytes came.
+                best = max((self._candidates.tried(form, self.head[:stop]) for form in forms), key=Trial.rank)
                 if (best.is_sound and any(best.rank())) or best.is_clear:
                     return best.form
         return None

@@ -149,3 +149,9 @@ def test_the_cuts_of_a_capture_of_known_form_change_nothing(
     data = damaged(FORMS[content.value](bodies), places)
     known = {"encoding": Encoding.BINARY, "content": content, "max_size": max_size}
     assert said(cut(data, cuts), **known) == said([data], **known)
+
+
+def test_a_frame_that_is_waited_for_in_vain_does_not_make_a_capture_another() -> None:
+    bodies = [BODIES[2]] * 6
+    data = damaged(b"".join(of_websocket(bodies)), [(0.0, 20, b"\x00")])
+    assert said(in_parts(data, 1)) == said([data])
