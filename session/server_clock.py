@@ -47,10 +47,8 @@ class ServerClock:
             utc_ms: the time now.
             now_s: likewise, by the clock that never jumps.
         """
-        set_since = abs(utc_ms - now_s * 1000 - self._base_ms) > _STEP_MS
-        if self._ahead_ms is None or set_since:
-            return at_ms - FAR_APART_MS
-        return at_ms + self._ahead_ms - _CLOSE_MS
+        ahead_ms = self._known_ahead_ms(utc_ms=utc_ms, now_s=now_s)
+        return at_ms - FAR_APART_MS if ahead_ms is None else at_ms + ahead_ms - _CLOSE_MS
 
     def told_by_ms(self, at_ms: int, *, utc_ms: int, now_s: float) -> int:
         """What the server's clock showed at the most when ours showed this, if what was heard of it came soon.
@@ -60,10 +58,13 @@ class ServerClock:
             utc_ms: the time now.
             now_s: likewise, by the clock that never jumps.
         """
-        set_since = abs(utc_ms - now_s * 1000 - self._base_ms) > _STEP_MS
-        if self._ahead_ms is None or set_since:
-            return self.latest_ms(at_ms)
-        return at_ms + self._ahead_ms + _CLOSE_MS
+        ahead_ms = self._known_ahead_ms(utc_ms=utc_ms, now_s=now_s)
+        return self.latest_ms(at_ms) if ahead_ms is None else at_ms + ahead_ms + _CLOSE_MS
+
+    def _known_ahead_ms(self, *, utc_ms: int, now_s: float) -> int | None:
+        """How far ahead it is; None where nothing was heard of it, or ours was set since."""
+        was_set = abs(utc_ms - now_s * 1000 - self._base_ms) > _STEP_MS
+        return None if was_set else self._ahead_ms
 
     @staticmethod
     def latest_ms(at_ms: int) -> int:
