@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio
 import anyio.to_thread
 
 from . import halt
@@ -32,6 +33,9 @@ async def stop(gate: Gate, folder: Path, *, why: str, mode: Mode, at_ms: int) ->
         mode: what is left.
         at_ms: when, milliseconds since the epoch.
 
+    Whoever is cancelled meanwhile has halted this process all the same, until `lift`; the file is placed too, but for a
+    native cancellation of asyncio's on a disk that hangs: then it comes when the disk does.
+
     Raises:
         HaltIncomplete: the file could not be placed. It is on record, and this process stays halted.
         ValueError: `mode` is `ON`. Nothing is halted.
@@ -41,22 +45,29 @@ async def stop(gate: Gate, folder: Path, *, why: str, mode: Mode, at_ms: int) ->
     here = Standing(mode, f"halted since {iso_ms(at_ms)} by {_WHO}, in this process: {why}; {lifted_by}")
     gate.standings.halt(here)
     left = mode if mode is Mode.ON else gate.standings.left(mode)
+    facts = {"mode": mode.value, "who": _WHO, "halted_at": iso_ms(at_ms)}
     try:
-        await anyio.to_thread.run_sync(
-            lambda: halt.halt(folder, environment, why=why, who=_WHO, at_ms=at_ms, mode=left)
-        )
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(
+                lambda: halt.halt(folder, environment, why=why, who=_WHO, at_ms=at_ms, mode=left)
+            )
     except OSError as error:
         path = halt.path_of(folder, environment)
         problem = f"{path} could not be placed ({error.strerror or error})"
-        facts = {"mode": mode.value, "reason": f"{why} (in this process only: {problem})"}
-        gate.note("halt", {**facts, "who": _WHO, "halted_at": iso_ms(at_ms)})
+        gate.note("halt", {**facts, "reason": f"{why} (in this process only: {problem})"})
         raise HaltIncomplete(
             f"{environment.value} is halted in this process, until {lifted_by.removesuffix(' lifts it')}, and nowhere "
             f"else: {problem}. Other processes trade on, and so does this one after a restart: `anyctrader halt "
             f"{environment.value}` stops them once the folder can be written"
         ) from error
-    except BaseException:
+    except ValueError:
         gate.standings.lift(here)
+        raise
+    except BaseException:
+        # Nobody may take a halt that was given up for none: whoever asked for it cannot tell how far it came.
+        gate.note(
+            "halt", {**facts, "reason": f"{why} (in this process; its caller was cancelled before its file came)"}
+        )
         raise
     gate.standing()  # it puts on record what it finds, before the file alone holds
     gate.standings.lift(here)

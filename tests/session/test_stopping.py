@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import threading
@@ -87,3 +88,46 @@ async def test_nothing_leaves_while_the_disk_has_not_taken_the_file_yet(
         with pytest.raises(ValueError, match="use resume"):
             await desk.halt(DEMO, why="none", mode=Mode.ON)
         assert desk.mode(DEMO) is Mode.ON
+
+
+async def test_a_halt_in_a_scope_that_is_cancelled_already_is_placed_and_holds(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (server, desk):
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await desk.halt(DEMO, why="the strategy was stopped")
+        assert desk.mode(DEMO) is Mode.OFF
+        with pytest.raises(Refused, match="the strategy was stopped"):
+            await desk.place(DEMO, BUY)
+        assert halts.read(tmp_path, DEMO) is not None
+        assert heard(server, oa.ProtoOANewOrderReq) == []
+        await desk.resume(DEMO)
+        assert desk.mode(DEMO) is Mode.ON
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_halt_that_asyncio_cancels_while_the_disk_hangs_holds_until_it_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, place = threading.Event(), halts.halt
+
+    def slow(*given: Any, **named: Any) -> Any:
+        assert go_on.wait(30)
+        return place(*given, **named)
+
+    monkeypatch.setattr(halts, "halt", slow)
+    async with a_desk(tmp_path) as (server, desk):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(desk.halt(DEMO, why="enough"), 0.1)
+        with pytest.raises(Refused, match="enough"):
+            await desk.place(DEMO, BUY)
+        go_on.set()
+        with anyio.fail_after(10):
+            while halts.read(tmp_path, DEMO) is None:
+                await anyio.sleep(0.01)
+        assert desk.mode(DEMO) is Mode.OFF
+        await desk.resume(DEMO)
+        assert desk.mode(DEMO) is Mode.ON
+        assert heard(server, oa.ProtoOANewOrderReq) == []
+        await desk.flush()
+    told = [line["reason"] for line in audit_of(tmp_path) if line["fact"] == "halt"]
+    assert told[0] == "enough (in this process; its caller was cancelled before its file came)"
