@@ -108,11 +108,12 @@ async def test_a_halt_in_a_scope_that_is_cancelled_already_is_placed_and_holds(t
 async def test_a_halt_that_asyncio_cancels_while_the_disk_hangs_holds_until_it_is_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go_on, place = threading.Event(), halts.halt
+    go_on, placed, place = threading.Event(), threading.Event(), halts.halt
 
-    def slow(*given: Any, **named: Any) -> Any:
+    def slow(*given: Any, **named: Any) -> None:
         assert go_on.wait(30)
-        return place(*given, **named)
+        place(*given, **named)
+        placed.set()
 
     monkeypatch.setattr(halts, "halt", slow)
     async with a_desk(tmp_path) as (server, desk):
@@ -121,9 +122,7 @@ async def test_a_halt_that_asyncio_cancels_while_the_disk_hangs_holds_until_it_i
         with pytest.raises(Refused, match="enough"):
             await desk.place(DEMO, BUY)
         go_on.set()
-        with anyio.fail_after(10):
-            while halts.read(tmp_path, DEMO) is None:
-                await anyio.sleep(0.01)
+        await anyio.to_thread.run_sync(placed.wait, 30)
         assert desk.mode(DEMO) is Mode.OFF
         await desk.resume(DEMO)
         assert desk.mode(DEMO) is Mode.ON
