@@ -20,7 +20,7 @@ TEXT: Final = bytes(range(0x20, 0x7F)) + b"\t\r\n\f\v"
 """The characters of a text."""
 
 _WITHOUT_LINES: Final = (Encoding.BINARY, Encoding.JSON)
-_ROW: Final = re.compile(rb"(?m)^\s*[0-9a-fA-F]{4,16}(?::\s|\s\s)\s*[0-9a-fA-F]{2}")  # of a dump
+_ROW: Final = re.compile(rb"(?m)^\s*[0-9a-fA-F]{4,16}(?::[ \t]|[ \t]{2})[ \t]*[0-9a-fA-F]{2}")  # of a dump
 
 
 class Candidates:

@@ -60,7 +60,7 @@ _NO_HEX: Final = re.compile(rb"[^0-9a-fA-F]")
 _NO_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=]")
 _END_OF_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/]")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
-_DUMP: Final = re.compile(rb"\s*0{4,16}(?::\s|\s\s)\s*[0-9a-fA-F]{2}")
+_DUMP: Final = re.compile(rb"\s*0{4,16}(?::[ \t]|[ \t]{2})[ \t]*[0-9a-fA-F]{2}")  # a row's own line holds its bytes
 _OFFSET: Final = re.compile(rb"\s*([0-9a-fA-F]{4,16})(:?)(?:\s+|$)")
 _MOST_REPEATED: Final = MAX_FRAME_SIZE  # bytes that a `*` stands for; no message has more that are alike
 _LINES_TRIED: Final = 8  # some of the first lines may be damaged, not all of them

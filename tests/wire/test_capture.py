@@ -418,3 +418,12 @@ def test_a_message_alone_that_is_wrapped_is_one() -> None:
     for number in range(len(BODIES)):
         pieces = read(lines(in_parts(BODIES[number], 8), bytes.hex))
         assert (names(pieces), damages(pieces)) == ([NAMES[number]], [])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("width", [4, 5, 6, 8, 16])
+def test_short_lines_of_hex_that_begin_with_zeros_are_no_dump(width: int, end: str) -> None:
+    text = encode_frame(BODIES[10]).hex()
+    assert text.startswith("0000")
+    lines = end.join(text[at : at + width] for at in range(0, len(text), width)) + end
+    assert names(read(lines.encode())) == [NAMES[10]]
