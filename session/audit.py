@@ -22,6 +22,7 @@ from .chain import Fact, encode_fields
 from .disk import Disk
 from .errors import AuditUnavailable
 from .letterbox import Letterbox
+from .standstill import Errand, came
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -65,7 +66,7 @@ class Audit:
         self._limiter = anyio.CapacityLimiter(1)  # its own: no other work in threads holds an order up
         self._wake = anyio.Event()
         self._group: list[Entry] = []
-        self._at_disk_since: float | None = None
+        self._errand: Errand | None = None
         self._problem: OSError | None = None
         self._fault: Exception | None = None
         self._closing = False
@@ -80,7 +81,8 @@ class Audit:
     ) -> None:
         """Writes a line, and returns when it is on the disk.
 
-        A caller that is cancelled takes the line back if it still waits; otherwise it may be there.
+        A caller that is cancelled takes the line back if it still waits; otherwise it may be there. Time in which the
+        program stood still is not the disk's: after it the disk still has what was left of its time.
 
         Args:
             environment: whose chain it joins.
@@ -96,6 +98,8 @@ class Audit:
         """
         entry = self._entry(environment, fact, fields, kept=False, essential=essential)
         queue = self._orders[environment]
+        if self._errand is not None:
+            await self._errand.look(self._timeout_s)
         why_not = self._why_not(queue, essential=essential)
         if why_not is not None:
             await anyio.lowlevel.checkpoint()
@@ -104,8 +108,7 @@ class Audit:
         queue.entries.append(entry)
         self._wake.set()
         try:
-            with anyio.move_on_after(self._timeout_s):
-                await done.wait()
+            await came(done.wait, within_s=self._timeout_s)
         finally:
             entry.withdrawn = not entry.taken
         if entry.error is not None:
@@ -153,11 +156,7 @@ class Audit:
         events = [entry.done or anyio.Event() for entry in waiting]
         for entry, done in zip(waiting, events, strict=True):
             entry.done = done
-        with anyio.move_on_after(self._timeout_s) as scope:
-            for done in events:
-                await done.wait()
-            await anyio.lowlevel.checkpoint()
-        if scope.cancelled_caught:
+        if not await came(lambda: _all_of(events), within_s=self._timeout_s):
             raise AuditUnavailable(
                 self._files.stalled(self._timeout_s) if self._problem is None else self._files.advice(self._problem)
             )
@@ -199,7 +198,7 @@ class Audit:
             return f"{self._files.name} is no longer written, by a mistake of this program: {self._fault!r}"
         if self._closing:
             return f"{self._files.name} is closed"
-        if self._at_disk_since is not None and anyio.current_time() - self._at_disk_since > self._timeout_s:
+        if self._errand is not None and self._errand.is_older_than(self._timeout_s):
             return self._files.stalled(self._timeout_s)
         # What is essential may pass a queue that notes have filled, though not without bound.
         if queue.lost and not essential:
@@ -287,11 +286,12 @@ class Audit:
         return blocked
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        self._at_disk_since = anyio.current_time()
+        errand = self._errand = Errand()
         try:
             return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._limiter)
         finally:
-            self._at_disk_since = None
+            self._errand = None
+            errand.back.set()
 
     def _queues(self) -> list[Queue]:
         return [*self._orders.values(), *self._snapshots.values()]
@@ -311,6 +311,12 @@ class Audit:
         lines = len(waiting) + len(self._group) + sum(queue.lost for queue in self._queues())
         if lines:
             raise AuditUnavailable(f"{lines} lines did not reach the files in {self.folder} before they were closed")
+
+
+async def _all_of(events: Iterable[anyio.Event]) -> None:
+    for event in events:
+        await event.wait()
+    await anyio.lowlevel.checkpoint()
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -326,7 +327,7 @@ async def test_a_stalled_disk_refuses_in_time_and_blocks_nobody(tmp_path: Path, 
         disk.hold()
         with pytest.raises(AuditUnavailable, match=r"0\.5 s"):
             await audit.record(DEMO, "stalled")
-        # From now on it is known: no caller waits for a disk that hangs.
+        # From now on it is known: a caller gives a disk that hangs no more than a look.
         while audit.trouble is None:
             await checkpoint()
         before_s = anyio.current_time()
@@ -342,6 +343,34 @@ async def test_a_stalled_disk_refuses_in_time_and_blocks_nobody(tmp_path: Path, 
     # The stalled line was on its way, so it is there; the refused one is not.
     assert facts(tmp_path) == ["stalled", "filled"]
     assert verify(tmp_path) == []
+
+
+async def test_a_standstill_of_the_program_while_a_record_is_at_the_disk_is_not_the_disks(
+    tmp_path: Path, disk: GatedDisk
+) -> None:
+    async with opened(tmp_path, disk, timeout_s=0.5) as audit, anyio.create_task_group() as tasks:
+        disk.hold()
+        tasks.start_soon(audit.record, DEMO, "intent")
+        await disk.held()
+        tasks.start_soon(audit.flush)
+        await checkpoint()
+        disk.gate.set()
+        time.sleep(0.6)  # noqa: ASYNC251 - the loop stands still, as it does for a computation or SIGSTOP
+    assert facts(tmp_path) == ["intent"]
+
+
+@pytest.mark.parametrize("essential", [False, True])
+async def test_a_record_right_after_a_standstill_is_not_refused_for_a_disk_that_has_answered(
+    tmp_path: Path, disk: GatedDisk, essential: bool
+) -> None:
+    async with opened(tmp_path, disk, timeout_s=0.5) as audit:
+        disk.hold()
+        audit.note(DEMO, "filled")
+        await disk.held()
+        disk.gate.set()
+        time.sleep(0.6)  # noqa: ASYNC251 - see above
+        await audit.record(DEMO, "intent", essential=essential)
+    assert facts(tmp_path) == ["filled", "intent"]
 
 
 async def test_a_record_that_is_cancelled_while_it_waits_is_taken_back(

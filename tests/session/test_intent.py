@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from anyctrader.fake import FakeServer
@@ -32,6 +34,7 @@ from anyctrader.session import (
     clock,
     open_audit,
 )
+from anyctrader.session import desk as desk_module
 from anyctrader.session.disk import Disk
 from anyctrader.session.errors import RequestFailed
 from anyctrader.session.gate import Gate
@@ -271,3 +274,20 @@ def test_what_is_checked_holds_for_its_time_and_is_looked_at_again_after_a_momen
         validity.check("It", now_s=102.0)
     assert validity.left_s("It", now_s=101.5) == 0.5
     ALWAYS.check("It", now_s=1e9)
+
+
+@pytest.mark.parametrize("turns", [1, 5])
+async def test_a_close_leaves_though_the_program_stood_still_while_its_intent_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    monkeypatch.setattr(desk_module, "open_audit", partial(open_audit, timeout_s=0.5))
+    async with a_desk(tmp_path) as (server, desk):
+        order = await desk.place(DEMO, BUY)
+        await order.filled()
+        assert order.position_id is not None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(desk.close, DEMO, order.position_id)
+            for _ in range(turns):
+                await anyio.lowlevel.checkpoint()
+            time.sleep(0.6)  # noqa: ASYNC251 - the loop stands still, as it does for a computation or SIGSTOP
+        assert len(heard(server, oa.ProtoOAClosePositionReq)) == 1
