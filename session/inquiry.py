@@ -9,6 +9,7 @@ from . import clock
 from .errors import RequestFailed, ServerError
 from .history import LONGEST_SPAN_MS, ListIncomplete, deals_between, orders_between
 from .order_states import OrderState
+from .secret import could_be
 from .server_clock import ServerClock
 from .verdicts import Evidence, Outcome
 
@@ -231,7 +232,7 @@ class Inquiry:
             taken = {other.position_id for other in self._books.orders if other is not record}
             intent: Any = record.intent
             return record.position_id != getattr(intent, "position_id", None) or any(
-                position.label == (intent.label or record.client_order_id)  # each of our orders gives one
+                could_be(intent.label or record.client_order_id, position.label)  # each of our orders gives one
                 and (position.opened_at_ms or 0) >= since_ms
                 and position.id not in taken
                 for position in book.positions
@@ -254,6 +255,7 @@ class Inquiry:
             details=details,
             earliest_ms=self._earliest_ms,
             latest_ms=self._arrived_by_ms,
+            mask=self._gate.mask,
         )
         for record in doubts:
             if record not in self._books.doubts:

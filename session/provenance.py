@@ -8,13 +8,14 @@ was seen before its bytes left. Both can be told from the events of this process
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import eq
 from typing import TYPE_CHECKING, Any, Final
 
 from ..wire import messages as oa
 from .order_inputs import is_protective
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from .holdings import Position
     from .order_facts import OrderFacts
@@ -180,8 +181,14 @@ class Provenance:
         return not opened_ms or opened_ms >= max(departure.server_ms - _SLACK_MS, departure.position_ms)
 
 
-def could_come_of(payload: Any, order: oa.ProtoOAOrder) -> bool:
-    """Whether an order of the server's is what a request asks for, by all that both of them say."""
+def could_come_of(payload: Any, order: oa.ProtoOAOrder, *, same: Callable[[str, str], bool] = eq) -> bool:
+    """Whether an order of the server's is what a request asks for, by all that both of them say.
+
+    Args:
+        payload: the request.
+        order: of the server's.
+        same: whether a text of the request, as it is known, is one of the order.
+    """
     trade = order.tradeData
     if is_protective(order) or trade.volume != payload.volume:
         return False
@@ -190,8 +197,8 @@ def could_come_of(payload: Any, order: oa.ProtoOAOrder) -> bool:
     if (trade.symbolId, trade.tradeSide, order.orderType) != (payload.symbolId, payload.tradeSide, payload.orderType):
         return False
     if payload.clientOrderId:
-        return bool(order.clientOrderId == payload.clientOrderId)
-    return not order.closingOrder and bool(trade.label == payload.label)
+        return same(payload.clientOrderId, order.clientOrderId)
+    return not order.closingOrder and same(payload.label, trade.label)
 
 
 def _keep(kept: dict[int, Any], key: int, value: Any) -> None:

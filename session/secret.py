@@ -7,9 +7,9 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["Secret", "covered"]
+__all__ = ["Secret", "could_be", "covered", "reads_as"]
 
 _MASK = "***"
 _SHORTEST = 6  # characters: a shorter one is found in the middle of innocent words, and so is covered as a word only
@@ -86,3 +86,24 @@ def covered(text: str, secrets: Iterable[Secret]) -> str:
         else:
             text = text.replace(secret, _MASK)
     return text
+
+
+def reads_as(recorded: str, text: str, *, mask: Callable[[str], str]) -> bool:
+    """Whether a text is what a record shows, in which `mask` may have covered a part of it."""
+    return recorded == text or (_MASK in recorded and recorded == mask(text))
+
+
+def could_be(recorded: str, text: str) -> bool:
+    """Whether a text may be what a record shows, whatever `***` covers there: the secrets may be others by now."""
+    if _MASK not in recorded:
+        return recorded == text
+    first, *parts, last = recorded.split(_MASK)
+    at, end = len(first), len(text) - len(last)
+    if at > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    for part in parts:  # no pattern: what a server says must not choose how long one takes
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True

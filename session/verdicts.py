@@ -15,6 +15,7 @@ from ..wire import messages as oa
 from .holdings import PendingOrder, level_or_none
 from .order_inputs import is_protective
 from .provenance import Provenance, could_come_of
+from .secret import could_be, reads_as
 from .server_clock import FAR_APART_MS
 from .terms import Side
 
@@ -76,6 +77,7 @@ class Evidence:
             judged first.
         earliest_ms: what the server's clock showed at the least, at a time of ours.
         latest_ms: what it showed at the most when whatever had its intent on record at a time of ours had arrived.
+        mask: covers secrets, as it did in the texts of a request that is known from the record.
     """
 
     book: PositionBook
@@ -85,6 +87,11 @@ class Evidence:
     alike: int = 1
     earliest_ms: Callable[[int], int] = lambda at_ms: at_ms
     latest_ms: Callable[[int], int] = lambda at_ms: at_ms + FAR_APART_MS
+    mask: Callable[[str], str] = str
+
+    def same(self, recorded: str, text: str) -> bool:
+        """Whether a text of the server's is that of a request, as far as the latter is known."""
+        return reads_as(recorded, text, mask=self.mask)
 
 
 def judged(record: RequestRecord, evidence: Evidence) -> Verdict:
@@ -170,7 +177,7 @@ def _stands(position: Position, stop_loss: Decimal | None) -> bool:
 def _order_of(record: RequestRecord, evidence: Evidence) -> Verdict:
     """A close or a new order: which of the server's orders came of it."""
     known_id = evidence.provenance.order_of(record.intent_id)
-    found = {order.orderId: order for order in evidence.orders if _may_be(record, order, evidence)}
+    found = {order.orderId: order for order in evidence.orders if _may_be(record, order, evidence, evidence.same)}
     if known_id is not None:
         if known_id not in found:  # the lists lag behind the event that told of it
             return Verdict(Outcome.DONE, f"order {known_id} came of it, as an event told", order_id=known_id)
@@ -190,10 +197,15 @@ def _order_of(record: RequestRecord, evidence: Evidence) -> Verdict:
     if isinstance(record.payload, oa.ProtoOANewOrderReq) and record.payload.label and record.has_left:
         since_ms = evidence.earliest_ms(record.left_at_ms)
         for position in evidence.book.positions:  # history lags: what is open may show it first
-            if position.label == record.payload.label and (position.opened_at_ms or 0) >= since_ms:
+            if evidence.same(record.payload.label, position.label) and (position.opened_at_ms or 0) >= since_ms:
                 opener = evidence.provenance.opener_of(position.id)
                 if opener is None or _allowed(record, opener, evidence):
                     return Verdict(Outcome.DONE, f"position {position.id} came of it", order_id=opener)
+    if hidden := tuple(
+        sorted(order.orderId for order in evidence.orders if _may_be(record, order, evidence, could_be))
+    ):
+        reason = f"a text of it is covered on record, and it may be any of the orders {', '.join(map(str, hidden))}"
+        return Verdict(None, reason, arrived=True, among=hidden)
     if isinstance(record.payload, oa.ProtoOAClosePositionReq):
         return _less_open(record, evidence)
     return _newly_open(record, evidence)
@@ -217,7 +229,7 @@ def _newly_open(record: RequestRecord, evidence: Evidence) -> Verdict:
         if (
             (position.symbol_id, position.side.value) == (payload.symbolId, payload.tradeSide)
             and position.volume_cents <= payload.volume
-            and position.label in labels
+            and any(could_be(label, position.label) for label in labels)
             and opened_ms >= since_ms
             and _allowed(record, opener or 0, evidence, opened_ms=opened_ms)
         ):
@@ -253,9 +265,11 @@ def _came_of(record: RequestRecord, order: oa.ProtoOAOrder) -> Verdict:
     return Verdict(Outcome.DONE, f"order {order_id} came of it, and is {_status(order)}", order_id=order_id)
 
 
-def _may_be(record: RequestRecord, order: oa.ProtoOAOrder, evidence: Evidence) -> bool:
+def _may_be(
+    record: RequestRecord, order: oa.ProtoOAOrder, evidence: Evidence, same: Callable[[str, str], bool]
+) -> bool:
     opened_ms = order.tradeData.openTimestamp
-    if opened_ms < evidence.earliest_ms(record.left_at_ms) or not could_come_of(record.payload, order):
+    if opened_ms < evidence.earliest_ms(record.left_at_ms) or not could_come_of(record.payload, order, same=same):
         return False
     if not record.has_left and opened_ms > evidence.latest_ms(record.intent_at_ms):
         return False
