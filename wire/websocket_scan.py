@@ -339,8 +339,13 @@ class WebSocketScan(Scan):
         return closed if ended else None
 
     def _is_message(self, buffer: bytes, place: int, head: _Head, *, ended: bool) -> bool | None:
-        here, size = head.payload(buffer), head.end - head.start
-        if not size or (here and not fits(here, 0, len(here), size if head.ends_message else self._max_size)):
+        size = head.end - head.start
+        if not 0 < size <= self._credit.limit(place + self._offset):
+            return False
+        if ended and head.end > len(buffer):
+            return None
+        here = head.payload(buffer, head.start + _JUDGED)
+        if here and not fits(here, 0, len(here), size if head.ends_message else self._max_size):
             return False
         if head.end > len(buffer):
             self._waiting = head.end - len(buffer)
@@ -350,11 +355,14 @@ class WebSocketScan(Scan):
                 self._waiting = 1
                 return None
             return buffer[head.end] & ~_FIN == Opcode.CONTINUATION
-        piece = self._codecs.piece(here, place + self._offset, head.end - place)
-        if not isinstance(piece, Frame):
-            return False
-        known = not isinstance(piece.message.payload, UnknownPayload)
-        return known or self._begins(buffer, head.end, ended=ended)
+        piece = self._codecs.piece(head.payload(buffer), place + self._offset, head.end - place)
+        begins: bool | None = False
+        if isinstance(piece, Frame):
+            known = not isinstance(piece.message.payload, UnknownPayload)
+            begins = known or self._begins(buffer, head.end, ended=ended)
+        if begins is False:
+            self._credit.pay(size)
+        return begins
 
 
 def _found(at: int, head: _Head, piece: Piece) -> Found:
