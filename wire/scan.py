@@ -140,6 +140,11 @@ class Scan(ABC):
         return self._fault is None
 
     @property
+    def is_likely(self) -> bool:
+        """Whether what is here of the message under way looks like one; so it does where none is."""
+        return self.in_step
+
+    @property
     def unread(self) -> tuple[int, bytes, str]:
         """What has come and was not made a piece of: where it begins, the bytes, and what is wrong with them."""
         return self._offset, b"".join((self._buffer, *self._parts)), self._fault or _WRONG

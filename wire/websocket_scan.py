@@ -108,6 +108,22 @@ class WebSocketScan(Scan):
         self._open.clear()
         return lost
 
+    @property
+    def is_likely(self) -> bool:
+        """Whether what is here of the message under way looks like one; so it does where none is.
+
+        A head is two bytes, and may be a fragment of anything: only what the first one of a message carries tells.
+        """
+        begun = [message.parts[0][:_JUDGED] for message in self._open.values()]
+        _, rest, _ = self.unread
+        if rest and not _may_be_http(rest, 0):
+            head = self._head(rest, 0)
+            if isinstance(head, _Head) and head.begins_message:
+                begun.append(head.payload(rest, head.start + _JUDGED))
+            elif not begun:
+                return False
+        return self.in_step and all(here and fits(here, 0, len(here), self._max_size) for here in begun)
+
     # A frame where one is due
 
     def _frame_at(self, buffer: bytes, at: int, *, ended: bool) -> Found | str | None:

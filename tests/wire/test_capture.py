@@ -400,6 +400,16 @@ def test_frames_of_json_are_told_from_json_though_the_first_length_is_lost(size:
     assert damages(pieces)[0].size == len(TEXTS[10])
 
 
+@pytest.mark.parametrize("write", [bytes, dump, base64.encodebytes])
+@pytest.mark.parametrize("length", [b"\x00\x00\x00\xfe", b"\x02\x00\x00\x7d", b"\x00\x00\x00\x7e"])
+def test_frames_are_not_taken_for_a_websocket_that_has_only_begun_though_the_first_length_is_wrong(
+    length: bytes, write: Callable[[bytes], bytes]
+) -> None:
+    first = b'{"payloadType":2143,"payload":{"ctidTraderAccountId":1},"clientMsgId":"%b"}' % (b"7" * 60)
+    data = length + first + b"".join(map(encode_frame, TEXTS[10:60]))
+    assert names(read(write(data))) == NAMES[10:60]
+
+
 @pytest.mark.parametrize("lost", [2, 9, 30])
 def test_a_binary_capture_from_the_middle_on_is_one(lost: int) -> None:
     for data in (STREAM, b"".join(SERVER), b"A" + STREAM[1:]):
