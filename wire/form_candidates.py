@@ -105,4 +105,5 @@ def _encodings(text: bytes, *, are_few: bool) -> tuple[Encoding, ...]:
         ways += (Encoding.JSON,)
     if Encoding.DUMP not in ways and _ROW.search(text):
         ways += (Encoding.DUMP,)
-    return ways + ((Encoding.BINARY,) if text.translate(None, TEXT) else ())
+    # First, since JSON may stand in binary frames, beside others that are lost where it alone is read.
+    return ((Encoding.BINARY,) if text.translate(None, TEXT) else ()) + ways

@@ -45,6 +45,11 @@ class FormReader(ABC):
     def in_step(self) -> bool:
         """Whether nothing speaks against what is here behind the last piece."""
 
+    @property
+    def is_likely(self) -> bool:
+        """Whether what is here of the message under way looks like one; so it does where none is."""
+        return self.in_step
+
     @abstractmethod
     def feed(self, chunk: bytes) -> Iterable[Piece]:
         """The messages that this chunk completes, and the damage that it ends."""
@@ -125,6 +130,10 @@ class _Units:
     def in_step(self) -> bool:
         return not self._size
 
+    @property
+    def is_likely(self) -> bool:
+        return self.in_step
+
     def feed(self, chunk: bytes) -> list[Piece]:
         self._size += len(chunk)
         if self._size <= self._max_size:
@@ -157,6 +166,10 @@ class _Bytes(FormReader):
     @property
     def in_step(self) -> bool:
         return self._scan.in_step
+
+    @property
+    def is_likely(self) -> bool:
+        return self._scan.is_likely
 
     def feed(self, chunk: bytes) -> Iterable[Piece]:
         if self._text is not None:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from .form_readers import SCANNED, FormReader
+from .rendering import Frame
 from .scan import Aside, Damage
 from .text_bytes import Encoding
 
@@ -41,6 +42,7 @@ class Trial:
         self.end: int | None = None
         self._reader = reader
         self._messages = self._asides = 0  # bytes of them
+        self._whole = 0  # of the messages that can be read, their payloads too
         self._is_damaged = False
         self._begun = 0  # bytes of what is sound as far as it goes, once it has ended
 
@@ -62,6 +64,7 @@ class Trial:
             else:
                 size = piece.size or 0
                 self._messages += size
+                self._whole += size if isinstance(piece, Frame) else 0
                 if self.end is None:
                     self.begins, self.end = not self._is_damaged, (piece.offset or 0) + size
 
@@ -80,14 +83,20 @@ class Trial:
         """Whether it is the likelier of two that read as much, in lines of which some differ in length, or none."""
         return self.form.by_line is (differ or self.form.content not in SCANNED)
 
-    def rank(self) -> tuple[int, int, int]:
-        """How much of the text is read: of messages, then of what a transport says, then of what is only begun."""
+    def rank(self) -> tuple[int, ...]:
+        """How much of the text is read.
+
+        Of messages first, and of those whose payloads can be read too before the others: what is only begun may be
+        anything. Then of what is begun, then of what a transport says.
+        """
         weight = _WEIGHTS.get(self.form.encoding, 3)
         # A few bytes look like a ping by chance, wherever they are.
         asides = 0 if self._is_damaged and not self._messages else self._asides
-        return (self._messages + self._under_way) * weight, asides * weight, self._begun * weight
+        read = (self._whole, self._messages, self._under_way, asides, self._begun)
+        return tuple(size * weight for size in read)
 
     @property
     def _under_way(self) -> int:
         rest = self._reader.taken - self._messages - self._asides
-        return rest if self.is_sound and rest > _LEAST and self.form.content in SCANNED else 0
+        is_message = self.is_sound and self._reader.is_likely and self.form.content in SCANNED
+        return rest if is_message and rest > _LEAST else 0

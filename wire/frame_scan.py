@@ -67,15 +67,16 @@ class FrameScan(Scan):
             place = match.start()
             (size,) = _read_length(buffer, place)
             start, end = place + _LENGTH, place + _LENGTH + size
-            if not size or size > self._max_size or not fits(buffer, start, min(end, len(buffer)), end):
+            if not size or size > min(self._max_size, self._credit.limit(place + self._offset)):
+                continue
+            if (ended and end > len(buffer)) or not fits(buffer, start, min(end, len(buffer)), end):
                 continue
             if end > len(buffer):
-                if ended:
-                    continue
                 self._looked, self._waiting = place, end - len(buffer)
                 return None
             piece = self._codecs.piece(buffer[start:end], place + self._offset, end - place)
             if not isinstance(piece, Frame):
+                self._credit.pay(size)
                 continue
             known = not isinstance(piece.message.payload, UnknownPayload)
             begins = known or self._begins(buffer, end, ended=ended)
@@ -84,6 +85,7 @@ class FrameScan(Scan):
                 return None
             if begins:
                 return Found(place, end, (piece,))
+            self._credit.pay(size)
         self._looked = max(at, len(buffer) - _LENGTH)
         return None
 

@@ -150,6 +150,11 @@ class PhaseScan:
         """Whether a frame is under way, as far as is known; not while the next one is looked for behind damage."""
         return not self._searches
 
+    @property
+    def is_likely(self) -> bool:
+        """Whether what is here of the message under way looks like one; so it does where none is."""
+        return self.in_step and self._scan.is_likely
+
     def _begin(self, place: int, bits: int) -> None:
         """Expects frames from this place on, in a way of putting bits together."""
         self._scan = self._make()

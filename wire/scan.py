@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .ambiguity import repeated_key
 from .codecs import JsonCodec, Message, ProtobufCodec, UnknownPayload
+from .credit import Credit
 from .errors import RemoteProtocolError, UndecodablePayload
 from .framing import MAX_FRAME_SIZE
 from .rendering import Frame
@@ -40,6 +41,8 @@ _FIRST: Final = frozenset(b"\x08\x12\x1a{")  # what an envelope begins with: one
 _MOST_KEPT: Final = 1 << 20  # bytes of damage that are told as one
 _WRONG: Final = "the length of this frame is wrong"
 _MORE, _LONGEST_VARINT = 0x80, 10
+# Fields that are walked: an envelope has three, and a newer server's hardly many more. The decoder judges the rest.
+_MOST_FIELDS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class Scan(ABC):
         self._parts: list[bytes] = []  # what came since, not yet joined to it
         self._waiting = 0  # bytes that must come before there is anything to do
         self._codecs = Codecs()
+        self._credit = Credit(max_size)
         self._fault: str | None = None  # while the next frame is looked for: what was wrong at the buffer's begin
         self._looked = 0  # bytes of the buffer in which no frame begins
         self._stops = False  # at a fault, for others to look behind it
@@ -134,6 +138,11 @@ class Scan(ABC):
     def in_step(self) -> bool:
         """Whether a frame is under way, as far as is known; not while the next one is looked for behind damage."""
         return self._fault is None
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether what is here of the message under way looks like one; so it does where none is."""
+        return self.in_step
 
     @property
     def unread(self) -> tuple[int, bytes, str]:
@@ -154,7 +163,10 @@ class Scan(ABC):
         self._waiting = 0
         found = self._next(data, 0, ended=ended)
         self.forget()
-        return Looked(self._looked, False, self._waiting) if found is None else Looked(found.start, True, 0)
+        if found is not None:
+            return Looked(found.start, True, 0)
+        self._offset += self._looked  # where the bytes begin that are looked at next
+        return Looked(self._looked, False, self._waiting)
 
     def feed(self, chunk: bytes, *, ended: bool = False) -> list[Piece]:
         """The frames that this chunk completes, and the damage that it ends.
@@ -213,7 +225,7 @@ class Scan(ABC):
                     found = self._next(buffer, start + 1, ended=True)
                     if found is None:
                         break
-                    self._fault, self._looked = _WRONG, start + 1
+                    self._fault, self._looked = _WRONG, found.start
                     pieces += self.forget()
                 else:
                     pieces += found.pieces
@@ -291,7 +303,7 @@ def fault_of(error: RemoteProtocolError, offset: int, size: int) -> Damage:
 
 
 def fits(buffer: bytes, at: int, stop: int, end: int) -> bool:
-    """Whether the fields of an envelope fill exactly these bytes, as far as they are here.
+    """Whether the fields of an envelope fill exactly these bytes, as far as they are here and a few fields tell.
 
     Args:
         at: where the body begins.
@@ -302,7 +314,9 @@ def fits(buffer: bytes, at: int, stop: int, end: int) -> bool:
         return False
     if buffer[at] == _OPEN:
         return end > stop or buffer[stop - 1] == _OPEN + 2
-    while at < stop:
+    for _ in range(_MOST_FIELDS):
+        if at >= stop:
+            return at == end or stop < end
         tag = buffer[at]
         wire_type = tag & 7
         if tag < 8 or wire_type not in (0, 1, 2, 5):
@@ -317,7 +331,7 @@ def fits(buffer: bytes, at: int, stop: int, end: int) -> bool:
             at += 8 if wire_type == 1 else 4
         if at > end:
             return False
-    return at == end or stop < end
+    return True
 
 
 def fits_as_before(buffer: bytes, at: int, end: int, frame: Frame) -> bool:
@@ -331,7 +345,8 @@ def fits_as_before(buffer: bytes, at: int, end: int, frame: Frame) -> bool:
 
 
 def _behind_varint(buffer: bytes, at: int, stop: int) -> int:
-    while at < stop and buffer[at] >= _MORE:
+    last = min(stop, at + _LONGEST_VARINT)
+    while at < last and buffer[at] >= _MORE:
         at += 1
     return at + 1
 

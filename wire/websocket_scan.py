@@ -97,7 +97,7 @@ class WebSocketScan(Scan):
     def _progress(self) -> str:
         if _may_be_http(self._buffer, 0):
             return f" inside an HTTP head, {len(self._buffer)} bytes into it"
-        head = self._head(self._buffer, 0)
+        head = _head_at(self._buffer, 0, self._max_size)
         if not isinstance(head, _Head):
             return f" inside the head of a frame, {len(self._buffer)} bytes into it"
         return f" inside a frame: {len(self._buffer) - head.start} of its {head.end - head.start} bytes are there"
@@ -108,13 +108,29 @@ class WebSocketScan(Scan):
         self._open.clear()
         return lost
 
+    @property
+    def is_likely(self) -> bool:
+        """Whether what is here of the message under way looks like one; so it does where none is.
+
+        A head is two bytes, and may be a fragment of anything: only what the first one of a message carries tells.
+        """
+        begun = [message.parts[0][:_JUDGED] for message in self._open.values()]
+        _, rest, _ = self.unread
+        if rest and not _may_be_http(rest, 0):
+            head = _head_at(rest, 0, self._max_size)
+            if isinstance(head, _Head) and head.begins_message:
+                begun.append(head.payload(rest, head.start + _JUDGED))
+            elif not begun:
+                return False
+        return self.in_step and all(here and fits(here, 0, len(here), self._max_size) for here in begun)
+
     # A frame where one is due
 
     def _frame_at(self, buffer: bytes, at: int, *, ended: bool) -> Found | str | None:
         """The frame that begins here; or what is wrong with it; or None where its end has not come."""
         if _may_be_http(buffer, at):
             return self._http_at(buffer, at, ended=ended)
-        head = self._head(buffer, at)
+        head = _head_at(buffer, at, self._max_size)
         if not isinstance(head, _Head):
             self._waiting = 1
             return head
@@ -230,36 +246,6 @@ class WebSocketScan(Scan):
 
     # Anywhere
 
-    def _head(self, buffer: bytes, at: int) -> _Head | str | None:
-        """The head of a frame; or why it is none; or None where more of it must come."""
-        first, here = buffer[at], len(buffer) - at
-        opcode = first & 0x0F
-        if opcode not in _OPCODES:
-            return f"no frame is of the kind {opcode:#x}"
-        if opcode & _CONTROL and (not first & _FIN or first & _RESERVED):
-            return "a control frame in fragments, or with reserved bits set"
-        if here < 2:
-            return None
-        size, start = buffer[at + 1] & 0x7F, at + 2
-        if size > LONGEST_CONTROL:
-            if opcode & _CONTROL:
-                return f"a control frame of more than {LONGEST_CONTROL} bytes"
-            wide = 2 if size == 126 else 8
-            if here < 2 + wide:
-                return None
-            size = int.from_bytes(buffer[start : start + wide], "big")
-            start += wide
-            if size <= (LONGEST_CONTROL if wide == 2 else 0xFFFF):
-                return "a length that is not in its shortest form"
-        if size > self._max_size:
-            return f"a length of {size} bytes, more than {self._max_size}"
-        key = b""
-        if buffer[at + 1] & _FIN:  # the same bit says that there is a mask
-            key, start = buffer[start : start + 4], start + 4
-            if len(key) < 4:
-                return None
-        return _Head(first, key, start, start + size)
-
     def _begins(self, buffer: bytes, at: int, *, ended: bool) -> bool | None:
         """Whether a frame may well begin here; None where that shows when more has come, as noted then."""
         if at < len(buffer) and _may_be_http(buffer, at):
@@ -267,7 +253,7 @@ class WebSocketScan(Scan):
                 self._waiting = 1
                 return None
             return True
-        head = self._head(buffer, at) if at < len(buffer) else None
+        head = _head_at(buffer, at, self._max_size) if at < len(buffer) else None
         if isinstance(head, str):
             return False
         seen = len(buffer)
@@ -317,7 +303,7 @@ class WebSocketScan(Scan):
                     return True
                 self._waiting = 1
                 return None if len(buffer) - place < _LONGEST_HTTP else False
-            head = self._head(buffer, place)
+            head = _head_at(buffer, place, self._max_size)
             if not isinstance(head, _Head):
                 self._waiting = 1
                 return False if isinstance(head, str) else None
@@ -339,8 +325,13 @@ class WebSocketScan(Scan):
         return closed if ended else None
 
     def _is_message(self, buffer: bytes, place: int, head: _Head, *, ended: bool) -> bool | None:
-        here, size = head.payload(buffer), head.end - head.start
-        if not size or (here and not fits(here, 0, len(here), size if head.ends_message else self._max_size)):
+        size = head.end - head.start
+        if not 0 < size <= self._credit.limit(place + self._offset):
+            return False
+        if ended and head.end > len(buffer):
+            return None
+        here = head.payload(buffer, head.start + _JUDGED)
+        if here and not fits(here, 0, len(here), size if head.ends_message else self._max_size):
             return False
         if head.end > len(buffer):
             self._waiting = head.end - len(buffer)
@@ -350,11 +341,45 @@ class WebSocketScan(Scan):
                 self._waiting = 1
                 return None
             return buffer[head.end] & ~_FIN == Opcode.CONTINUATION
-        piece = self._codecs.piece(here, place + self._offset, head.end - place)
-        if not isinstance(piece, Frame):
-            return False
-        known = not isinstance(piece.message.payload, UnknownPayload)
-        return known or self._begins(buffer, head.end, ended=ended)
+        piece = self._codecs.piece(head.payload(buffer), place + self._offset, head.end - place)
+        begins: bool | None = False
+        if isinstance(piece, Frame):
+            known = not isinstance(piece.message.payload, UnknownPayload)
+            begins = known or self._begins(buffer, head.end, ended=ended)
+        if begins is False:
+            self._credit.pay(size)
+        return begins
+
+
+def _head_at(buffer: bytes, at: int, max_size: int) -> _Head | str | None:
+    """The head of a frame; or why it is none; or None where more of it must come."""
+    first, here = buffer[at], len(buffer) - at
+    opcode = first & 0x0F
+    if opcode not in _OPCODES:
+        return f"no frame is of the kind {opcode:#x}"
+    if opcode & _CONTROL and (not first & _FIN or first & _RESERVED):
+        return "a control frame in fragments, or with reserved bits set"
+    if here < 2:
+        return None
+    size, start = buffer[at + 1] & 0x7F, at + 2
+    if size > LONGEST_CONTROL:
+        if opcode & _CONTROL:
+            return f"a control frame of more than {LONGEST_CONTROL} bytes"
+        wide = 2 if size == 126 else 8
+        if here < 2 + wide:
+            return None
+        size = int.from_bytes(buffer[start : start + wide], "big")
+        start += wide
+        if size <= (LONGEST_CONTROL if wide == 2 else 0xFFFF):
+            return "a length that is not in its shortest form"
+    if size > max_size:
+        return f"a length of {size} bytes, more than {max_size}"
+    key = b""
+    if buffer[at + 1] & _FIN:  # the same bit says that there is a mask
+        key, start = buffer[start : start + 4], start + 4
+        if len(key) < 4:
+            return None
+    return _Head(first, key, start, start + size)
 
 
 def _found(at: int, head: _Head, piece: Piece) -> Found:

@@ -400,6 +400,28 @@ def test_frames_of_json_are_told_from_json_though_the_first_length_is_lost(size:
     assert damages(pieces)[0].size == len(TEXTS[10])
 
 
+@pytest.mark.parametrize("write", [bytes, dump, base64.encodebytes])
+@pytest.mark.parametrize("length", [b"\x00\x00\x00\xfe", b"\x02\x00\x00\x7d", b"\x00\x00\x00\x7e"])
+def test_frames_are_not_taken_for_a_websocket_that_has_only_begun_though_the_first_length_is_wrong(
+    length: bytes, write: Callable[[bytes], bytes]
+) -> None:
+    first = b'{"payloadType":2143,"payload":{"ctidTraderAccountId":1},"clientMsgId":"%b"}' % (b"7" * 60)
+    data = length + first + b"".join(map(encode_frame, TEXTS[10:60]))
+    assert names(read(write(data))) == NAMES[10:60]
+
+
+@pytest.mark.parametrize("wrong", [b"\x00\x00\x00\x82{!", TEXTS[10]])
+def test_frames_of_both_kinds_are_not_taken_for_json_though_the_first_is_damaged(wrong: bytes) -> None:
+    data = wrong + b"".join(map(encode_frame, [*BODIES[10:13], *TEXTS[13:20]]))
+    assert names(read(data)) == NAMES[10:20]
+
+
+@pytest.mark.parametrize("count", [2, 20, 2000])
+def test_json_with_what_is_no_ascii_between_is_json(count: int) -> None:
+    data = b"\n".join(b"\xc3\xa9 %b" % text for text in [*TEXTS[10:12]] * (count // 2))
+    assert names(read(data)) == NAMES[10:12] * (count // 2)
+
+
 @pytest.mark.parametrize("lost", [2, 9, 30])
 def test_a_binary_capture_from_the_middle_on_is_one(lost: int) -> None:
     for data in (STREAM, b"".join(SERVER), b"A" + STREAM[1:]):

@@ -284,3 +284,27 @@ def test_one_wrong_byte_costs_no_more_than_its_frame_and_the_next() -> None:
     # A length that is wrong may reach to where something looks like the end of a frame.
     assert set(costs) <= {FIRST + 1}
     assert costs.get(FIRST + 1, 0) <= 5
+
+
+@pytest.mark.parametrize(
+    ("data", "is_likely"),
+    [
+        (b"", True),
+        (SERVER[10], True),
+        (SERVER[10][:9], True),
+        (CLIENT[10][:9], True),
+        (framed(BODIES[10][:9], fin=0), True),
+        (framed(BODIES[10][:9], fin=0) + b"\x80", True),
+        (REQUEST[:20], True),
+        (SERVER[10][:2], False),
+        (framed(b"", fin=0) + framed(BODIES[10], kind=CONTINUATION)[:9], False),
+        (framed(BODIES[10], kind=CONTINUATION)[:9], False),
+        (b"\x82\x10what is this", False),
+        (CLOSE[:4], False),
+        (b"\xff" * 9, False),
+    ],
+)
+def test_what_is_under_way_is_likely_where_it_may_be_a_message(data: bytes, is_likely: bool) -> None:
+    scan = WebSocketScan(100_000)
+    scan.feed(data)
+    assert scan.is_likely is is_likely
