@@ -14,7 +14,7 @@ import typer
 from anyctrader.wire.errors import CTraderError
 
 from .extras import not_installed
-from .options import ExitCode
+from .options import ExitCode, without_secrets
 from .terminal import ResultsLost, drop_stdout, ensure_stdout, escaped, remark
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ def carry_out_plainly(action: Callable[[], ExitCode], *, debug: bool) -> NoRetur
             drop_stdout()
             raise typer.Exit(ExitCode.NO if isinstance(cause, ResultsLost) else ExitCode.DONE) from None
         if debug:
-            traceback.print_exception(error)
-        remark(told(cause))
+            typer.echo(without_secrets("".join(traceback.format_exception(error))), err=True, nl=False)
+        remark(without_secrets(told(cause)))
         code = code_of(cause)
     raise typer.Exit(code) from None
 
