@@ -13,6 +13,7 @@ import typer
 
 from anyctrader.wire.errors import CTraderError
 
+from .early import hear_for_loop, lend_to_loop, take_back_from_loop
 from .extras import not_installed
 from .options import ExitCode, without_secrets
 from .terminal import ResultsLost, drop_stdout, ensure_stdout, escaped, remark
@@ -90,7 +91,18 @@ def carry_out(action: Callable[[], Awaitable[ExitCode]], *, debug: bool) -> NoRe
     """
     import anyio  # a command that waits for nothing shall not wait for its import
 
-    carry_out_plainly(lambda: anyio.run(action), debug=debug)
+    async def heard() -> ExitCode:
+        hear_for_loop()
+        return await action()
+
+    def run() -> ExitCode:
+        lend_to_loop()
+        try:
+            return anyio.run(heard)
+        finally:
+            take_back_from_loop()
+
+    carry_out_plainly(run, debug=debug)
 
 
 def carry_out_plainly(action: Callable[[], ExitCode], *, debug: bool) -> NoReturn:
