@@ -13,7 +13,7 @@ import sys
 import time
 from types import FrameType, TracebackType  # as good as free, and `typing` is not: nothing is caught until it is there
 
-__all__ = ["PATIENCE_S", "hear_for_loop", "lend_to_loop", "take_back_from_loop"]
+__all__ = ["PATIENCE_S", "hand_over", "hear_for_loop", "lend_to_loop", "take_back_from_loop"]
 
 PATIENCE_S = 1.0
 """What comes sooner is the same wish: a key that was held down, an impatient finger, a terminal and a supervisor that
@@ -69,6 +69,14 @@ class _Ear:
 
 
 _ear = _Ear()
+
+
+def hand_over(now: object, then: object) -> bool:
+    """Has another handler hear the first signal of a second, if this one does now. Gives whether it did."""
+    if _ear.then != now or signal.getsignal(signal.SIGINT) != _ear.hear:
+        return False
+    _ear.then = then
+    return True
 
 
 def lend_to_loop() -> None:
