@@ -13,8 +13,9 @@ import typer
 
 from anyctrader.wire.errors import CTraderError
 
+from .early import hear_for_loop, lend_to_loop, take_back_from_loop
 from .extras import not_installed
-from .options import ExitCode
+from .options import ExitCode, without_secrets
 from .terminal import ResultsLost, drop_stdout, ensure_stdout, escaped, remark
 
 if TYPE_CHECKING:
@@ -90,7 +91,18 @@ def carry_out(action: Callable[[], Awaitable[ExitCode]], *, debug: bool) -> NoRe
     """
     import anyio  # a command that waits for nothing shall not wait for its import
 
-    carry_out_plainly(lambda: anyio.run(action), debug=debug)
+    async def heard() -> ExitCode:
+        hear_for_loop()
+        return await action()
+
+    def run() -> ExitCode:
+        lend_to_loop()
+        try:
+            return anyio.run(heard)
+        finally:
+            take_back_from_loop()
+
+    carry_out_plainly(run, debug=debug)
 
 
 def carry_out_plainly(action: Callable[[], ExitCode], *, debug: bool) -> NoReturn:
@@ -111,8 +123,8 @@ def carry_out_plainly(action: Callable[[], ExitCode], *, debug: bool) -> NoRetur
             drop_stdout()
             raise typer.Exit(ExitCode.NO if isinstance(cause, ResultsLost) else ExitCode.DONE) from None
         if debug:
-            traceback.print_exception(error)
-        remark(told(cause))
+            typer.echo(without_secrets("".join(traceback.format_exception(error))), err=True, nl=False)
+        remark(without_secrets(told(cause)))
         code = code_of(cause)
     raise typer.Exit(code) from None
 

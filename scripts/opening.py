@@ -34,7 +34,7 @@ __all__ = [
 
 
 def settings_of(environment: Environment, env_file: Path | None) -> tuple[Settings, EnvironmentSettings]:
-    """All settings, and the part of one environment.
+    """All settings, and the part of one environment, whose credentials also cover the secrets of the other one.
 
     Raises:
         SettingsError: they cannot be used to connect, or do not name that environment.
@@ -46,7 +46,10 @@ def settings_of(environment: Environment, env_file: Path | None) -> tuple[Settin
     check_authorities({environment: part.endpoint})
     for warning in settings.warnings:
         remark(warning)
-    return settings, part
+    # A hostile server, which got another environment's secrets by whatever way, may say those back too.
+    credentials = part.credentials.beside(*part.credentials.never_sent, *_all_secrets(settings, env_file))
+    part = replace(part, credentials=credentials)
+    return replace(settings, environments={**settings.environments, environment: part}), part
 
 
 def settings_of_all(env_file: Path | None) -> Settings:
@@ -130,14 +133,16 @@ def secrets_of_settings(env_file: Path | None) -> list[Secret]:
 
     What the keys hold is known also where the settings as a whole cannot be used.
     """
-    secrets = secrets_given(env_file)
     try:
         settings = load_settings(env_file)
     except SettingsError:
-        return secrets
-    for part in settings.environments.values():
-        secrets += newest_credentials(settings, part).sent
-    return secrets
+        return secrets_given(env_file)
+    return _all_secrets(settings, env_file)
+
+
+def _all_secrets(settings: Settings, env_file: Path | None) -> list[Secret]:
+    newest = [newest_credentials(settings, part) for part in settings.environments.values()]
+    return [*secrets_given(env_file), *(secret for credentials in newest for secret in credentials.sent)]
 
 
 def refuse_anothers(data: bytes, settings: Settings, environment: Environment) -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "begin",
     "check_transport",
     "context_settings",
+    "without_secrets",
 ]
 
 SANDBOX_FOLDER: Final = Path("logs/sandbox")
@@ -140,7 +141,7 @@ def begin(app: Callable[..., Any], **named: Any) -> None:
     except _TOLD as error:
         said = io.StringIO()
         error.show(said)
-        typer.echo(_covered(said.getvalue()), err=True, nl=False)
+        typer.echo(without_secrets(said.getvalue()), err=True, nl=False)
         raise SystemExit(error.exit_code) from None
     except typer.Abort:
         code = _INTERRUPTED_FOR_TYPER
@@ -150,8 +151,8 @@ def begin(app: Callable[..., Any], **named: Any) -> None:
     raise SystemExit(int(code or ExitCode.DONE))
 
 
-def _covered(text: str) -> str:
-    """A usage error without the secrets of the settings: one may have been typed at the wrong place."""
+def without_secrets(text: str) -> str:
+    """An error without the secrets of the settings: one may have been typed at the wrong place, or said by a server."""
     from anyctrader.scripts.opening import secrets_of_settings  # which takes longer than most commands, once begun
     from anyctrader.session.secret import covered
 

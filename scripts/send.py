@@ -43,7 +43,15 @@ from anyctrader.wire import Message
 from anyctrader.wire import messages as oa
 from anyctrader.wire.ambiguity import repeated_key
 from anyctrader.wire.catalog import CATALOG, Kind, permission_of
-from anyctrader.wire.drafting import DraftError, class_named, drafted, merged, parsed_pairs, require_complete
+from anyctrader.wire.drafting import (
+    DraftError,
+    class_named,
+    drafted,
+    merged,
+    parsed_pairs,
+    require_complete,
+    shown_name,
+)
 from anyctrader.wire.quoting import quoted
 from anyctrader.wire.redaction import Redaction
 from anyctrader.wire.rendering import Frame, Rendering
@@ -166,7 +174,7 @@ def _drafted(cls: Any, fields: list[str]) -> Any:
         except (ValueError, RecursionError):
             raise DraftError("this is no JSON that every reader can read") from None
         if repeated is not None:
-            raise DraftError(f"the key {quoted(repeated[:60])} is there twice: nobody knows which was meant")
+            raise DraftError(f"the key {quoted(shown_name(repeated))} is there twice: nobody knows which was meant")
         if not isinstance(said, dict):
             raise DraftError('the fields are a JSON object: {"symbolId": 1}')
         members = merged(members, said)

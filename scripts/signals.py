@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from .early import PATIENCE_S
 from .options import ExitCode
 from .terminal import remark, remark_at_once
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Interruption", "LastWord", "until_signalled"]
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-# What comes sooner is the same wish: a key that was held down, an impatient finger, a terminal and a supervisor that
-# both signal. By then what had to be said is said, unless a disk or a server holds it up.
-_PATIENCE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class _Patience:
     def hear(self, number: int, frame: object) -> None:
         """As a handler of signals, which no event loop has to be alive for."""
         now_s = time.monotonic()
-        if self._since_s is not None and now_s - self._since_s < _PATIENCE_S:
+        if self._since_s is not None and now_s - self._since_s < PATIENCE_S:
             return
         asked_again, self._since_s = self._since_s is not None, now_s
         if not asked_again:

@@ -18,6 +18,8 @@ import orjson
 from anyctrader.wire.json_text import write_json
 from anyctrader.wire.quoting import escaped
 
+from .early import hand_over
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -204,7 +206,7 @@ def _results() -> Iterator[None]:
 
 
 class _Unbroken:
-    """Within it Ctrl-C waits for the end of it, so that no line is torn. A second one does not wait."""
+    """Within it Ctrl-C waits for the end of it, so that no line is torn. One a second later does not wait."""
 
     def __init__(self) -> None:
         self._interrupted = False
@@ -212,22 +214,18 @@ class _Unbroken:
 
     def __enter__(self) -> None:
         # Elsewhere it interrupts nothing; and who handles it otherwise has no line torn by it.
-        if (
-            threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        ):
-            signal.signal(signal.SIGINT, self._note)
-            self._replaced = True
+        if threading.current_thread() is threading.main_thread():
+            self._replaced = hand_over(signal.default_int_handler, self._note)
 
     def __exit__(self, kind: object, *_: object) -> None:
         if self._replaced:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            hand_over(self._note, signal.default_int_handler)
         if self._interrupted and kind is None:
             raise KeyboardInterrupt
 
     def _note(self, number: int, frame: object) -> None:
         if self._interrupted:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            hand_over(self._note, signal.default_int_handler)
             raise KeyboardInterrupt
         self._interrupted = True
 

@@ -31,6 +31,7 @@ __all__ = [
     "require_complete",
     "require_path",
     "require_pattern",
+    "shown_name",
 ]
 
 _TRUE: Final = frozenset({"true", "yes", "1"})
@@ -63,7 +64,7 @@ def class_named(name: str) -> Any:
     short = _short(name)
     known = shortened.get(short) or shortened.get(f"{short}req")
     if known is None:
-        raise DraftError(f"no message is called {_shown(name)!r}{_near(short, shortened)}")
+        raise DraftError(f"no message is called {shown_name(name)!r}{_near(short, shortened)}")
     return MESSAGES[known]
 
 
@@ -126,9 +127,9 @@ def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
             try:
                 result[name] = merged(mine, value)
             except DraftError as error:
-                raise DraftError(f"{_shown(name)}.{error}") from None
+                raise DraftError(f"{shown_name(name)}.{error}") from None
         elif name in result:
-            raise DraftError(f"{_shown(name)} was given twice")
+            raise DraftError(f"{shown_name(name)} was given twice")
         else:
             result[name] = value
     return result
@@ -191,7 +192,7 @@ def require_path(name: str, classes: Iterable[Any]) -> None:
             steps = path.split(".")
             known |= {end: end for end in (".".join(steps[start:]) for start in range(len(steps)))}
     if name not in known:
-        raise DraftError(f"no field is called {_shown(name)!r}{_near(name, known)}")
+        raise DraftError(f"no field is called {shown_name(name)!r}{_near(name, known)}")
 
 
 def require_pattern(pattern: str) -> None:
@@ -203,7 +204,7 @@ def require_pattern(pattern: str) -> None:
     shapes = (shape_of(cls.__name__) for cls in oa.PAYLOAD_CLASSES.values())
     known = {step: step for shape in shapes for path in _paths(shape) for step in path.split(".")}
     if not any(fnmatchcase(name, pattern) for name in known):
-        raise DraftError(f"no field is called {_shown(pattern)!r}{_near(pattern, known)}")
+        raise DraftError(f"no field is called {shown_name(pattern)!r}{_near(pattern, known)}")
 
 
 def _paths(shape: Shape) -> Iterator[str]:
@@ -222,7 +223,7 @@ def _field(shape: Shape, name: str, owner: str) -> Field:
             return field
     names = {_short(field.name): field.name for field in shape.fields if field.name != "payloadType"}
     said = _near(_short(name), names) or _listed([*names.values()])
-    raise DraftError(f"{owner} has no field {_shown(name)!r}{said}")
+    raise DraftError(f"{owner} has no field {shown_name(name)!r}{said}")
 
 
 def _choices(cls: Any, members: Any, path: Iterable[Any]) -> str:
@@ -267,7 +268,7 @@ def _value(field: Field, text: str, owner: str) -> Any:
     return text
 
 
-def _shown(name: str) -> str:
+def shown_name(name: str) -> str:
     """What was typed where a name is due: whole only if it looks like one, it may be a secret at the wrong place."""
     return name if _NAME.fullmatch(name) else f"{name[:_MOST_SHOWN]}…"
 

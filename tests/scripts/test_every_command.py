@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from anyctrader.fake import BlockingServer
+from anyctrader.fake.faults import Maintenance
 from anyctrader.scripts.main import COMMANDS
 
-from .conftest import Call
+from .conftest import Call, Done
 from .programs import PROGRAM, SCRIPTS, START_S, clean_environment, run
+from .served import served, variables_of
 
 NEEDS_SETTINGS = ("run", "runbook", "login demo", "ping demo", "send demo TraderReq", "tail demo", "audit verify")
 
@@ -128,6 +131,66 @@ def test_a_usage_error_shows_no_secret_of_the_settings(call: Call, tmp_path: Pat
     assert (done.returncode, done.stdout) == (2, "")
     assert "Usage: anyctrader" in done.stderr
     assert secret not in done.stderr
+
+
+def test_nor_does_a_recording_that_cannot_be_written(call: Call, tmp_path: Path) -> None:
+    secret = "hunter-of-the-settings"
+    with served() as server:
+        done = call("record", "demo", "-o", f"{secret}/x", **variables_of(server, PASSWORD=secret))
+    assert done.returncode == 2
+    assert "***/x cannot be written" in done.stderr
+    assert secret not in done.stderr
+
+
+_LIVE = {name: f"live-{name}" for name in ("APPLICATION_SECRET", "ACCESS_TOKEN", "REFRESH_TOKEN", "PASSWORD")}
+
+
+def shown_beside_live(call: Call, server: BlockingServer, folder: Path, arguments: str) -> tuple[Done, str]:
+    """How a command for demo ended, and all that it showed or wrote, where the settings have live too."""
+    live = variables_of(server, "LIVE", APPLICATION_ID="another", ACCOUNT_ID="77", **_LIVE)
+    done = call(*arguments.split(), **variables_of(server), **live)
+    written = [path.read_text() for path in folder.rglob("*.jsonl")]
+    written += [call("decode", str(path)).stdout for path in folder.glob("r.jsonl")]
+    return done, done.stdout + done.stderr + "".join(written)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "send demo VersionReq",
+        "send demo VersionReq --format json",
+        "send demo --raw 08b810",
+        "ping demo --wait 0.5",
+    ],
+)
+def test_no_secret_of_the_other_environment_is_shown_where_a_server_says_it_back(
+    call: Call, tmp_path: Path, arguments: str
+) -> None:
+    with served(version=f"9 {' '.join(_LIVE.values())}") as server:
+        done, shown = shown_beside_live(call, server, tmp_path, arguments)
+    assert done.returncode == 0, done.stderr
+    assert "9 *** *** *** ***" in shown
+    assert [secret for secret in _LIVE.values() if secret in shown] == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "send demo TraderReq",
+        "send demo TraderReq --debug",
+        "send demo --raw 08c910",
+        "send demo NewOrderReq symbolId=1 tradeSide=BUY volume=100000 orderType=MARKET",
+        "tail demo",
+        "record demo -o r.jsonl",
+    ],
+)
+def test_nor_where_it_says_it_of_an_error(call: Call, tmp_path: Path, arguments: str) -> None:
+    with served() as server:
+        server.call(lambda fake: fake.faults.inject(Maintenance(" ".join(_LIVE.values()))))
+        done, shown = shown_beside_live(call, server, tmp_path, arguments)
+    assert done.returncode != 0
+    assert "*** *** *** ***" in done.stderr
+    assert [secret for secret in _LIVE.values() if secret in shown] == []
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")

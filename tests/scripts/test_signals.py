@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -121,3 +122,70 @@ def test_the_last_word_of_a_command_comes_with_its_own_exit_code(tmp_path: Path)
         assert process.returncode == 4
         assert process.stderr is not None
         assert process.stderr.read() == "wait\nlook first\n"
+
+
+_STARTING = """
+import importlib.abc, sys, time
+from anyctrader.scripts.main import main
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "anyctrader.scripts.decode":
+            print("up", flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, Slow())
+sys.argv[1:] = ["decode", "none"]
+main()
+"""
+_WITHOUT_SIGNALS = """
+import sys, time
+import anyctrader.scripts.early
+import anyio
+from anyctrader.scripts.failures import carry_out
+from anyctrader.scripts.options import alone
+async def main():
+    print("up", flush=True)
+    try:
+        await anyio.sleep_forever()
+    finally:
+        time.sleep(0)
+alone(lambda: carry_out(main, debug=False))
+"""
+_BUSY = _WITHOUT_SIGNALS.replace("sleep(0)", "sleep(60)")
+_LOADED = """
+import anyctrader.scripts.early
+print("up", flush=True)
+import time
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("program", [_STARTING, _WITHOUT_SIGNALS, _LOADED], ids=["starting", "loop", "loaded"])
+def test_what_follows_at_once_changes_nothing_while_a_command_starts(tmp_path: Path, program: str) -> None:
+    assert signalled(program, tmp_path) == (1, "interrupted")
+
+
+def test_one_that_comes_a_second_later_is_heard_there_too(tmp_path: Path) -> None:
+    began_s = time.monotonic()
+    code, _ = signalled(_BUSY, tmp_path)
+    assert code in (1, -signal.SIGINT)
+    assert 1 <= time.monotonic() - began_s < 45
+
+
+def signalled(program: str, folder: Path) -> tuple[int | None, str]:
+    """How it ends that is signalled from its start to its end, and what it says."""
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline() == "up\n"
+            signal_until_it_ends(process, signal.SIGINT)
+            return process.returncode, process.stderr.read().strip().removeprefix("anyctrader: ")
+        finally:
+            process.kill()

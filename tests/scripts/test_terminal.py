@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from anyctrader.scripts import terminal
+from anyctrader.scripts import early, terminal
 from anyctrader.scripts.terminal import can_show, escaped, print_json, print_line, print_lines, remark
 from anyctrader.session import Environment
 from anyctrader.session import halt as halts
@@ -113,18 +113,25 @@ class Interrupted(io.StringIO):
         return len(text)
 
 
-@pytest.mark.parametrize(("times", "ends"), [(1, "the second line\n"), (2, "the first ")])
-def test_an_interrupt_waits_for_the_end_of_the_line_and_a_second_one_does_not(
-    monkeypatch: pytest.MonkeyPatch, times: int, ends: str
+@pytest.mark.parametrize(
+    ("times", "patience_s", "ends"),
+    [(1, 60, "the second line\n"), (2, 60, "the second line\n"), (2, 0, "the first ")],
+)
+def test_an_interrupt_waits_for_the_end_of_the_line_and_one_that_comes_later_does_not(
+    monkeypatch: pytest.MonkeyPatch, times: int, patience_s: int, ends: str
 ) -> None:
+    ear = early._Ear()
+    monkeypatch.setattr(early, "_ear", ear)
+    monkeypatch.setattr(early, "PATIENCE_S", patience_s)
     stream = Interrupted(times)
     monkeypatch.setattr(sys, "stdout", stream)
     before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, ear.hear)
     try:
         with pytest.raises(KeyboardInterrupt):
             print_lines(["the first line", "the second line"])
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGINT) == ear.hear
+        assert ear.then is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
     assert stream.getvalue().endswith(ends)
