@@ -161,7 +161,7 @@ class EnvironmentSettings:
         )
         check_fields(self)
         if self.password is not None and isinstance(credentials, Credentials):
-            credentials = credentials.beside(self.password)
+            credentials = credentials.beside(*credentials.never_sent, self.password)
         _set(
             self,
             credentials=credentials,

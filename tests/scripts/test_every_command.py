@@ -148,7 +148,7 @@ _LIVE = {name: f"live-{name}" for name in ("APPLICATION_SECRET", "ACCESS_TOKEN",
 def shown_beside_live(call: Call, server: BlockingServer, folder: Path, arguments: str) -> tuple[Done, str]:
     """How a command for demo ended, and all that it showed or wrote, where the settings have live too."""
     live = variables_of(server, "LIVE", APPLICATION_ID="another", ACCOUNT_ID="77", **_LIVE)
-    done = call(*arguments.split(), **variables_of(server), **live)
+    done = call(*arguments.split(), **variables_of(server, PASSWORD="hunter2-of-demo"), **live)
     written = [path.read_text() for path in folder.rglob("*.jsonl")]
     written += [call("decode", str(path)).stdout for path in folder.glob("r.jsonl")]
     return done, done.stdout + done.stderr + "".join(written)
