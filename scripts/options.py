@@ -154,11 +154,12 @@ def begin(app: Callable[..., Any], **named: Any) -> None:
 def without_secrets(text: str) -> str:
     """An error without the secrets of the settings: one may have been typed at the wrong place, or said by a server."""
     from anyctrader.scripts.opening import secrets_of_settings  # which takes longer than most commands, once begun
+    from anyctrader.session.errors import SettingsError
     from anyctrader.session.secret import covered
 
     try:
         return covered(text, secrets_of_settings(_env_file_of(sys.argv)))
-    except Exception:  # whatever it is, it is not what the person has done wrong
+    except (SettingsError, OSError, UnicodeError):  # no settings to be read: that is not what the person has done wrong
         return text
 
 
