@@ -32,7 +32,7 @@ from .test_accounts_apart import TRADER, Broker, at_a_broker, until_refused
 
 pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
 
-SOON = replace(QUICK, request_s=0.3)
+SOON = replace(QUICK, request_s=1.0)
 ORDER = "ProtoOANewOrderReq"
 DEMO = Environment.DEMO
 

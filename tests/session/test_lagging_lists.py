@@ -32,7 +32,7 @@ pytestmark = pytest.mark.anyio
 
 DEMO = Environment.DEMO
 BUY = MarketOrder("EURUSD", Side.BUY, lots="0.02")
-TIMINGS = replace(QUICK, request_s=0.5, absent_s=0.1, absent_looks=2)
+TIMINGS = replace(QUICK, absent_s=0.1, absent_looks=2)
 LISTS = ("ProtoOAOrderListRes", "ProtoOADealListRes")
 
 

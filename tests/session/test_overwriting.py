@@ -231,9 +231,10 @@ async def test_where_it_may_only_be_reduced_a_raw_amendment_is_held_against_what
 
 
 async def test_where_it_may_only_be_reduced_no_level_moves_that_could_not_be_read(tmp_path: Path) -> None:
-    async with a_desk(tmp_path, timings=replace(QUICK, order_queue_s=0.3)) as (server, desk):
+    async with a_desk(tmp_path) as (server, desk):
         position_id, _ = await with_a_lost_trail(server, desk)
         await desk.halt(DEMO, why="enough", mode=Mode.REDUCE_ONLY)
+        desk.session(DEMO).timings = replace(QUICK, order_queue_s=0.3)
         with server.faults.inject(faults.Unanswering("ProtoOAReconcileRes")):
             with pytest.raises(NotSent, match="what it needs to know did not come"):
                 await desk.account(DEMO).request(raw_amend(position_id, 1.1895))

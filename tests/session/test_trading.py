@@ -75,7 +75,7 @@ def impatient(desk: Desk) -> Iterator[None]:
     """Requests of this desk are given up soon. What it needs to come up, or back, has the usual time."""
     session = desk.session(DEMO)
     before = session.timings
-    session.timings = replace(before, request_s=0.4, order_queue_s=0.3)
+    session.timings = replace(before, request_s=1, order_queue_s=1)
     try:
         yield
     finally:

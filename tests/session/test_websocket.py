@@ -262,7 +262,7 @@ async def test_no_sign_but_a_whole_message_keeps_a_session_ready_past_its_watchd
             with anyio.fail_after(10):
                 async for change in changes:
                     if change.state is SessionState.WAITING:
-                        assert "the server has been silent for 0." in change.reason
+                        assert "the server has been silent for" in change.reason
                         break
     assert said > 2
 
