@@ -23,6 +23,7 @@ __all__ = ["Sandbox", "open_sandbox"]
 _SEED: Final = "sandbox"
 # So that an EURUSD quote moves several times a second: what is shown shall be seen to live.
 _MARKET: Final = MarketSettings(speed=60)
+_ORDER_QUEUE_S: Final = 20.0  # no money hangs on when its orders leave: a busy machine's disk may take seconds
 _LIQUIDITY: Final = Liquidity(slippage_points=3)  # so that slippage is something to be measured
 
 
@@ -60,7 +61,12 @@ class Sandbox:
                 account_id=server.account_id,
             ),
             endpoint=Endpoint(server.host, server.port, server.ca_file),
-            timings=replace(real, heartbeat_s=real.heartbeat_s * self.scale, watchdog_s=real.watchdog_s * self.scale),
+            timings=replace(
+                real,
+                heartbeat_s=real.heartbeat_s * self.scale,
+                watchdog_s=real.watchdog_s * self.scale,
+                order_queue_s=_ORDER_QUEUE_S,
+            ),
             live_enabled=live_enabled and environment.is_live,
         )
 
