@@ -207,7 +207,8 @@ def _conversation(file: Path, connection: str | None) -> Conversation:
         rest = len(remarks) - _MOST_REMARKS
         remark(f"and {rest} more such remark{'s' * (rest != 1)}")
     if not found:
-        raise typer.BadParameter(f"{escaped(str(file))} holds no connection: is it a recording?", param_hint="FILE")
+        said = f"{escaped(str(file))} holds no connection, for no line of it tells that one was opened"
+        raise typer.BadParameter(f"{said}: is it a recording, and was its begin cut off?", param_hint="FILE")
     if connection is not None and connection not in found:
         raise typer.BadParameter(f"it is none of {', '.join(map(escaped, found))}", param_hint="--connection")
     name = connection if connection is not None else next(iter(found))

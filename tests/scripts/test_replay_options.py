@@ -76,6 +76,13 @@ def test_of_one_thing_it_is_not_spoken_as_of_several(call: Call, tmp_path: Path)
     assert "2 frames cannot be played: their bodies were not kept" in done.stderr
 
 
+def test_a_recording_whose_begin_was_cut_off_is_told_what_it_lacks(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "r").write_text(frame("to_client", oa.ProtoOAVersionReq()))
+    done = call("replay", "r", COLUMNS="200")
+    assert done.returncode == 2
+    assert "r holds no connection, for no line of it tells that one was opened: is it a recording" in done.stderr
+
+
 def test_a_certificate_that_cannot_be_written_is_a_usage_error_of_its_option(call: Call, tmp_path: Path) -> None:
     (tmp_path / "r").write_text(OPENED)
     for path, said in (("/nonexist/x", "No such file"), (str(tmp_path), "Is a directory")):
