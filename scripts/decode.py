@@ -8,6 +8,7 @@ import enum
 import io
 import sys
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -17,6 +18,7 @@ import typer
 from anyctrader.scripts.failures import carry_out_plainly, told
 from anyctrader.scripts.options import DebugOption, ExitCode, Format, FormatOption, alone
 from anyctrader.scripts.progress import Progress
+from anyctrader.scripts.recognition import Recognition
 from anyctrader.scripts.terminal import can_answer, escaped, is_terminal, print_json_lines, print_lines, remark
 from anyctrader.wire.capture import CaptureReader, Content, Encoding, NoCapture
 from anyctrader.wire.drafting import DraftError, payload_type_named
@@ -34,7 +36,6 @@ __all__ = ["decode"]
 
 _CHUNK: Final = 1 << 16  # bytes read at once: what is in memory beside one frame
 _STDIN: Final = Path("-")
-_RECORDING: Final = b'{"record":"'
 _HEAD: Final = "36"  # colours: a frame's head is cyan, damage red
 _DAMAGE: Final = "31"
 
@@ -102,51 +103,74 @@ def decode(
         content=Content(content.value) if content is not Held.AUTO else None,
         payload_type=number,
     )
-    show = _Show(output, brief=brief, redaction=None if show_secrets else Redaction())
+    told_of = {"--encoding": encoding is not Written.AUTO, "--content": content is not Held.AUTO}
+    told_of["--type"] = payload_type is not None
+    wish = _Wish(output, brief, show_secrets, [option for option, is_given in told_of.items() if is_given])
     with ExitStack() as stack:
         try:
             source, size = stack.enter_context(_opened(file))
         except OSError as error:
             raise typer.BadParameter(told(error), param_hint="FILE") from None
         name = "stdin" if file == _STDIN else escaped(str(file))
-        carry_out_plainly(partial(_decode, source, size, name, reader, show, output, brief), debug=debug)
+        carry_out_plainly(partial(_decode, source, size, name, reader, wish), debug=debug)
 
 
-def _decode(
-    source: BinaryIO, size: int | None, name: str, reader: CaptureReader, show: _Show, output: Format, brief: bool
-) -> ExitCode:
-    source, is_recording = _looked_at(source)
-    if is_recording:
-        from anyctrader.scripts.recorded_frames import show_recording  # what reads captures does not wait for it
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What was asked for on the command line.
 
-        return show_recording(source, output=output, brief=brief)
+    Attributes:
+        output: text, or a JSON line a frame.
+        brief: a line for each message.
+        show_secrets: cover nothing.
+        told_of: options that were given and say what a capture is.
+    """
+
+    output: Format
+    brief: bool
+    show_secrets: bool
+    told_of: list[str]
+
+
+def _decode(source: BinaryIO, size: int | None, name: str, reader: CaptureReader, wish: _Wish) -> ExitCode:
+    show = _Show(wish.output, brief=wish.brief, redaction=None if wish.show_secrets else Redaction())
+    recognition: Recognition | None = Recognition()
+    waiting: list[Piece] = []  # what the begin says as a capture, while it may still be a recording
     with Progress("decoding", size, shown=not is_terminal()) as progress:
         done = 0
         try:
             # As much as is there: whoever writes into our stdin frame by frame sees them frame by frame.
             while chunk := source.read1(_CHUNK):  # type: ignore[attr-defined]
-                show.pieces(reader.feed(chunk))
+                if recognition is not None and recognition.feed(chunk):
+                    break
+                pieces = reader.feed(chunk)
+                if recognition is not None:
+                    waiting += pieces
+                    # Damage may be what is ahead of a recording; nothing else is there in one.
+                    if recognition.is_open and all(isinstance(piece, Damage) for piece in waiting):
+                        continue
+                    pieces, waiting, recognition = waiting, [], None
+                show.pieces(pieces)
                 done += len(chunk)
                 progress.at(done)
-            show.pieces(reader.close())
+            else:
+                show.pieces(waiting)
+                show.pieces(reader.close())
+                return show.ended(reader)
         except NoCapture as error:
             remark(f"{name}: {error}")
             return ExitCode.NO
-    return show.ended(reader)
+    return _recording(io.BufferedReader(_Begun(recognition.head, source)), size, name, wish)
 
 
-def _looked_at(source: BinaryIO) -> tuple[BinaryIO, bool]:
-    """The capture from its first byte on, and whether it begins as a recording of ours does.
+def _recording(source: BinaryIO, size: int | None, name: str, wish: _Wish) -> ExitCode:
+    if wish.told_of:
+        options = " and ".join(wish.told_of)
+        remark(f"{name} is a recording, which tells by itself how it is written and what it holds: leave out {options}")
+        return ExitCode.USAGE
+    from anyctrader.scripts.recorded_frames import show_recording  # what reads captures does not wait for it
 
-    A pipe gives no more at once than was written into it at once, and that may be less than it takes to tell.
-    """
-    head = b""
-    while head != _RECORDING and _RECORDING.startswith(head):
-        more = source.read(1) if head else source.read1(len(_RECORDING))  # type: ignore[attr-defined]
-        if not more:
-            break
-        head += more
-    return io.BufferedReader(_Begun(head, source)), head == _RECORDING
+    return show_recording(source, size, output=wish.output, brief=wish.brief, show_secrets=wish.show_secrets)
 
 
 class _Begun(io.RawIOBase):

@@ -21,7 +21,7 @@ from .terminal import ResultsLost, drop_stdout, ensure_stdout, escaped, remark
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-__all__ = ["carry_out", "carry_out_plainly", "code_of", "interruptible", "told"]
+__all__ = ["carry_out", "carry_out_plainly", "code_of", "interruptible", "told", "traceback_of"]
 
 
 _OF_AUTHENTICATION: Final = MappingProxyType(
@@ -79,6 +79,12 @@ def told(error: BaseException) -> str:
     return f"a fault of anyctrader itself ({type(error).__name__}{where}); --debug shows the traceback"
 
 
+def traceback_of(error: BaseException) -> str:
+    """A traceback for whoever asks: the errors in it may say what a server said, or a file."""
+    lines = without_secrets("".join(traceback.format_exception(error))).rstrip("\n").split("\n")
+    return "\n".join(map(escaped, lines))
+
+
 def carry_out(action: Callable[[], Awaitable[ExitCode]], *, debug: bool) -> NoReturn:
     """Runs a command to its end, and ends with the exit code of whatever that was.
 
@@ -123,7 +129,7 @@ def carry_out_plainly(action: Callable[[], ExitCode], *, debug: bool) -> NoRetur
             drop_stdout()
             raise typer.Exit(ExitCode.NO if isinstance(cause, ResultsLost) else ExitCode.DONE) from None
         if debug:
-            typer.echo(without_secrets("".join(traceback.format_exception(error))), err=True, nl=False)
+            typer.echo(traceback_of(error), err=True)
         remark(without_secrets(told(cause)))
         code = code_of(cause)
     raise typer.Exit(code) from None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from anyctrader.session.recording import Direction, iso_of
 from anyctrader.wire import Message
-from anyctrader.wire.rendering import Frame, Rendering
+from anyctrader.wire.rendering import Frame, Rendering, repetition
 
 from .terminal import escaped
 
@@ -31,6 +31,10 @@ class Passing:
         refused: why our guard took it out, or None.
         ours: whether the proxy put it in.
         name: of its message, where that is known without it.
+        payload_type: likewise.
+        client_msg_id: likewise.
+        offset: bytes ahead of its line in a recording; None where there is no such place.
+        repeated_key: see `Frame`.
     """
 
     utc_us: int
@@ -42,6 +46,10 @@ class Passing:
     refused: str | None = None
     ours: bool = False
     name: str | None = None
+    payload_type: int | None = None
+    client_msg_id: str | None = None
+    offset: int | None = None
+    repeated_key: str | None = None
 
 
 class PassingLines:
@@ -49,26 +57,32 @@ class PassingLines:
 
     Args:
         brief: a line for each.
+        owner: what a JSON line calls whose frame it is: a client of the proxy, or a connection of a recording.
     """
 
-    def __init__(self, *, brief: bool = False) -> None:
+    def __init__(self, *, brief: bool = False, owner: Literal["client", "connection"] = "client") -> None:
         self._brief = brief
+        self._owner = owner
         self._rendering = Rendering()
 
     def members(self, passing: Passing) -> dict[str, Any]:
         """The members of its JSON line: those of `decode`, and which way, when, whose."""
         said: dict[str, Any] = {
             "at": iso_of(passing.utc_us),
-            "client": passing.client,
+            self._owner: passing.client,
             "direction": passing.direction.value,
         }
         if passing.refused is not None:
             said["refused"] = passing.refused
         if passing.ours:
             said["ours"] = True
-        if passing.message is None:
-            return said | {"size": passing.size, "name": passing.name, "withheld": passing.reason}
-        return said | self._rendering.members(Frame(passing.message, size=passing.size))
+        if passing.message is not None:
+            return said | self._rendering.members(_frame(passing))
+        if passing.offset is not None:
+            said["offset"] = passing.offset
+        said["size"] = passing.size
+        said |= {"payloadType": passing.payload_type, "name": passing.name, "clientMsgId": passing.client_msg_id}
+        return said | {"payload": None, "withheld": passing.reason}
 
     def of(self, passing: Passing) -> list[str]:
         """Its readable lines."""
@@ -77,17 +91,24 @@ class PassingLines:
         if passing.refused is not None:
             head += "REFUSED "
         if passing.message is None:
-            lines = [f"{passing.name or 'a frame'}, {passing.size} bytes, not shown: {passing.reason}"]
+            what = f"{passing.name or 'a frame'}, {passing.size} bytes, not shown: {passing.reason}"
+            lines = [escaped(what)]
         elif self._brief:
-            lines = [self._rendering.brief(passing.message)]
+            more = f"; {repetition(_frame(passing))}" if passing.repeated_key is not None else ""
+            lines = [self._rendering.brief(passing.message) + more]
         else:
-            lines = self._rendering.lines(Frame(passing.message, size=passing.size))
+            lines = self._rendering.lines(_frame(passing)._replace(offset=None))
         lines[0] = head + lines[0]
         if passing.refused is not None:
             lines.append(f"  {escaped(passing.refused)}")
         if passing.ours:
             lines.append("  this is the proxy's own answer")
         return lines
+
+
+def _frame(passing: Passing) -> Frame:
+    assert passing.message is not None
+    return Frame(passing.message, passing.offset, passing.size, passing.repeated_key)
 
 
 def colour_of(refused: str | None) -> str:

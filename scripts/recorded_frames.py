@@ -4,98 +4,163 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from anyctrader.session.recording import Closed, Damage, FrameRecord, Lost, Opened, iso_of, read_recording
-from anyctrader.wire import JsonCodec, ProtobufCodec
-from anyctrader.wire.errors import RemoteProtocolError
+from anyctrader.session import SettingsError
+from anyctrader.session.recording import Closed, Damage, FrameRecord, Lost, Opened, iso_of, read_lines
+from anyctrader.wire.redaction import Redaction
+from anyctrader.wire.rendering import Frame
+from anyctrader.wire.scan import Codecs
 
+from .opening import secrets_of_settings
 from .options import ExitCode, Format
 from .passing_lines import Passing, PassingLines, colour_of
-from .terminal import escaped, print_json_lines, print_lines, remark
+from .progress import Progress
+from .terminal import escaped, is_terminal, print_json_lines, print_lines, remark
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from anyctrader.wire import Codec
+    from anyctrader.session.recording import Line
 
 __all__ = ["show_recording"]
 
-_MOST_OPEN: Final = 10_000  # connections that are open at a time: the oldest counts as protobuf after that
+_DAMAGE: Final = "31"  # colour: red
+_SPACE: Final = b" \t\r\n"  # nothing that an envelope of protobuf begins with, if a brace comes next
 
 
-def show_recording(source: BinaryIO, *, output: Format, brief: bool) -> ExitCode:
-    """Shows it, record by record. Secrets are not in it: it was made without them.
+def show_recording(source: BinaryIO, size: int | None, *, output: Format, brief: bool, show_secrets: bool) -> ExitCode:
+    """Shows it, record by record.
+
+    Ours hold no secret; those of other tools, or of other versions, may, and what is one is covered here as in a
+    capture. What the settings of this folder hold is known beforehand.
 
     Args:
         source: the recording.
+        size: its bytes, where that is known.
         output: text, or a JSON line a frame.
         brief: a line for each frame.
+        show_secrets: cover nothing.
     """
-    codecs: dict[str, Codec] = {}
-    lines = PassingLines(brief=brief)
-    damages = 0
-    for record in read_recording(source):
-        if isinstance(record, Opened):
-            if len(codecs) >= _MOST_OPEN:
-                del codecs[next(iter(codecs))]
-            codecs[record.connection] = JsonCodec() if record.codec == "json" else ProtobufCodec()
-        elif isinstance(record, Closed):
-            codecs.pop(record.connection, None)
-        if isinstance(record, Damage):
-            damages += 1
-        if isinstance(record, FrameRecord):
-            passing = _passing(record, codecs.get(record.connection) or ProtobufCodec())
-            if output is Format.JSON:
-                print_json_lines([lines.members(passing)])
+    redaction = None if show_secrets else Redaction(_secrets_known())
+    show = _Show(output, brief=brief, redaction=redaction)
+    with Progress("decoding", size, shown=not is_terminal()) as progress:
+        for line in read_lines(source):
+            show.line(line)
+            progress.at(line.offset + line.size)
+    return show.ended()
+
+
+def _secrets_known() -> list[str]:
+    try:
+        return [secret.reveal() for secret in secrets_of_settings(None)]
+    except (SettingsError, OSError, UnicodeError):
+        return []  # no settings that can be read: nobody needs any for a recording
+
+
+class _Show:
+    """Writes the lines of a recording as they come, and remembers the damage."""
+
+    def __init__(self, output: Format, *, brief: bool, redaction: Redaction | None) -> None:
+        self._output = output
+        self._redaction = redaction
+        self._codecs = Codecs()
+        self._lines = PassingLines(brief=brief, owner="connection")
+        self._damages = 0
+        self._first: Damage | None = None
+
+    def line(self, line: Line) -> None:
+        """Writes one more."""
+        said = line.said
+        if isinstance(said, FrameRecord):
+            found = self._passing(line, said)
+            if isinstance(found, Passing):
+                self._print_frame(found)
             else:
-                print_lines(lines.of(passing), colour=colour_of(record.refused))
-        elif output is Format.JSON:
-            if (members := _members(record)) is not None:
-                print_json_lines([members])
+                self._print_damage(found, said)
+        elif isinstance(said, Damage):
+            self._print_damage(said, None)
+        elif self._output is Format.TEXT:
+            print_lines([escaped(self._covered(_told(said)))])
+        elif isinstance(said, Lost):
+            print_json_lines([{"at": iso_of(said.at.utc_us), "offset": line.offset, "lost": said.frames}])
+
+    def ended(self) -> ExitCode:
+        """Says what was damaged, and whether anything was."""
+        if self._first is None:
+            return ExitCode.DONE
+        first = self._first
+        many = f"{self._damages} damaged lines, the first" if self._damages > 1 else "a damaged line"
+        why = escaped(self._covered(first.problem))
+        remark(f"{many} at offset {first.offset} (line {first.line}): {why}; everything else was read")
+        return ExitCode.NO
+
+    def _passing(self, line: Line, record: FrameRecord) -> Passing | Damage:
+        """The frame without its secrets; or what is wrong with its body."""
+        piece = None
+        if record.body is not None:
+            # Each body tells its codec: the line that does may have been cut off with what was ahead of it.
+            text = record.body.lstrip(_SPACE)
+            piece = self._codecs.piece(text if text[:1] == b"{" else record.body, line.offset, record.size)
+        if piece is not None and not isinstance(piece, Frame):
+            return Damage(line.number, line.offset, line.size, f"the body of this frame cannot be read: {piece.reason}")
+        message = piece.message if piece is not None else None
+        if message is not None and self._redaction is not None:
+            message = self._redaction.message(message)
+        repeated = piece.repeated_key if piece is not None else None
+        id_, refused = record.client_msg_id, record.refused
+        return Passing(
+            utc_us=record.at.utc_us,
+            client=self._covered(record.connection),
+            direction=record.direction,
+            size=record.size,
+            message=message,
+            reason=self._covered(record.reason if record.reason is not None else "its body was not kept"),
+            refused=None if refused is None else self._covered(refused),
+            ours=record.ours,
+            name=record.name,
+            payload_type=record.payload_type,
+            client_msg_id=None if id_ is None else self._covered(id_),
+            offset=line.offset,
+            repeated_key=None if repeated is None else self._covered(repeated),
+        )
+
+    def _print_frame(self, passing: Passing) -> None:
+        if self._output is Format.JSON:
+            print_json_lines([self._lines.members(passing)])
         else:
-            print_lines([_line(record)])
-    if damages:
-        remark(f"{damages} damaged lines; everything before and behind them was read")
-    return ExitCode.NO if damages else ExitCode.DONE
+            print_lines(self._lines.of(passing), colour=colour_of(passing.refused))
+
+    def _print_damage(self, damage: Damage, record: FrameRecord | None) -> None:
+        """Tells of it; beside it what its line says, where only the body of a frame is damaged."""
+        self._damages += 1
+        self._first = self._first or damage
+        problem = self._covered(damage.problem)
+        if self._output is Format.TEXT:
+            what = f" {record.name or 'a frame'} of #{self._covered(record.connection)}" if record is not None else ""
+            text = f"@{damage.offset} line {damage.line}{what} DAMAGED, {damage.size} bytes: {problem}"
+            print_lines([escaped(text)], colour=_DAMAGE)
+            return
+        members: dict[str, Any] = {}
+        if record is not None:
+            members |= {"at": iso_of(record.at.utc_us), "connection": self._covered(record.connection)}
+            members["direction"] = record.direction.value
+        id_ = record.client_msg_id if record is not None else None
+        members |= {"offset": damage.offset, "size": damage.size, "line": damage.line}
+        members["payloadType"] = record.payload_type if record is not None else None
+        members["name"] = record.name if record is not None else None
+        members["clientMsgId"] = None if id_ is None else self._covered(id_)
+        print_json_lines([members | {"payload": None, "damage": problem}])
+
+    def _covered(self, text: str) -> str:
+        return self._redaction.text(text) if self._redaction is not None else text
 
 
-def _passing(record: FrameRecord, codec: Codec) -> Passing:
-    message, reason = None, record.reason
-    if record.body is not None:
-        try:
-            message = codec.decode(record.body)
-        except RemoteProtocolError:
-            reason = "its body cannot be read any more"
-    return Passing(
-        utc_us=record.at.utc_us,
-        client=record.connection,
-        direction=record.direction,
-        size=record.size,
-        message=message,
-        reason=reason if reason is not None else "its body was not kept",
-        refused=record.refused,
-        ours=record.ours,
-        name=record.name,
-    )
-
-
-def _members(record: Opened | Closed | Lost | Damage) -> dict[str, Any] | None:
-    match record:
-        case Damage():
-            return {"offset": record.offset, "size": record.size, "line": record.line, "damage": record.problem}
-        case Lost():
-            return {"at": iso_of(record.at.utc_us), "lost": record.frames}
-    return None
-
-
-def _line(record: Opened | Closed | Lost | Damage) -> str:
+def _told(record: Opened | Closed | Lost) -> str:
+    at = iso_of(record.at.utc_us)
     match record:
         case Opened():
-            about = (
-                f"{record.environment}, {record.codec} over {record.transport}, to {record.server}, via {record.via}"
-            )
-            return f"{iso_of(record.at.utc_us)} #{escaped(record.connection)} opened: {escaped(about)}"
+            how = f"{record.environment}, {record.codec} over {record.transport}, to {record.server}, via {record.via}"
+            return f"{at} #{record.connection} opened: {how}"
         case Closed():
-            return f"{iso_of(record.at.utc_us)} #{escaped(record.connection)} closed: {escaped(record.reason)}"
-        case Lost():
-            return f"{iso_of(record.at.utc_us)} {record.frames} frames were not recorded: the disk did not keep up"
-    return f"@{record.offset} line {record.line} DAMAGED, {record.size} bytes: {escaped(record.problem)}"
+            return f"{at} #{record.connection} closed: {record.reason}"
+    were = "frame was" if record.frames == 1 else "frames were"
+    return f"{at} {record.frames} {were} not recorded: the disk did not keep up"

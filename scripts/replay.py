@@ -6,6 +6,7 @@ import anyctrader.scripts.early  # noqa: F401  # ahead of all that may fail
 
 import io
 import math
+import os
 import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -28,26 +29,30 @@ from anyctrader.scripts.options import (
     FormatOption,
     alone,
 )
+from anyctrader.scripts.progress import Progress, waited
 from anyctrader.scripts.prompt import Prompt
 from anyctrader.scripts.signals import LastWord, until_signalled
-from anyctrader.scripts.terminal import escaped, print_json, print_line, remark
+from anyctrader.scripts.terminal import escaped, is_terminal, print_json, print_line, remark
 from anyctrader.session import AuditUnavailable, CTraderError, Environment, Mode, open_audit
 from anyctrader.session.conversation import Conversation, conversations, differences, is_ignored, unasked_of
 from anyctrader.session.player import Outcome, play_to_server
 from anyctrader.session.recorded import open_recorded
 from anyctrader.session.recorder import open_recorder
-from anyctrader.session.recording import read_recording
+from anyctrader.session.recording import read_lines, read_recording
 from anyctrader.session.replay import Pace, ReplayedServer
+from anyctrader.wire import Delimiting
 from anyctrader.wire.drafting import DraftError, require_pattern
+from anyctrader.wire.redaction import Redaction
 from anyctrader.wire.rendering import Rendering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import BinaryIO
 
     from anyctrader.scripts.door import Visitor
     from anyctrader.session import Audit
     from anyctrader.session.conversation import Said
+    from anyctrader.session.recording import Damage, Opened, Record
     from anyctrader.wire import Message
 
 __all__ = ["replay"]
@@ -126,6 +131,9 @@ def replay(
             conversation = _conversation(file, connection)
     except OSError as error:
         raise typer.BadParameter(told(error), param_hint="FILE") from None
+    _check_known(conversation.opened, served=to is None)
+    if ca_file is not None:
+        _check_ca_file(ca_file)
     if to is None:
         carry_out(partial(_to_client, conversation, address, ca_file, key_log, wish), debug=debug)
     carry_out(partial(_to_server, conversation, Environment(to.value), record, key_log, env_file, wish), debug=debug)
@@ -151,6 +159,33 @@ def _check_options(context: typer.Context, *, to: EnvironmentName | None, check:
             raise typer.BadParameter(why, param_hint=f"--{name.replace('_', '-')}")
 
 
+def _check_known(opened: Opened, *, served: bool) -> None:
+    """Sees that a connection is told of in words that are known here.
+
+    Raises:
+        typer.BadParameter: it is not.
+    """
+    known: dict[str, tuple[str, ...]] = {"codec": ("protobuf", "json")}
+    if served:
+        known["delimiting"] = tuple(each.value for each in Delimiting)
+    for name, words in known.items():
+        if (word := getattr(opened, name)) not in words:
+            said = f"the {name} of connection {opened.connection} is {word!r}, and none of {', '.join(words)}"
+            raise typer.BadParameter(escaped(said), param_hint="FILE")
+
+
+def _check_ca_file(ca_file: Path) -> None:
+    """Sees that the certificate can be written before anything listens; the file is made if need be.
+
+    Raises:
+        typer.BadParameter: it cannot.
+    """
+    try:
+        os.close(os.open(ca_file, os.O_WRONLY | os.O_CREAT, 0o666))
+    except OSError as error:
+        raise typer.BadParameter(f"the certificate cannot be written: {told(error)}", param_hint="--ca-file") from None
+
+
 def _conversation(file: Path, connection: str | None) -> Conversation:
     """The connection of a recording that is meant.
 
@@ -160,15 +195,20 @@ def _conversation(file: Path, connection: str | None) -> Conversation:
     """
     remarks: list[str] = []
     with file.open("rb") as opened:
-        # What comes through a pipe can be read once only, so all of it is kept.
-        kept = None if opened.seekable() else opened.read()
-        found = conversations(read_recording(opened if kept is None else io.BytesIO(kept)), remarks=remarks)
+        kept = None
+        if not opened.seekable():  # what comes through a pipe can be read once only, so all of it is kept
+            with waited("reading"):
+                kept = opened.read()
+        size = file.stat().st_size if kept is None else len(kept)
+        found = conversations(_watched(opened if kept is None else io.BytesIO(kept), size), remarks=remarks)
     for text in remarks[:_MOST_REMARKS]:
         remark(escaped(f"{file}: {text}"))
     if len(remarks) > _MOST_REMARKS:
-        remark(f"and {len(remarks) - _MOST_REMARKS} more such remarks")
+        rest = len(remarks) - _MOST_REMARKS
+        remark(f"and {rest} more such remark{'s' * (rest != 1)}")
     if not found:
-        raise typer.BadParameter(f"{escaped(str(file))} holds no connection: is it a recording?", param_hint="FILE")
+        said = f"{escaped(str(file))} holds no connection, for no line of it tells that one was opened"
+        raise typer.BadParameter(f"{said}: is it a recording, and was its begin cut off?", param_hint="FILE")
     if connection is not None and connection not in found:
         raise typer.BadParameter(f"it is none of {', '.join(map(escaped, found))}", param_hint="--connection")
     name = connection if connection is not None else next(iter(found))
@@ -177,8 +217,19 @@ def _conversation(file: Path, connection: str | None) -> Conversation:
     chosen = found[name]
     chosen.unasked = partial(_unasked, lambda: file.open("rb") if kept is None else io.BytesIO(kept), name)
     if chosen.withheld:
-        remark(f"{chosen.withheld} frames cannot be played: their bodies were not kept")
+        many, whose = (
+            ("1 frame", "its body was") if chosen.withheld == 1 else (f"{chosen.withheld} frames", "their bodies were")
+        )
+        remark(f"{many} cannot be played: {whose} not kept, or cannot be read")
     return chosen
+
+
+def _watched(recording: BinaryIO, size: int) -> Iterator[Record | Damage]:
+    """What it says; whoever waits for it sees how far it is."""
+    with Progress("reading", size) as progress:
+        for line in read_lines(recording):
+            progress.at(line.offset + line.size)
+            yield line.said
 
 
 def _unasked(recording: Callable[[], BinaryIO], connection: str) -> Iterator[Said]:
@@ -216,14 +267,15 @@ async def _to_client(
                 ready = {"ready": True, "host": door.host, "port": door.port, "ca_file": str(door.ca_file)}
                 print_json(ready | {"environment": opened.environment, "codec": opened.codec})
             else:
-                remark(f"{opened.environment} ({opened.codec}), replayed, is at {door.host}:{door.port}")
-                remark(f"its certificate: {door.ca_file}")
+                what = f"{opened.environment} ({opened.codec})"  # whatever a recording says there
+                remark(f"{escaped(what)}, replayed, is at {door.host}:{door.port}")
+                remark(f"its certificate: {escaped(str(door.ca_file))}")
             await over.wait()
     if not wish.check:
         return ExitCode.DONE
     server = checked[0] if checked else ReplayedServer(conversation, pace=wish.pace)  # one to which nothing was said
     found = [each for each in server.differences if not _is_ignored(each, wish.ignored)]
-    return _judged(found, wish, finished=over.is_set())
+    return _judged(_covered(found, conversation), wish, finished=over.is_set())
 
 
 def _is_ignored(difference: str, ignored: tuple[str, ...]) -> bool:
@@ -243,6 +295,7 @@ async def _to_server(
 ) -> ExitCode:
     remark_key_log(key_log)
     settings, part = settings_of(environment, env_file)
+    secrets = known_secrets(part.credentials, newest_credentials(settings, part))
     outcomes: list[Outcome] = []
     begun = over = False
 
@@ -254,31 +307,33 @@ async def _to_server(
         taken = record if record is not None else Path(folder) / "replay.jsonl"
         async with until_signalled(last_word=_NOT_TOLD), AsyncExitStack() as stack:
             audit = await _audit(stack, settings.log_folder)
-            recorder = await stack.enter_async_context(
-                open_recorder(taken, secrets=known_secrets(part.credentials, newest_credentials(settings, part)))
-            )
-            session = await stack.enter_async_context(
-                open_recorded(
-                    part,
-                    recorder=recorder,
-                    mode=part.mode if audit is not None else Mode.OFF,
-                    why="the mode of the settings" if audit is not None else "there is no audit",
-                    audit=audit,
-                    endpoint=replace(part.endpoint, key_log_file=key_log),
-                    token_folder=settings.token_folder,
+            recorder = await stack.enter_async_context(open_recorder(taken, secrets=secrets))
+            with waited(f"connecting to {part.endpoint.host}:{part.endpoint.port}"):
+                session = await stack.enter_async_context(
+                    open_recorded(
+                        part,
+                        recorder=recorder,
+                        mode=part.mode if audit is not None else Mode.OFF,
+                        why="the mode of the settings" if audit is not None else "there is no audit",
+                        audit=audit,
+                        endpoint=replace(part.endpoint, key_log_file=key_log),
+                        token_folder=settings.token_folder,
+                    )
                 )
-            )
             begun = True
-            await play_to_server(conversation, session, pace=wish.pace, told=tell)
+            with waited("replaying", shown=wish.pace.step is None and not is_terminal()):
+                await play_to_server(conversation, session, pace=wish.pace, told=tell)
             if wish.check:
-                await anyio.sleep(_LATE_S)
+                with waited("waiting for what comes late"):
+                    await anyio.sleep(_LATE_S)
             over = True
         if wish.check:
             left_out = {*_LEFT_OUT, *(each.name for each in outcomes if each.skipped is not None)}
-            # Before there was a session, the last connection of a file that is gone on with is an older one.
-            now = _last_of(taken) if begun else Conversation(conversation.opened)
-            found = list(differences(conversation, now, ignored=wish.ignored, left_out=left_out))
-            return _judged(found, wish, finished=over)
+            with waited("comparing"):
+                # Before there was a session, the last connection of a file that is gone on with is an older one.
+                now = _last_of(taken) if begun else Conversation(conversation.opened)
+                found = list(differences(conversation, now, ignored=wish.ignored, left_out=left_out))
+            return _judged(_covered(found, conversation, secrets), wish, finished=over)
     worst = _worst(outcomes)
     if over:
         return worst
@@ -319,6 +374,15 @@ def _worst(outcomes: list[Outcome]) -> ExitCode:
 # Both
 
 
+def _covered(found: list[str], conversation: Conversation, known: Iterable[str] = ()) -> list[str]:
+    """The differences without the secrets of the recording: it may be another tool's, and a text may quote one."""
+    redaction = Redaction(known)
+    for exchange in conversation.exchanges if found else ():
+        for said in (exchange.request, *exchange.answers):
+            redaction.message(said.message)
+    return [redaction.text(text) for text in found]
+
+
 def _judged(found: list[str], wish: _Wish, *, finished: bool) -> ExitCode:
     """Tells the differences, and whether there are any; of a check that was not finished nobody knows."""
     if wish.output is Format.JSON:
@@ -337,7 +401,8 @@ def _list(found: list[str]) -> None:
     for text in found[:_MOST_SHOWN]:
         print_line(escaped(text), hanging="  ")
     if len(found) > _MOST_SHOWN:
-        remark(f"and {len(found) - _MOST_SHOWN} more differences")
+        rest = len(found) - _MOST_SHOWN
+        remark(f"and {rest} more difference{'s' * (rest != 1)}")
 
 
 class _Stepped:
@@ -345,11 +410,13 @@ class _Stepped:
 
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
+        self._redaction = Redaction()
         self._prompt = Prompt()
 
     async def __call__(self, message: Message) -> None:
         """See `Pace.step`."""
-        if not await self._prompt.line(partial(remark, f"next: {self._rendering.brief(message)} [Enter]")):
+        shown = self._rendering.brief(self._redaction.message(message))
+        if not await self._prompt.line(partial(remark, f"next: {shown} [Enter]")):
             raise CTraderError(f"the input has ended: {message.name} and what follows it were not sent")
 
 

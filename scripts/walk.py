@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import anyio
+import typer
 
 from anyctrader.session import Environment, open_desk
 from anyctrader.wire.errors import CTraderError
 
-from .failures import told
+from .failures import told, traceback_of
 from .phase_a import PhaseA
 from .phase_b import PhaseB
 from .phase_c import PhaseC
@@ -163,7 +163,7 @@ class Walk:
         self.results.append(result)
         self._report.ended(result)
         if self._debug and result.error is not None:
-            traceback.print_exception(result.error)
+            typer.echo(traceback_of(result.error), err=True)
 
 
 def _why(error: Exception) -> str:

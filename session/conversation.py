@@ -77,7 +77,7 @@ class Conversation:
         exchanges: its requests, in their order.
         unasked: gives what the server said by itself, heartbeats left out, in its order, from the first each time. None
             of it is kept: a day of quotes is most of a recording.
-        withheld: how many frames cannot be played, since their bodies were not kept.
+        withheld: how many frames cannot be played, since their bodies were not kept, or cannot be read.
     """
 
     opened: Opened
@@ -103,7 +103,8 @@ def conversations(records: Iterable[Record | Damage], *, remarks: list[str] | No
                 what = "torn" if record.torn else "damaged"
                 told.append(f"line {record.line} (offset {record.offset}) is {what}: {record.problem}")
             case Lost():
-                told.append(f"{record.frames} frames are missing: the recorder could not write them")
+                many = "1 frame is" if record.frames == 1 else f"{record.frames} frames are"
+                told.append(f"{many} missing: the recorder could not write them")
             case Opened():
                 found[record.connection] = _Listener(record)
             case FrameRecord() if record.connection in found:

@@ -13,7 +13,7 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import orjson
 
@@ -29,6 +29,7 @@ __all__ = [
     "Damage",
     "Direction",
     "FrameRecord",
+    "Line",
     "Lost",
     "Moment",
     "Opened",
@@ -36,6 +37,7 @@ __all__ = [
     "iso_of",
     "line_of",
     "looks_like_recording",
+    "read_lines",
     "read_recording",
 ]
 
@@ -46,6 +48,7 @@ _LONGEST_LINE = (
     64_000_000  # bytes: the largest frame (15 MB) in base64 has 20 million; what is longer is no line of ours
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MARK = b"\xef\xbb\xbf"  # what some programs write in front of text that is UTF-8
 _AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -182,6 +185,23 @@ class Damage:
 Record: TypeAlias = Opened | FrameRecord | Closed | Lost
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a recording, or the lines of an object that was written over several.
+
+    Attributes:
+        number: of the first one, from 1.
+        offset: bytes before it.
+        size: its bytes.
+        said: what it says.
+    """
+
+    number: int
+    offset: int
+    size: int
+    said: Record | Damage
+
+
 def line_of(record: Record) -> bytes:
     """The line of a record, its end included."""
     members: dict[str, Any] = {
@@ -233,29 +253,77 @@ def read_recording(file: BinaryIO) -> Iterator[Record | Damage]:
     Raises:
         OSError: the file cannot be read any further.
     """
-    number = offset = 0
-    while line := file.readline(_LONGEST_LINE + 1):
-        number += 1
-        start, size = offset, len(line)
-        whole = line.endswith(b"\n")
+    return (line.said for line in read_lines(file))
+
+
+def read_lines(file: BinaryIO) -> Iterator[Line]:
+    """The same, with where each stands. An object over several lines, as `jq .` writes it, counts as a line.
+
+    Args:
+        file: open for reading, in bytes.
+
+    Raises:
+        OSError: the file cannot be read any further.
+    """
+    for number, offset, size, data, torn in _texts(file):
         problem: str | None = None
-        record: Record | None = None
         if size > _LONGEST_LINE:
             problem = f"it is longer than {_LONGEST_LINE} bytes"
-            while not line.endswith(b"\n") and (line := file.readline(_LONGEST_LINE)):
-                size += len(line)
-        elif line.strip():
+        elif data.strip():
             try:
-                record = _record(orjson.loads(line))
+                yield Line(number, offset, size, _record(orjson.loads(data)))
             except orjson.JSONDecodeError:
-                problem = "the recording ends within it" if not whole else "it is no JSON"
+                problem = "the recording ends within it" if torn else "it is no JSON"
             except (KeyError, TypeError, ValueError) as error:
                 problem = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        if problem is not None:
+            yield Line(number, offset, size, Damage(number, offset, size, problem, torn=torn))
+
+
+class _Text(NamedTuple):
+    """A line, or the lines of one object; of what is too long, the end of it."""
+
+    number: int
+    offset: int
+    size: int
+    data: bytes
+    torn: bool
+
+
+def _texts(file: BinaryIO) -> Iterator[_Text]:
+    begun: list[_Text] = []  # of an object over several lines
+    size = 0
+    for line in _lines(file):
+        # What is inside of an object is indented: where another one begins, this one has no end.
+        if begun and (line.data.startswith(b"{") or size + line.size > _LONGEST_LINE):
+            yield _joined(begun, size, torn=False)
+            begun = []
+        if not begun and line.data.rstrip() != b"{":
+            yield line
+            continue
+        size = size + line.size if begun else line.size
+        begun.append(line)
+        if line.data.rstrip() == b"}":
+            yield _joined(begun, size, torn=line.torn)
+            begun = []
+    if begun:
+        yield _joined(begun, size, torn=True)
+
+
+def _joined(lines: list[_Text], size: int, *, torn: bool) -> _Text:
+    return _Text(lines[0].number, lines[0].offset, size, b"".join([line.data for line in lines]), torn)
+
+
+def _lines(file: BinaryIO) -> Iterator[_Text]:
+    number = offset = 0
+    while data := file.readline(_LONGEST_LINE + 1):
+        number += 1
+        size = len(data)
+        if size > _LONGEST_LINE:
+            while not data.endswith(b"\n") and (more := file.readline(_LONGEST_LINE)):
+                size, data = size + len(more), more
+        yield _Text(number, offset, size, data.removeprefix(_MARK), not data.endswith(b"\n"))
         offset += size
-        if record is not None:
-            yield record
-        elif problem is not None:
-            yield Damage(number, start, size, problem, torn=not whole)
 
 
 def _record(members: Any) -> Record:

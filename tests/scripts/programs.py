@@ -42,7 +42,9 @@ def run(*arguments: str, cwd: Path, stdin: str | None = None, timeout_s: float =
 
 
 @contextmanager
-def started(*arguments: str, cwd: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def started(
+    *arguments: str, cwd: Path, stderr: int = subprocess.PIPE, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
     """A command that goes on; it is ended with the block if it has not ended before."""
     process = subprocess.Popen(
         [*PROGRAM, *arguments],
@@ -50,7 +52,7 @@ def started(*arguments: str, cwd: Path, **environment: str) -> Iterator[subproce
         env=clean_environment(**environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     )
     try:

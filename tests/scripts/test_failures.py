@@ -57,6 +57,14 @@ def test_what_the_server_says_is_escaped() -> None:
     assert "\x1b" not in told(ConnectFailed("\x1b[2J"))
 
 
+def test_nothing_that_the_server_says_in_a_traceback_moves_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended_with(ServerError("X", "\x1b[2J\r\x9b31m"), debug=True) == 1
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert shown.count(r"X: \x1b[2J\r\x9b31m") == 2
+    assert all(char.isprintable() or char == "\n" for char in shown)
+
+
 def test_a_settings_error_lists_each_problem_on_a_line() -> None:
     assert told(SettingsError(["A is missing", "B is odd"])).splitlines()[1:] == ["  - A is missing", "  - B is odd"]
 

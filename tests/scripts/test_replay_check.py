@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import signal
 from pathlib import Path
 
@@ -61,16 +63,29 @@ async def test_a_replay_to_a_server_that_is_interrupted_ends_with_no_and_says_wh
     recording = await a_recording(tmp_path / "r")
     async with quick() as server:
         arguments = ("replay", str(recording), "--to", "demo", "--speed", "0.001", *options)
-        with started(*arguments, cwd=tmp_path, **variables_of(server)) as player:
+        ours, theirs = pty.openpty()  # who waits at a terminal for what goes elsewhere sees that it goes on
+        with started(*arguments, cwd=tmp_path, stderr=theirs, **variables_of(server)) as player:
+            os.close(theirs)
             assert player.stdout is not None
             first = await anyio.to_thread.run_sync(player.stdout.readline)
             assert "ProtoOAApplicationAuthReq: skipped" in first
-            out, err = await anyio.to_thread.run_sync(interrupt, player)
+            err = await anyio.to_thread.run_sync(shown_up_to, ours, b"replaying, ")
+            out, _ = await anyio.to_thread.run_sync(interrupt, player)
+            err += await anyio.to_thread.run_sync(shown_up_to, ours, b"interrupted" if not options else b"")
+        os.close(ours)
         assert "ProtoOAClosePositionReq" not in server.seen.names()
     assert player.returncode == 1, out + err
     assert "interrupted" in out + err
     assert said in out
     assert ("ProtoOAClosePositionReq was not said again" in out) is bool(options)
+
+
+def shown_up_to(terminal: int, text: bytes) -> str:
+    """What comes on a terminal, up to where this stands in it."""
+    shown = b""
+    while text not in shown:
+        shown += os.read(terminal, 4096)
+    return shown.decode(errors="replace")
 
 
 async def test_a_second_client_is_no_part_of_a_check(tmp_path: Path) -> None:

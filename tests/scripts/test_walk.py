@@ -16,7 +16,7 @@ from anyctrader.scripts.promotion import Promotion
 from anyctrader.scripts.stage import Stage
 from anyctrader.scripts.steps import Outcome, StepResult
 from anyctrader.scripts.walk import LETTERS, Walk
-from anyctrader.session import Environment
+from anyctrader.session import Environment, ServerError
 from anyctrader.session import halt as halts
 from anyctrader.session.verification import verify
 from anyctrader.wire import messages as oa
@@ -306,3 +306,12 @@ async def test_what_was_never_tried_leaves_an_earlier_pass_as_it_is(tmp_path: Pa
         )
         await walk(stage, "C", promotion=promotion, again=True)
         assert Promotion(tmp_path).passed_at(account, "C") is None
+
+
+async def test_a_traceback_of_a_step_moves_no_terminal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    async with sandbox_of(tmp_path) as sandbox:
+        it = Walk(stage_of(sandbox), Report(), promotion=None, debug=True)
+        it._ended(replace(PASSED, outcome=Outcome.FAILED, error=ServerError("X", "\x1b[2J")))
+    shown = capsys.readouterr().err
+    assert r"X: \x1b[2J" in shown
+    assert "\x1b" not in shown

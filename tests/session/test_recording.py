@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
+from anyctrader.session import recording
 from anyctrader.session.disk import Disk
 from anyctrader.session.kept_frame import kept_of
 from anyctrader.session.recorder import RecordingUnavailable, open_recorder
@@ -21,6 +22,7 @@ from anyctrader.session.recording import (
     Moment,
     Opened,
     line_of,
+    read_lines,
     read_recording,
 )
 from anyctrader.wire import JsonCodec, Message, ProtobufCodec, UnknownPayload
@@ -109,6 +111,46 @@ def test_damage_in_the_middle_costs_its_line_only() -> None:
         assert rest == RECORDS[2:]
         assert (damage.line, damage.offset, damage.torn) == (2, len(lines[0]), False)
         assert problem in damage.problem
+
+
+@pytest.mark.parametrize("sort", [False, True])
+def test_an_object_over_several_lines_is_a_record_like_any_other(sort: bool) -> None:
+    plain = [line_of(record) for record in RECORDS]
+    wide = [json.dumps(json.loads(line), indent=2, sort_keys=sort).encode() + b"\n" for line in plain]
+    assert read(b"".join(wide)) == RECORDS
+    assert read(wide[0] + plain[1] + wide[2].rstrip()) == RECORDS[:3]
+    lines = wide[1].count(b"\n")
+    cut = wide[1][: wide[1].rindex(b"}")]
+    first, damage, third = read(wide[0] + cut + wide[2])
+    assert (first, third) == (RECORDS[0], RECORDS[2])
+    number = wide[0].count(b"\n") + 1
+    assert damage == Damage(number, len(wide[0]), len(cut), "it is no JSON")
+    first, damage = read(wide[0] + cut)
+    assert damage == Damage(number, len(wide[0]), len(cut), "the recording ends within it", torn=True)
+    first, damage = read(plain[0] + b"{\n")
+    assert (damage.line, damage.torn) == (2, True)
+    assert [(line.number, line.offset) for line in read_lines(io.BytesIO(wide[1] + wide[2]))] == [
+        (1, 0),
+        (lines + 1, len(wide[1])),
+    ]
+
+
+def test_the_lines_of_an_object_without_end_are_not_gathered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "_LONGEST_LINE", 1000)
+    rest = b'"x"\n' * 1000
+    *damages, last = read(b"{\n" + rest + line_of(RECORDS[3]))
+    assert last == RECORDS[3]
+    assert all(isinstance(each, Damage) and each.size <= 1000 for each in damages)
+    assert sum(each.size for each in damages) == 2 + len(rest)
+
+
+def test_a_mark_of_utf_8_is_no_damage() -> None:
+    lines = [b"\xef\xbb\xbf" + line_of(record) for record in RECORDS[:3]]
+    assert read(b"".join(lines)) == RECORDS[:3]
+    assert [(line.offset, line.size) for line in read_lines(io.BytesIO(lines[0] + b"\n" + lines[1]))] == [
+        (0, len(lines[0])),
+        (len(lines[0]) + 1, len(lines[1])),
+    ]
 
 
 def test_members_that_a_newer_version_adds_are_passed_over() -> None:
