@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from .chain import Chain, Fact, Tail, day_of, encode_fields, iso_ms
+from .day_files import name_of_next
 from .errors import AuditUnavailable
 from .recovery import Remark, last_day, recover_tails, sound_size
 from .reserve import Reserve
-from .verification import head_of, name_of_next, read_head
+from .verification import head_of, read_head
 from .writer_lock import lies_at
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 import orjson
 
 from .chain import FIRST_PREV, ReadLine, Tail, read_line
+from .day_files import by_lines, files_in_turn, files_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,16 +18,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Checker",
     "Damage",
-    "files_in_turn",
-    "files_of",
     "head_of",
-    "name_of_next",
     "read_head",
     "remarks",
     "verify",
 ]
-
-_ROTATED = re.compile(r"\.(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl\Z")
 
 _ORDERS: Final = "order_audit"
 _SNAPSHOTS: Final = "position_snapshot"
@@ -199,65 +194,6 @@ def read_head(path: Path) -> dict[str, Tail] | None:
         raise ValueError(f"{path} cannot be read: {error}") from error
 
 
-def files_of(folder: Path, stem: str) -> list[Path]:
-    """The files of one audit in the order in which they were written, the current one last."""
-    current = folder / f"{stem}.jsonl"
-    return [path for _, _, path in _rotated(folder, stem)] + ([current] if current.exists() else [])
-
-
-def files_in_turn(folder: Path, stem: str) -> Iterator[tuple[str, BinaryIO]]:
-    """The files of one audit, one after the other in the order in which they were written, open, each with its name.
-
-    A writer may end its day meanwhile: the current file is then another one, and what was in it has the day's name.
-    What was written before the first of them was asked for is in one of those that are given.
-
-    Raises:
-        OSError: one could not be opened.
-    """
-    current = folder / f"{stem}.jsonl"
-    given: set[str] = set()
-
-    def over() -> list[Path]:
-        return [path for _, _, path in _rotated(folder, stem) if path.name not in given]
-
-    while True:
-        for path in over():
-            given.add(path.name)
-            with path.open("rb") as file:
-                yield path.name, file
-        try:
-            file = current.open("rb")
-        except FileNotFoundError:
-            if not over():
-                return
-            continue
-        with file:
-            # Asked once it is open: a day that has ended since the last question leaves its file among these.
-            if not over():
-                yield current.name, file
-                return
-
-
-def name_of_next(folder: Path, stem: str, day: str) -> str:
-    """The name that the current file is to get when its day is over: it sorts behind all that are there.
-
-    Args:
-        folder: where the files are.
-        stem: name of the current file without `.jsonl`.
-        day: that of its lines, as `2026-11-22`; a clock that was set back may make it an earlier one.
-    """
-    last_day, number = max(((day, number) for day, number, _ in _rotated(folder, stem)), default=("", 0))
-    if day > last_day:
-        return f"{stem}.{day}.jsonl"
-    return f"{stem}.{last_day}.{number + 1}.jsonl"
-
-
-def _rotated(folder: Path, stem: str) -> list[tuple[str, int, Path]]:
-    """Day, number and path of the files whose day is over."""
-    found = ((_ROTATED.match(path.name, len(stem)), path) for path in folder.glob(f"{stem}.*.jsonl"))
-    return sorted((match[1], int(match[2] or 1), path) for match, path in found if match)
-
-
 def remarks(folder: Path) -> list[str]:
     """What keeps the check of a folder from finding all that may be wrong: a sentence each.
 
@@ -346,30 +282,8 @@ def _verify(
     damages = _read(files, stand, whole=whole, name=name)
     if any(damage.kind == "reordered" for damage in damages):
         # A clock that was set back once named a later file ahead of an earlier one: its lines know better.
-        damages = min(damages, _read(_opened(_by_lines(paths())), stand, whole=whole, name=name), key=len)
+        damages = min(damages, _read(_opened(by_lines(paths())), stand, whole=whole, name=name), key=len)
     return found + damages
-
-
-def _by_lines(paths: Sequence[Path]) -> list[Path]:
-    """The files in the order that the sequence numbers of their first lines give them."""
-    first: dict[Path, dict[str, int]] = {}
-    for path in paths:
-        first[path] = {}
-        with path.open("rb") as lines:
-            for line in lines:
-                read = read_line(line.rstrip(b"\n"))
-                if read is not None:
-                    first[path].setdefault(read.environment, read.seq)
-    ordered: list[Path] = []
-    for path in paths:  # each goes ahead of those whose lines come later
-        later = (at for at, other in enumerate(ordered) if _is_later(first[other], first[path]))
-        ordered.insert(next(later, len(ordered)), path)
-    return ordered
-
-
-def _is_later(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
-    both = one.keys() & other.keys()
-    return bool(both) and all(one[name] > other[name] for name in both)
 
 
 def _opened(paths: Iterable[Path]) -> Iterator[tuple[str, BinaryIO]]:

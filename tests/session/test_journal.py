@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from anyctrader.session.chain import Fact, encode_fields
+from anyctrader.session.day_files import files_of
 from anyctrader.session.disk import Disk
 from anyctrader.session.journal import Commit, Journal
 from anyctrader.session.recovery import lines_backwards, sound_size, tails_of
-from anyctrader.session.verification import files_of, verify
+from anyctrader.session.verification import verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from anyctrader.session.chain import Chain, Fact, encode_fields
+from anyctrader.session.day_files import files_of
 from anyctrader.session.stories import lines_of
-from anyctrader.session.verification import Damage, files_of, remarks, verify
+from anyctrader.session.verification import Damage, remarks, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
