@@ -134,7 +134,7 @@ class Checker:
 
     def _next(self, read: ReadLine, last: _Seen, *, file: str, line_number: int) -> None:
         environment, name = read.environment, f"line {read.seq} of {read.environment}"
-        skipped = read.seq - last.seq - 1
+        skipped, replaced = read.seq - last.seq - 1, False
         if skipped:
             explained = min(skipped, self._nameless)
             self._nameless -= explained
@@ -143,11 +143,23 @@ class Checker:
         elif read.prev not in last.hashes:
             what = f"{name} does not follow the line before it: one of the two was replaced"
             self._report(Damage(file, line_number, environment, read.seq, "changed", what))
+            replaced = True
         head = self._heads.get(environment)
         if head is not None and head.seq == read.seq and head.hash != read.hash:
             what = f"{name} is not the one that was written: it was replaced"
             self._report(Damage(file, line_number, environment, read.seq, "changed", what))
         self._last[environment] = _Seen(read.seq, frozenset({read.hash}))
+        if not replaced:  # it says nothing of where it stands that can be believed
+            self._placed(read, file=file, line_number=line_number)
+
+    def _placed(self, read: ReadLine, *, file: str, line_number: int) -> None:
+        """Where a line stands among those of other environments, which its own chain does not tell."""
+        name = f"line {read.seq} of {read.environment}"
+        ahead = sum(seen.seq for seen in self._last.values())  # with itself: its place, where none is missing
+        if read.place is not None and read.place < ahead and len(self._last) > 1:
+            others = [f"line {seen.seq} of {each}" for each, seen in self._last.items() if each != read.environment]
+            what = f"{name} comes after {' and '.join(others)}, which was written later"
+            self._report(Damage(file, line_number, read.environment, read.seq, "reordered", what))
 
     def close(self, *, file: str, line_number: int) -> list[Damage]:
         """All that was found, in the order of the files.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anyctrader.session.chain import Chain, Fact, encode_fields
+from anyctrader.session.chain import Chain, Fact, Tail, encode_fields
 from anyctrader.session.day_files import files_of
 from anyctrader.session.stories import lines_of
 from anyctrader.session.verification import Damage, remarks, verify
@@ -44,6 +45,20 @@ def folder_of(path: Path, content: list[bytes], whole: list[bytes] | None = None
     (path / "order_audit.jsonl").write_bytes(b"".join(content))
     (path / ".order_audit.head.json").write_bytes(head(whole if whole is not None else lines()))
     return path
+
+
+def without_places(written: list[bytes], chain: Chain | None = None) -> list[bytes]:
+    """The same lines as a version wrote them that knew no places; the chain, if one is given, goes on with them."""
+    tails = chain.tails if chain is not None else {}
+    without = []
+    for each in map(json.loads, written):
+        tail = tails.get(each["environment"], Tail())
+        members = {name: value for name, value in each.items() if name not in ("place", "hash")}
+        body = json.dumps(members | {"seq": tail.seq + 1, "prev": tail.hash}, separators=(",", ":")).encode()
+        digest = hashlib.sha256(body).hexdigest()
+        without.append(body[:-1] + f',"hash":"{digest}"}}\n'.encode())
+        tails[each["environment"]] = Tail(tail.seq + 1, digest)
+    return without
 
 
 def kinds(damages: list[Damage]) -> list[tuple[str, int, int | None]]:
@@ -136,10 +151,49 @@ def test_lines_that_changed_places_are_out_of_order(tmp_path: Path) -> None:
     assert "comes after line 4" in damage.what
 
 
-def test_lines_of_different_environments_may_be_in_any_order(tmp_path: Path) -> None:
+def test_lines_of_different_environments_that_changed_places_are_out_of_order(tmp_path: Path) -> None:
     content = lines()
+    content[4], content[5] = content[5], content[4]
+    folder = folder_of(tmp_path, content)
+    for path in (folder, folder / "order_audit.jsonl"):
+        assert [str(damage) for damage in verify(path)] == [
+            "order_audit.jsonl:6: reordered: line 4 of demo comes after line 2 of live, which was written later"
+        ]
+
+
+def test_all_lines_of_an_environment_behind_those_of_the_other_are_named(tmp_path: Path) -> None:
+    written = [json.loads(line)["environment"] for line in lines()]
+    content = sorted(lines(), key=lambda line: json.loads(line)["environment"])
+    assert written != [json.loads(line)["environment"] for line in content]
+    assert kinds(verify(folder_of(tmp_path, content))) == [("reordered", n, n - 7) for n in (8, 9, 10)]
+
+
+def test_a_missing_line_of_one_environment_puts_none_of_the_other_out_of_place(tmp_path: Path) -> None:
+    content = lines()
+    for gone in range(10):
+        damages = verify(folder_of(tmp_path, content[:gone] + content[gone + 1 :]))
+        assert {damage.kind for damage in damages} == {"missing"}
+
+
+def test_the_order_of_lines_is_checked_from_where_an_older_version_stopped_to_tell_it(tmp_path: Path) -> None:
+    chain = Chain()
+    old = without_places(lines(), chain)
+    new = [chain.append(Fact("live" if n % 2 else "demo", AT_MS + n, "filled")) for n in range(6)]
+    older = without_places(lines(6), chain)  # for a while, the older version again
+    newest = [chain.append(Fact("live" if n % 2 else "demo", AT_MS + n, "filled")) for n in range(6)]
+    content = [*old, *new, *older, *newest]
+    assert verify(folder_of(tmp_path, content, content)) == []
+    for at in (10, 14, 22, 26):
+        moved = [*content[:at], content[at + 1], content[at], *content[at + 2 :]]
+        (damage,) = verify(folder_of(tmp_path, moved, content))
+        assert (damage.kind, damage.line_number) == ("reordered", at + 2)
+
+
+def test_lines_of_different_environments_without_a_place_may_be_in_any_order(tmp_path: Path) -> None:
+    content = without_places(lines())
+    assert verify(folder_of(tmp_path, content, content)) == []
     content[1], content[2] = content[2], content[1]
-    assert verify(folder_of(tmp_path, content)) == []
+    assert verify(folder_of(tmp_path, content, content)) == []
 
 
 def test_a_line_that_is_there_twice_is_named(tmp_path: Path) -> None:
@@ -283,12 +337,8 @@ def test_any_lines_taken_out_or_moved_are_found(tmp_path: Path, data: st.DataObj
     gone = data.draw(st.sets(st.integers(0, 9), min_size=1))
     assert verify(folder_of(tmp_path, [line for n, line in enumerate(content) if n not in gone]))
 
-    def by_environment(some: list[bytes]) -> list[list[int]]:
-        read = [json.loads(line) for line in some]
-        return [[each["seq"] for each in read if each["environment"] == name] for name in ("demo", "live")]
-
     moved = data.draw(st.permutations(content))
-    assert bool(verify(folder_of(tmp_path, moved))) == (by_environment(moved) != by_environment(content))
+    assert bool(verify(folder_of(tmp_path, moved))) == (moved != content)
 
 
 def test_a_file_that_a_clock_set_back_named_ahead_of_an_earlier_one_is_read_in_its_place(tmp_path: Path) -> None:
