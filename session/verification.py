@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 import orjson
 
 from .chain import FIRST_PREV, ReadLine, Tail, read_line
+from .columns import COLUMNS_FACT
 from .day_files import by_lines, files_in_turn, files_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Damage:
         line_number: the line, from 1, at which it shows.
         environment: the environment, or None where the line does not tell.
         seq: the sequence number, of the first line where it concerns several, or None where it cannot be told.
-        kind: changed, missing, reordered (out of order, or there twice), or torn (cut short or unreadable).
+        kind: changed, missing, reordered (out of order, there twice, or in another file than it was written into), or
+            torn (cut short or unreadable).
         what: a sentence for people.
     """
 
@@ -87,6 +89,8 @@ class Checker:
         self._gaps: list[_Gap] = []
         self._nameless = 0  # damaged lines that did not say which they are; each may explain one missing line
         self._fed = 0
+        self._file, self._in_file = "", 0  # lines of this file that could be read
+        self._columned = False  # a version that begins each file with `columns` has written
         self._found: list[tuple[int, Damage]] = []
 
     def _report(self, damage: Damage, *, fed: int | None = None) -> None:
@@ -95,6 +99,8 @@ class Checker:
     def feed(self, line: bytes, *, file: str, line_number: int, complete: bool = True) -> None:
         """One line without its newline; `complete` tells whether it had one."""
         self._fed += 1
+        if file != self._file:
+            self._file, self._in_file = file, 0
         read = read_line(line) if complete else None
         if read is None:
             how = "the line cannot be read" if complete else "the last line is cut short, or being written now"
@@ -112,6 +118,7 @@ class Checker:
             self._late(read, file=file, line_number=line_number)
         else:
             self._next(read, last, file=file, line_number=line_number)
+        self._in_file += 1
 
     def _changed(self, read: ReadLine, last: _Seen, *, file: str, line_number: int) -> None:
         name = f"line {read.seq} of {read.environment}"
@@ -150,15 +157,25 @@ class Checker:
             self._report(Damage(file, line_number, environment, read.seq, "changed", what))
         self._last[environment] = _Seen(read.seq, frozenset({read.hash}))
         if not replaced:  # it says nothing of where it stands that can be believed
-            self._placed(read, file=file, line_number=line_number)
+            self._placed(read, file=file, line_number=line_number, follows=not skipped)
 
-    def _placed(self, read: ReadLine, *, file: str, line_number: int) -> None:
-        """Where a line stands among those of other environments, which its own chain does not tell."""
-        name = f"line {read.seq} of {read.environment}"
+    def _placed(self, read: ReadLine, *, file: str, line_number: int, follows: bool) -> None:
+        """Whether a line stands out of its place among those of other environments, or in its file.
+
+        Its own chain tells neither.
+        """
+        name, what = f"line {read.seq} of {read.environment}", ""
+        begins = read.fact == COLUMNS_FACT
         ahead = sum(seen.seq for seen in self._last.values())  # with itself: its place, where none is missing
         if read.place is not None and read.place < ahead and len(self._last) > 1:
             others = [f"line {seen.seq} of {each}" for each, seen in self._last.items() if each != read.environment]
             what = f"{name} comes after {' and '.join(others)}, which was written later"
+        elif begins and self._in_file:
+            what = f"{name} began its file: what is ahead of it here was in another one"
+        elif self._columned and not begins and line_number == 1 and follows and read.place in (None, ahead):
+            what = f"{name} did not begin its file: what was ahead of it there is in another one"
+        self._columned |= begins
+        if what:
             self._report(Damage(file, line_number, read.environment, read.seq, "reordered", what))
 
     def close(self, *, file: str, line_number: int) -> list[Damage]:

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from anyctrader.session.audit_files import AuditFiles
 from anyctrader.session.chain import Chain, Fact, Tail, encode_fields
 from anyctrader.session.day_files import files_of
+from anyctrader.session.disk import Disk
 from anyctrader.session.stories import lines_of
 from anyctrader.session.verification import Damage, remarks, verify
 
@@ -247,6 +249,72 @@ def test_the_chain_runs_on_from_file_to_file(tmp_path: Path) -> None:
     damages = verify(folder)
     assert {damage.kind for damage in damages} == {"missing"}
     assert {damage.file for damage in damages} == {"order_audit.2026-11-22.2.jsonl"}
+
+
+def written_days(folder: Path) -> list[Path]:
+    """Four days of a real writer, the last of them in the current file; each begins with lines of the day before."""
+    files = AuditFiles(folder, disk=Disk(), sandbox=False, reserve_bytes=0, now_ms=AT_MS)
+    for day in range(4):
+        for n in range(3):
+            at_ms = AT_MS + day * DAY_MS + n
+            waited_ms = DAY_MS if not n else 1
+            group = [Fact("live", at_ms, "intent"), Fact("demo", at_ms - waited_ms, "intent")]
+            files.commit_orders(group)
+            files.commit_snapshots(group[:1] if day == 1 else group[1:])
+    files.close()
+    return files_of(folder, "order_audit")
+
+
+def test_days_as_they_were_written_show_no_damage(tmp_path: Path) -> None:
+    days = written_days(tmp_path)
+    assert [path.name[12:22] for path in days] == ["2026-11-22", "2026-11-23", "2026-11-24", "jsonl"]
+    assert verify(tmp_path) == []
+    assert [verify(path) for path in days] == [[]] * 4
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_lines_that_went_from_the_end_of_a_day_to_the_next_or_back_are_found(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    folder = tmp_path / "days"
+    days = files_of(folder, "order_audit") if folder.exists() else written_days(folder)
+    whole = [path.read_bytes() for path in days]
+    content = b"".join(whole).splitlines(keepends=True)
+    ends = [sum(each.count(b"\n") for each in whole[: n + 1]) for n in range(len(days))]
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), min_size=3, max_size=3)))
+    try:
+        for path, start, end in zip(days, [0, *cuts], [*cuts, len(content)], strict=True):
+            path.write_bytes(b"".join(content[start:end]))
+        damages = verify(folder)
+    finally:
+        for path, each in zip(days, whole, strict=True):
+            path.write_bytes(each)
+    assert {damage.kind for damage in damages} == ({"reordered"} if cuts != ends[:3] else set())
+
+
+def test_the_end_of_a_day_in_the_file_of_the_next_is_named(tmp_path: Path) -> None:
+    first, second, *_ = written_days(tmp_path)
+    content = first.read_bytes().splitlines(keepends=True)
+    first.write_bytes(b"".join(content[:5]))
+    second.write_bytes(b"".join(content[5:]) + second.read_bytes())
+    assert [str(damage) for damage in verify(tmp_path)] == [
+        f"{second.name}:1: reordered: line 4 of live did not begin its file: "
+        "what was ahead of it there is in another one",
+        f"{second.name}:3: reordered: line 5 of live began its file: what is ahead of it here was in another one",
+    ]
+    assert [damage.line_number for damage in verify(second)] == [3]
+
+
+def test_a_file_whose_first_line_is_gone_or_unreadable_is_one_damage(tmp_path: Path) -> None:
+    _, second, *_ = written_days(tmp_path)
+    whole = second.read_bytes()
+    second.write_bytes(whole[whole.index(b"\n") + 1 :])
+    assert [damage.kind for damage in verify(tmp_path)] == ["missing"]
+    second.write_bytes(b"x" + whole)
+    assert [damage.kind for damage in verify(tmp_path)] == ["torn"]
+    second.write_bytes(b"x\n" + whole)
+    assert [damage.kind for damage in verify(tmp_path)] == ["torn"]
 
 
 def test_the_position_snapshots_are_checked_too(tmp_path: Path) -> None:
