@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from .chain import read_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["by_lines", "files_in_turn", "files_of", "name_of_next"]
+__all__ = ["by_lines", "files_in_turn", "files_of", "misnamed", "misnumbered", "name_of_next"]
 
 _ROTATED: Final = re.compile(r"\.(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl\Z")
 
@@ -75,8 +75,51 @@ def _rotated(folder: Path, stem: str) -> list[tuple[str, int, Path]]:
     return sorted((match[1], int(match[2] or 1), path) for match, path in found if match)
 
 
+def misnamed(name: str, days: Collection[str]) -> str:
+    """Why the lines of a file do not fit its name, in words; empty where they do.
+
+    A file is named after a day that it has lines of. It may have others too, since a clock can be set, and a disk can
+    hang over midnight. Where a later day's name was taken when it got its own, it has that with a number.
+
+    Args:
+        name: of the file; the current one fits all lines.
+        days: those of its lines, UTC, as `2026-11-22`.
+    """
+    match = _ROTATED.search(name)
+    if match is None or not days:
+        return ""
+    day, first, last = match[1], min(days), max(days)
+    if day in days or (match[2] and first < day):
+        return ""
+    span = first if first == last else f"{first} to {last}"
+    return f"it has the name of {day}, and no line in it is of that day: its lines are of {span}"
+
+
+def misnumbered(ordered: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """Files whose names no writer can have given them in this order, and why, in words.
+
+    A name that is merely that of an earlier day is none of them: earlier versions gave it to a file after a clock was
+    set back.
+
+    Args:
+        ordered: the files of one audit in the order of their lines.
+    """
+    furthest: dict[str, tuple[int, str]] = {}
+    for path, then in zip(ordered, [*ordered[1:], None], strict=True):
+        match = _ROTATED.search(path.name)
+        if match is None:
+            if then is not None:
+                yield path, f"its lines were written ahead of those of {then.name}, and it is no file of a day"
+            continue
+        number, (most, other) = int(match[2] or 1), furthest.get(match[1], (0, ""))
+        if number < most:
+            yield path, f"its lines were written behind those of {other}, and its number is the lower one"
+        else:
+            furthest[match[1]] = number, path.name
+
+
 def by_lines(paths: Sequence[Path]) -> list[Path]:
-    """The files in the order that the sequence numbers of their first lines give them."""
+    """The files in the order that the numbers of their first lines give them, in each environment and in all."""
     first: dict[Path, dict[str, int]] = {}
     for path in paths:
         first[path] = {}
@@ -85,6 +128,8 @@ def by_lines(paths: Sequence[Path]) -> list[Path]:
                 read = read_line(line.rstrip(b"\n"))
                 if read is not None:
                     first[path].setdefault(read.environment, read.seq)
+                    if read.place is not None:
+                        first[path].setdefault("", read.place)
     ordered: list[Path] = []
     for path in paths:  # each goes ahead of those whose lines come later
         later = (at for at, other in enumerate(ordered) if _is_later(first[other], first[path]))

@@ -11,7 +11,7 @@ import orjson
 
 from .chain import FIRST_PREV, ReadLine, Tail, read_line
 from .columns import COLUMNS_FACT
-from .day_files import by_lines, files_in_turn, files_of
+from .day_files import by_lines, files_in_turn, files_of, misnamed, misnumbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ class Damage:
         line_number: the line, from 1, at which it shows.
         environment: the environment, or None where the line does not tell.
         seq: the sequence number, of the first line where it concerns several, or None where it cannot be told.
-        kind: changed, missing, reordered (out of order, there twice, or in another file than it was written into), or
+        kind: changed, missing, reordered (out of order, there twice, in another file, or in one of another name), or
             torn (cut short or unreadable).
         what: a sentence for people.
     """
@@ -89,7 +89,8 @@ class Checker:
         self._gaps: list[_Gap] = []
         self._nameless = 0  # damaged lines that did not say which they are; each may explain one missing line
         self._fed = 0
-        self._file, self._in_file = "", 0  # lines of this file that could be read
+        self._file, self._began, self._in_file = "", 0, 0  # `_fed` at its first line; lines that could be read
+        self._days: set[str] = set()  # of the lines of this file
         self._columned = False  # a version that begins each file with `columns` has written
         self._found: list[tuple[int, Damage]] = []
 
@@ -100,7 +101,8 @@ class Checker:
         """One line without its newline; `complete` tells whether it had one."""
         self._fed += 1
         if file != self._file:
-            self._file, self._in_file = file, 0
+            self._end_file()
+            self._file, self._began, self._in_file = file, self._fed, 0
         read = read_line(line) if complete else None
         if read is None:
             how = "the line cannot be read" if complete else "the last line is cut short, or being written now"
@@ -119,6 +121,13 @@ class Checker:
         else:
             self._next(read, last, file=file, line_number=line_number)
         self._in_file += 1
+        self._days.add(read.at[:10])
+
+    def _end_file(self) -> None:
+        what = misnamed(self._file, self._days)
+        if what:
+            self._report(Damage(self._file, 1, None, None, "reordered", what), fed=self._began)
+        self._days.clear()
 
     def _changed(self, read: ReadLine, last: _Seen, *, file: str, line_number: int) -> None:
         name = f"line {read.seq} of {read.environment}"
@@ -185,6 +194,7 @@ class Checker:
             file: name of the last file.
             line_number: number of its last line.
         """
+        self._end_file()
         for environment, head in self._heads.items():
             last = self._last.get(environment)
             seq = last.seq if last is not None else 0
@@ -311,7 +321,11 @@ def _verify(
     damages = _read(files, stand, whole=whole, name=name)
     if any(damage.kind == "reordered" for damage in damages):
         # A clock that was set back once named a later file ahead of an earlier one: its lines know better.
-        damages = min(damages, _read(_opened(by_lines(paths())), stand, whole=whole, name=name), key=len)
+        ordered = by_lines(paths())
+        others = _read(_opened(ordered), stand, whole=whole, name=name)
+        if len(others) < len(damages):
+            damages = [Damage(path.name, 1, None, None, "reordered", what) for path, what in misnumbered(ordered)]
+            damages += others
     return found + damages
 
 

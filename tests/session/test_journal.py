@@ -304,6 +304,22 @@ def test_a_new_utc_day_starts_a_new_file_and_the_chain_runs_on(journals: Any, tm
     assert verify(tmp_path) == []
 
 
+def test_a_file_is_named_after_a_day_that_it_has_lines_of(journals: Any, disk: FaultyDisk, tmp_path: Path) -> None:
+    journal, _ = journals()
+    journal.commit([fact()])
+    disk.free = 0
+    late = [fact(essential=True), fact(at_ms=AT_MS + DAY_MS)]  # the one that opens is refused, over midnight
+    assert journal.commit(late).blocked is not None
+    disk.free = None
+    journal.commit([fact(at_ms=AT_MS + 2 * DAY_MS)])
+    assert [path.name for path in files_of(tmp_path, "order_audit")] == [
+        "order_audit.2026-11-22.jsonl",
+        "order_audit.2026-11-22.2.jsonl",
+        "order_audit.jsonl",
+    ]
+    assert verify(tmp_path) == []
+
+
 def test_a_clock_set_back_does_not_go_back_to_an_older_file(journals: Any, tmp_path: Path) -> None:
     journal, _ = journals()
     journal.commit([fact()])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,19 +21,22 @@ from anyctrader.session.stories import lines_of
 from anyctrader.session.verification import Damage, remarks, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 AT_MS = 1_795_376_400_123
 DAY_MS = 86_400_000
 
 
-def lines(count: int = 10) -> list[bytes]:
-    """Lines of demo and, every third, of live."""
+def lines(count: int = 10, *, days: Sequence[int] = ()) -> list[bytes]:
+    """Lines of demo and, every third, of live; every three of them of one of these days."""
     chain = Chain()
-    return [
-        chain.append(Fact("live" if n % 3 == 2 else "demo", AT_MS + n, "filled", encode_fields({"order_id": n})))
-        for n in range(count)
-    ]
+    written = []
+    for n in range(count):
+        at_ms = AT_MS + n + (DAY_MS * days[n // 3] if days else 0)
+        written.append(
+            chain.append(Fact("live" if n % 3 == 2 else "demo", at_ms, "filled", encode_fields({"order_id": n})))
+        )
+    return written
 
 
 def head(written: list[bytes]) -> bytes:
@@ -233,22 +237,22 @@ def test_several_damages_come_in_the_order_of_the_lines(tmp_path: Path) -> None:
 def test_the_chain_runs_on_from_file_to_file(tmp_path: Path) -> None:
     content = lines(12)
     folder = folder_of(tmp_path, content[9:], content)
-    (folder / "order_audit.2026-11-21.jsonl").write_bytes(b"".join(content[:3]))
-    (folder / "order_audit.2026-11-22.jsonl").write_bytes(b"".join(content[3:6]))
-    (folder / "order_audit.2026-11-22.2.jsonl").write_bytes(b"".join(content[6:9]))
+    (folder / "order_audit.2026-11-22.jsonl").write_bytes(b"".join(content[:3]))
+    (folder / "order_audit.2026-11-22.9.jsonl").write_bytes(b"".join(content[3:6]))
+    (folder / "order_audit.2026-11-22.10.jsonl").write_bytes(b"".join(content[6:9]))
     (folder / "order_audit.2026-11-22T00-00-00.000Z.4.torn").write_bytes(b"{")
     assert [path.name for path in files_of(folder, "order_audit")] == [
-        "order_audit.2026-11-21.jsonl",
         "order_audit.2026-11-22.jsonl",
-        "order_audit.2026-11-22.2.jsonl",
+        "order_audit.2026-11-22.9.jsonl",
+        "order_audit.2026-11-22.10.jsonl",
         "order_audit.jsonl",
     ]
     assert verify(folder) == []
-    assert verify(folder / "order_audit.2026-11-22.jsonl") == []
-    (folder / "order_audit.2026-11-22.jsonl").unlink()
+    assert verify(folder / "order_audit.2026-11-22.9.jsonl") == []
+    (folder / "order_audit.2026-11-22.9.jsonl").unlink()
     damages = verify(folder)
     assert {damage.kind for damage in damages} == {"missing"}
-    assert {damage.file for damage in damages} == {"order_audit.2026-11-22.2.jsonl"}
+    assert {damage.file for damage in damages} == {"order_audit.2026-11-22.10.jsonl"}
 
 
 def written_days(folder: Path) -> list[Path]:
@@ -410,14 +414,75 @@ def test_any_lines_taken_out_or_moved_are_found(tmp_path: Path, data: st.DataObj
 
 
 def test_a_file_that_a_clock_set_back_named_ahead_of_an_earlier_one_is_read_in_its_place(tmp_path: Path) -> None:
-    content = lines(12)
+    content = lines(12, days=(-1, 0, -3, 0))
     folder = folder_of(tmp_path, content[9:], content)
     (folder / "order_audit.2026-11-21.jsonl").write_bytes(b"".join(content[:3]))
     (folder / "order_audit.2026-11-22.jsonl").write_bytes(b"".join(content[3:6]))
     (folder / "order_audit.2026-11-19.jsonl").write_bytes(b"".join(content[6:9]))
     assert verify(folder) == []
     (folder / "order_audit.2026-11-19.jsonl").write_bytes(b"".join([content[7], content[6], content[8]]))
-    assert "reordered" in {damage.kind for damage in verify(folder)}
+    assert [damage.kind for damage in verify(folder)] == ["reordered"]
+
+
+def exchange(one: Path, other: Path) -> None:
+    content = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+
+
+def test_days_whose_names_were_exchanged_are_named(tmp_path: Path) -> None:
+    first, _, third, _ = written_days(tmp_path)
+    exchange(first, third)
+    assert [str(damage) for damage in verify(tmp_path)] == [
+        f"{third.name}:1: reordered: it has the name of 2026-11-24, and no line in it is of that day: "
+        "its lines are of 2026-11-21 to 2026-11-22",
+        f"{first.name}:1: reordered: it has the name of 2026-11-22, and no line in it is of that day: "
+        "its lines are of 2026-11-23 to 2026-11-24",
+    ]
+    assert [damage.file for damage in verify(third)] == [third.name]
+
+
+@pytest.mark.parametrize("stem", ["order_audit", "position_snapshot"])
+def test_whichever_names_of_files_were_exchanged_they_are_found(tmp_path: Path, stem: str) -> None:
+    written_days(tmp_path)
+    for one, other in combinations(files_of(tmp_path, stem), 2):
+        exchange(one, other)
+        damages = verify(tmp_path)
+        assert {damage.kind for damage in damages} == {"reordered"}
+        # The earlier name may fit: the first lines of the day behind it are of that day.
+        assert {damage.file for damage in damages} <= {one.name, other.name}
+        exchange(one, other)
+        assert verify(tmp_path) == []
+
+
+def test_a_day_that_has_the_name_of_another_is_named(tmp_path: Path) -> None:
+    first, _, third, _ = written_days(tmp_path)
+    for name in ("2026-11-20", "2026-11-21.5"):
+        other = first.rename(tmp_path / f"order_audit.{name}.jsonl")
+        assert [damage.file for damage in verify(tmp_path)] == ([other.name] if name == "2026-11-20" else [])
+        other.rename(first)
+    other = third.rename(tmp_path / "order_audit.2026-11-22.2.jsonl")
+    assert [damage.file for damage in verify(tmp_path)] == [other.name]
+
+
+def test_names_of_one_day_that_were_exchanged_are_named(tmp_path: Path) -> None:
+    content = lines(12, days=(0, 0, 0, 0))
+    folder = folder_of(tmp_path, content[9:], content)
+    paths = [folder / f"order_audit.2026-11-22{number}.jsonl" for number in ("", ".2", ".3")]
+    for n, path in enumerate(paths):
+        path.write_bytes(b"".join(content[3 * n : 3 * n + 3]))
+    assert verify(folder) == []
+    exchange(paths[1], paths[2])
+    assert [str(damage) for damage in verify(folder)] == [
+        "order_audit.2026-11-22.2.jsonl:1: reordered: its lines were written behind those of "
+        "order_audit.2026-11-22.3.jsonl, and its number is the lower one"
+    ]
+    exchange(paths[1], paths[2])
+    exchange(paths[2], folder / "order_audit.jsonl")
+    assert [str(damage) for damage in verify(folder)] == [
+        "order_audit.jsonl:1: reordered: its lines were written ahead of those of order_audit.2026-11-22.3.jsonl, "
+        "and it is no file of a day"
+    ]
 
 
 def seqs_of(folder: Path) -> list[int]:
@@ -433,8 +498,8 @@ def test_a_day_that_ends_while_the_files_are_read_leaves_no_line_out(
     """Ahead of each of the reader's looks at the folder: the new file is there then, or ahead of the next."""
     content = [line for line in lines(20) if b'"demo"' in line]
     folder = folder_of(tmp_path, content[3:7], content[:7])
-    (folder / "order_audit.2026-11-21.jsonl").write_bytes(b"".join(content[:3]))
-    current, ended = folder / "order_audit.jsonl", folder / "order_audit.2026-11-22.jsonl"
+    (folder / "order_audit.2026-11-22.jsonl").write_bytes(b"".join(content[:3]))
+    current, ended = folder / "order_audit.jsonl", folder / "order_audit.2026-11-22.2.jsonl"
     looks = 0
 
     def watched(name: str) -> None:
