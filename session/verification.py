@@ -273,9 +273,11 @@ def verify(path: Path | str) -> list[Damage]:
     if not stems:
         raise FileNotFoundError(f"there is no order_audit.jsonl in {path}")
     gone = []
-    if _ORDERS not in stems:
-        what = f"it is gone, and what tells where it stood too: {_SNAPSHOTS}.jsonl is never written without it"
-        gone.append(Damage(f"{_ORDERS}.jsonl", 1, None, None, "missing", what))
+    for stem, other in ((_ORDERS, _SNAPSHOTS), (_SNAPSHOTS, _ORDERS)):
+        if stem in stems or (stem == _SNAPSHOTS and not _should_have_snapshots(path)):
+            continue
+        what = f"it is gone, and what tells where it stood too: {other}.jsonl is never written without it"
+        gone.append(Damage(f"{stem}.jsonl", 1, None, None, "missing", what))
     return gone + [
         damage
         for stem in stems
@@ -292,6 +294,11 @@ def verify(path: Path | str) -> list[Damage]:
 def head_of(folder: Path, stem: str) -> Path:
     """The file that tells where the chains of an audit stand."""
     return folder / f".{stem}.head.json"
+
+
+def _should_have_snapshots(folder: Path) -> bool:
+    """Whether a writer made their file, of which nothing is there: days that were put away have no head."""
+    return _has_lines(folder, _ORDERS) and not head_of(folder, _SNAPSHOTS).exists()
 
 
 def _has_lines(folder: Path, stem: str) -> bool:

@@ -50,6 +50,8 @@ def folder_of(path: Path, content: list[bytes], whole: list[bytes] | None = None
     path.mkdir(exist_ok=True)
     (path / "order_audit.jsonl").write_bytes(b"".join(content))
     (path / ".order_audit.head.json").write_bytes(head(whole if whole is not None else lines()))
+    (path / "position_snapshot.jsonl").touch()
+    (path / ".position_snapshot.head.json").write_bytes(b"{}")
     return path
 
 
@@ -343,15 +345,15 @@ def test_without_a_head_the_lines_alone_are_checked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stem", "other_is_there"), [("order_audit", True), ("order_audit", False), ("position_snapshot", True)]
+    ("stem", "other_has_lines"), [("order_audit", True), ("order_audit", False), ("position_snapshot", True)]
 )
 def test_all_lines_of_a_file_that_is_gone_are_missing_by_its_head(
-    tmp_path: Path, stem: str, other_is_there: bool
+    tmp_path: Path, stem: str, other_has_lines: bool
 ) -> None:
     for each in ("order_audit", "position_snapshot"):
-        if each == stem or other_is_there:
-            (tmp_path / f"{each}.jsonl").write_bytes(b"".join(lines()))
-            (tmp_path / f".{each}.head.json").write_bytes(head(lines()))
+        written = lines() if each == stem or other_has_lines else []
+        (tmp_path / f"{each}.jsonl").write_bytes(b"".join(written))
+        (tmp_path / f".{each}.head.json").write_bytes(head(written))
     assert verify(tmp_path) == []
     (tmp_path / f"{stem}.jsonl").unlink()
     assert [str(damage) for damage in verify(tmp_path)] == [
@@ -367,10 +369,38 @@ def test_an_audit_that_is_gone_with_all_that_tells_of_it_is_missing_beside_its_s
     assert "it is gone, and what tells where it stood too" in damage.what
 
 
+def test_snapshots_that_are_gone_with_all_that_tells_of_them_are_missing_beside_their_audit(tmp_path: Path) -> None:
+    written_days(tmp_path)
+    for path in [*tmp_path.glob("position_snapshot*"), tmp_path / ".position_snapshot.head.json"]:
+        path.unlink()
+    assert [str(damage) for damage in verify(tmp_path)] == [
+        "position_snapshot.jsonl:1: missing: it is gone, and what tells where it stood too: "
+        "order_audit.jsonl is never written without it"
+    ]
+    assert remarks(tmp_path) == []
+
+
+def test_days_that_were_put_away_need_no_snapshots_and_an_audit_without_lines_neither(tmp_path: Path) -> None:
+    written_days(tmp_path / "desk")
+    (tmp_path / "away").mkdir()
+    for path in files_of(tmp_path / "desk", "order_audit")[:2]:
+        path.rename(tmp_path / "away" / path.name)
+    assert verify(tmp_path / "away") == []
+    assert {damage.kind for damage in verify(tmp_path / "desk")} == {"missing"}
+    assert {damage.seq for damage in verify(tmp_path / "desk")} == {1}
+    # Killed in the middle of its first start, a writer leaves the one without the other.
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "order_audit.jsonl").touch()
+    (tmp_path / "begun" / ".order_audit.head.json").write_bytes(b"{}")
+    assert verify(tmp_path / "begun") == []
+
+
 def test_a_head_that_cannot_be_read_is_a_damage_without_files_too(tmp_path: Path) -> None:
     (tmp_path / ".order_audit.head.json").write_bytes(b"x")
-    (damage,) = verify(tmp_path)
-    assert (damage.file, damage.kind) == (".order_audit.head.json", "torn")
+    assert [(damage.file, damage.kind) for damage in verify(tmp_path)] == [
+        ("position_snapshot.jsonl", "missing"),
+        (".order_audit.head.json", "torn"),
+    ]
 
 
 def test_a_head_that_tells_of_no_lines_misses_none(tmp_path: Path) -> None:
