@@ -211,8 +211,7 @@ class Journal:
             blocked = error
             self._write_from_reserve(essential, error)
         if self._day is None and self._size:  # of lines that are there: the file is to be named after it
-            written = essential if blocked is not None else facts
-            self._day = max((day_of(fact.at_ms) for fact in written), default=day)
+            self._day = max((day_of(fact.at_ms) for fact in (facts if blocked is None else essential)), default=day)
         self._sync_head(durable=False)
         return Commit(blocked if len(essential) < len(facts) else None, self._taken_remarks())
 
