@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["audit"]
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
-_FRAME: Final = frozenset({"at", "environment", "seq", "fact", "prev", "hash"})
+_FRAME: Final = frozenset({"at", "environment", "seq", "place", "fact", "prev", "hash"})
 _SPREADSHEET: Final = ("=", "+", "-", "@")
 _COLUMNS: Final = (
     "at",

@@ -11,7 +11,8 @@ import orjson
 
 from anyctrader.session import OrderState
 from anyctrader.session.chain import iso_ms
-from anyctrader.session.verification import files_of, verify
+from anyctrader.session.day_files import files_of
+from anyctrader.session.verification import verify
 
 from .steps import StepFailed
 

@@ -5,15 +5,18 @@ A line is one JSON object on one line, its members in this order:
     at            UTC, ISO 8601 with milliseconds: 2026-11-22T19:40:00.123Z
     environment   demo or live
     seq           number of the line in its environment, from 1, without a gap
+    place         its number among the lines of all environments together, from 1, without a gap
     fact          what happened
     sandbox       true where the line belongs to a sandbox; absent otherwise
     ...           the fields of the fact
     prev          `hash` of the environment's line before this one; 64 zeros before the first
     hash          SHA-256, in hex, of this line as written but without its `,"hash":"..."`
 
-Each environment has a sequence and a chain of its own, which run on from file to file. Whoever has a line can
-check it with `sha256sum` alone. The chain shows damage and careless edits; it is no seal against somebody who
-recomputes every hash after the line that he changed.
+Each environment has a sequence and a chain of its own, which run on from file to file. What holds the lines of
+different environments in their order is `place` alone: the sum of where all sequences stand, so that it needs no
+count of its own; lines that earlier versions wrote have none. Whoever has a line can check it with `sha256sum` alone.
+The chain shows damage and careless edits; it is no seal against somebody who recomputes every hash after the line that
+he changed.
 
 Amounts and prices (`Decimal`) are JSON strings, digit for digit; identifiers, volumes in wire units and
 milliseconds are JSON integers.
@@ -56,7 +59,7 @@ LONGEST_TEXT = 4096
 """Longer text is cut, and says so. What a server may say is bounded by its frame only (15 MB), and the reserve
 of space counts on lines of some hundred bytes; the protocol's own longest text is a comment of 512."""
 
-_RESERVED = frozenset({"at", "environment", "seq", "fact", "sandbox", "prev", "hash"})
+_RESERVED = frozenset({"at", "environment", "seq", "place", "fact", "sandbox", "prev", "hash"})
 _SEAL = re.compile(rb',"hash":"([0-9a-f]{64})"\}\Z')
 
 
@@ -95,7 +98,7 @@ class Fact:
 def iso_ms(at_ms: int) -> str:
     """Milliseconds since the epoch as `2026-11-22T19:40:00.123Z`."""
     seconds, ms = divmod(at_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03d}Z"
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{ms:03d}Z"
 
 
 def day_of(at_ms: int) -> str:
@@ -190,10 +193,11 @@ class Chain:
         """The line for a fact, with its newline; the chain has moved on by one."""
         tail = self.tails.get(fact.environment, Tail())
         seq = tail.seq + 1
-        head = f'{{"at":"{iso_ms(fact.at_ms)}","environment":{_dumps(fact.environment).decode()},"seq":{seq},"fact":'
+        place = 1 + sum(each.seq for each in self.tails.values())
+        whose = f'{{"at":"{iso_ms(fact.at_ms)}","environment":{_dumps(fact.environment).decode()}'
         body = b"".join(
             (
-                head.encode(),
+                f'{whose},"seq":{seq},"place":{place},"fact":'.encode(),
                 _dumps(fact.name),
                 b',"sandbox":true' if self.sandbox else b"",
                 b"," + fact.body if fact.body else b"",
@@ -216,6 +220,8 @@ class ReadLine:
         hash: as the line says; empty where it has none.
         computed: what its hash should be.
         at: its time, as the line says.
+        place: as the line says; None where it has none.
+        fact: as the line says; empty where it has none.
     """
 
     environment: str
@@ -224,6 +230,8 @@ class ReadLine:
     hash: str
     computed: str
     at: str
+    place: int | None
+    fact: str
 
     @property
     def intact(self) -> bool:
@@ -245,4 +253,14 @@ def read_line(line: bytes) -> ReadLine | None:
     seal = _SEAL.search(line)
     body = line[: seal.start()] + b"}" if seal else line
     written = seal[1].decode() if seal else ""
-    return ReadLine(environment, seq, prev, written, hashlib.sha256(body).hexdigest(), at)
+    place, fact = members.get("place"), members.get("fact")
+    return ReadLine(
+        environment,
+        seq,
+        prev,
+        written,
+        hashlib.sha256(body).hexdigest(),
+        at,
+        place if isinstance(place, int) else None,
+        fact if isinstance(fact, str) else "",
+    )

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from .chain import Chain, Fact, Tail, day_of, encode_fields, iso_ms
+from .day_files import name_of_next
 from .errors import AuditUnavailable
 from .recovery import Remark, last_day, recover_tails, sound_size
 from .reserve import Reserve
-from .verification import head_of, name_of_next, read_head
+from .verification import head_of, read_head
 from .writer_lock import lies_at
 
 if TYPE_CHECKING:
@@ -209,8 +210,8 @@ class Journal:
                 raise
             blocked = error
             self._write_from_reserve(essential, error)
-        if self._day is None and self._size:
-            self._day = day
+        if self._day is None and self._size:  # of lines that are there: the file is to be named after it
+            self._day = max((day_of(fact.at_ms) for fact in (facts if blocked is None else essential)), default=day)
         self._sync_head(durable=False)
         return Commit(blocked if len(essential) < len(facts) else None, self._taken_remarks())
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from .day_files import files_of
 from .past_orders import PastOrders
 from .positions import Difference
 from .provenance import TOLD, Departure, Provenance
 from .recovery import lines_backwards
-from .verification import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .chain import Tail, read_line
-from .verification import files_of
+from .day_files import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from .columns import COLUMNS_FACT
-from .verification import files_in_turn
+from .day_files import files_in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 import orjson
 
 from .chain import FIRST_PREV, ReadLine, Tail, read_line
+from .columns import COLUMNS_FACT
+from .day_files import by_lines, files_in_turn, files_of, misnamed, misnumbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,16 +19,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Checker",
     "Damage",
-    "files_in_turn",
-    "files_of",
     "head_of",
-    "name_of_next",
     "read_head",
     "remarks",
     "verify",
 ]
-
-_ROTATED = re.compile(r"\.(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl\Z")
 
 _ORDERS: Final = "order_audit"
 _SNAPSHOTS: Final = "position_snapshot"
@@ -42,7 +38,8 @@ class Damage:
         line_number: the line, from 1, at which it shows.
         environment: the environment, or None where the line does not tell.
         seq: the sequence number, of the first line where it concerns several, or None where it cannot be told.
-        kind: changed, missing, reordered (out of order, or there twice), or torn (cut short or unreadable).
+        kind: changed, missing, reordered (out of order, there twice, in another file, or in one of another name), or
+            torn (cut short or unreadable).
         what: a sentence for people.
     """
 
@@ -92,6 +89,9 @@ class Checker:
         self._gaps: list[_Gap] = []
         self._nameless = 0  # damaged lines that did not say which they are; each may explain one missing line
         self._fed = 0
+        self._file, self._began, self._in_file = "", 0, 0  # `_fed` at its first line; lines that could be read
+        self._days: set[str] = set()  # of the lines of this file
+        self._columned = False  # a version that begins each file with `columns` has written
         self._found: list[tuple[int, Damage]] = []
 
     def _report(self, damage: Damage, *, fed: int | None = None) -> None:
@@ -100,6 +100,9 @@ class Checker:
     def feed(self, line: bytes, *, file: str, line_number: int, complete: bool = True) -> None:
         """One line without its newline; `complete` tells whether it had one."""
         self._fed += 1
+        if file != self._file:
+            self._end_file()
+            self._file, self._began, self._in_file = file, self._fed, 0
         read = read_line(line) if complete else None
         if read is None:
             how = "the line cannot be read" if complete else "the last line is cut short, or being written now"
@@ -117,6 +120,14 @@ class Checker:
             self._late(read, file=file, line_number=line_number)
         else:
             self._next(read, last, file=file, line_number=line_number)
+        self._in_file += 1
+        self._days.add(read.at[:10])
+
+    def _end_file(self) -> None:
+        what = misnamed(self._file, self._days)
+        if what:
+            self._report(Damage(self._file, 1, None, None, "reordered", what), fed=self._began)
+        self._days.clear()
 
     def _changed(self, read: ReadLine, last: _Seen, *, file: str, line_number: int) -> None:
         name = f"line {read.seq} of {read.environment}"
@@ -139,7 +150,7 @@ class Checker:
 
     def _next(self, read: ReadLine, last: _Seen, *, file: str, line_number: int) -> None:
         environment, name = read.environment, f"line {read.seq} of {read.environment}"
-        skipped = read.seq - last.seq - 1
+        skipped, replaced = read.seq - last.seq - 1, False
         if skipped:
             explained = min(skipped, self._nameless)
             self._nameless -= explained
@@ -148,11 +159,33 @@ class Checker:
         elif read.prev not in last.hashes:
             what = f"{name} does not follow the line before it: one of the two was replaced"
             self._report(Damage(file, line_number, environment, read.seq, "changed", what))
+            replaced = True
         head = self._heads.get(environment)
         if head is not None and head.seq == read.seq and head.hash != read.hash:
             what = f"{name} is not the one that was written: it was replaced"
             self._report(Damage(file, line_number, environment, read.seq, "changed", what))
         self._last[environment] = _Seen(read.seq, frozenset({read.hash}))
+        if not replaced:  # it says nothing of where it stands that can be believed
+            self._placed(read, file=file, line_number=line_number, follows=not skipped)
+
+    def _placed(self, read: ReadLine, *, file: str, line_number: int, follows: bool) -> None:
+        """Whether a line stands out of its place among those of other environments, or in its file.
+
+        Its own chain tells neither.
+        """
+        name, what = f"line {read.seq} of {read.environment}", ""
+        begins = read.fact == COLUMNS_FACT
+        ahead = sum(seen.seq for seen in self._last.values())  # with itself: its place, where none is missing
+        if read.place is not None and read.place < ahead and len(self._last) > 1:
+            others = [f"line {seen.seq} of {each}" for each, seen in self._last.items() if each != read.environment]
+            what = f"{name} comes after {' and '.join(others)}, which was written later"
+        elif begins and self._in_file:
+            what = f"{name} began its file: what is ahead of it here was in another one"
+        elif self._columned and not begins and line_number == 1 and follows and read.place in (None, ahead):
+            what = f"{name} did not begin its file: what was ahead of it there is in another one"
+        self._columned |= begins
+        if what:
+            self._report(Damage(file, line_number, read.environment, read.seq, "reordered", what))
 
     def close(self, *, file: str, line_number: int) -> list[Damage]:
         """All that was found, in the order of the files.
@@ -161,6 +194,7 @@ class Checker:
             file: name of the last file.
             line_number: number of its last line.
         """
+        self._end_file()
         for environment, head in self._heads.items():
             last = self._last.get(environment)
             seq = last.seq if last is not None else 0
@@ -197,65 +231,6 @@ def read_head(path: Path) -> dict[str, Tail] | None:
         return None
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
-
-
-def files_of(folder: Path, stem: str) -> list[Path]:
-    """The files of one audit in the order in which they were written, the current one last."""
-    current = folder / f"{stem}.jsonl"
-    return [path for _, _, path in _rotated(folder, stem)] + ([current] if current.exists() else [])
-
-
-def files_in_turn(folder: Path, stem: str) -> Iterator[tuple[str, BinaryIO]]:
-    """The files of one audit, one after the other in the order in which they were written, open, each with its name.
-
-    A writer may end its day meanwhile: the current file is then another one, and what was in it has the day's name.
-    What was written before the first of them was asked for is in one of those that are given.
-
-    Raises:
-        OSError: one could not be opened.
-    """
-    current = folder / f"{stem}.jsonl"
-    given: set[str] = set()
-
-    def over() -> list[Path]:
-        return [path for _, _, path in _rotated(folder, stem) if path.name not in given]
-
-    while True:
-        for path in over():
-            given.add(path.name)
-            with path.open("rb") as file:
-                yield path.name, file
-        try:
-            file = current.open("rb")
-        except FileNotFoundError:
-            if not over():
-                return
-            continue
-        with file:
-            # Asked once it is open: a day that has ended since the last question leaves its file among these.
-            if not over():
-                yield current.name, file
-                return
-
-
-def name_of_next(folder: Path, stem: str, day: str) -> str:
-    """The name that the current file is to get when its day is over: it sorts behind all that are there.
-
-    Args:
-        folder: where the files are.
-        stem: name of the current file without `.jsonl`.
-        day: that of its lines, as `2026-11-22`; a clock that was set back may make it an earlier one.
-    """
-    last_day, number = max(((day, number) for day, number, _ in _rotated(folder, stem)), default=("", 0))
-    if day > last_day:
-        return f"{stem}.{day}.jsonl"
-    return f"{stem}.{last_day}.{number + 1}.jsonl"
-
-
-def _rotated(folder: Path, stem: str) -> list[tuple[str, int, Path]]:
-    """Day, number and path of the files whose day is over."""
-    found = ((_ROTATED.match(path.name, len(stem)), path) for path in folder.glob(f"{stem}.*.jsonl"))
-    return sorted((match[1], int(match[2] or 1), path) for match, path in found if match)
 
 
 def remarks(folder: Path) -> list[str]:
@@ -298,9 +273,11 @@ def verify(path: Path | str) -> list[Damage]:
     if not stems:
         raise FileNotFoundError(f"there is no order_audit.jsonl in {path}")
     gone = []
-    if _ORDERS not in stems:
-        what = f"it is gone, and what tells where it stood too: {_SNAPSHOTS}.jsonl is never written without it"
-        gone.append(Damage(f"{_ORDERS}.jsonl", 1, None, None, "missing", what))
+    for stem, other in ((_ORDERS, _SNAPSHOTS), (_SNAPSHOTS, _ORDERS)):
+        if stem in stems or (stem == _SNAPSHOTS and not _should_have_snapshots(path)):
+            continue
+        what = f"it is gone, and what tells where it stood too: {other}.jsonl is never written without it"
+        gone.append(Damage(f"{stem}.jsonl", 1, None, None, "missing", what))
     return gone + [
         damage
         for stem in stems
@@ -317,6 +294,11 @@ def verify(path: Path | str) -> list[Damage]:
 def head_of(folder: Path, stem: str) -> Path:
     """The file that tells where the chains of an audit stand."""
     return folder / f".{stem}.head.json"
+
+
+def _should_have_snapshots(folder: Path) -> bool:
+    """Whether a writer made their file, of which nothing is there: days that were put away have no head."""
+    return _has_lines(folder, _ORDERS) and not head_of(folder, _SNAPSHOTS).exists()
 
 
 def _has_lines(folder: Path, stem: str) -> bool:
@@ -346,30 +328,12 @@ def _verify(
     damages = _read(files, stand, whole=whole, name=name)
     if any(damage.kind == "reordered" for damage in damages):
         # A clock that was set back once named a later file ahead of an earlier one: its lines know better.
-        damages = min(damages, _read(_opened(_by_lines(paths())), stand, whole=whole, name=name), key=len)
+        ordered = by_lines(paths())
+        others = _read(_opened(ordered), stand, whole=whole, name=name)
+        if len(others) < len(damages):
+            damages = [Damage(path.name, 1, None, None, "reordered", what) for path, what in misnumbered(ordered)]
+            damages += others
     return found + damages
-
-
-def _by_lines(paths: Sequence[Path]) -> list[Path]:
-    """The files in the order that the sequence numbers of their first lines give them."""
-    first: dict[Path, dict[str, int]] = {}
-    for path in paths:
-        first[path] = {}
-        with path.open("rb") as lines:
-            for line in lines:
-                read = read_line(line.rstrip(b"\n"))
-                if read is not None:
-                    first[path].setdefault(read.environment, read.seq)
-    ordered: list[Path] = []
-    for path in paths:  # each goes ahead of those whose lines come later
-        later = (at for at, other in enumerate(ordered) if _is_later(first[other], first[path]))
-        ordered.insert(next(later, len(ordered)), path)
-    return ordered
-
-
-def _is_later(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
-    both = one.keys() & other.keys()
-    return bool(both) and all(one[name] > other[name] for name in both)
 
 
 def _opened(paths: Iterable[Path]) -> Iterator[tuple[str, BinaryIO]]:

@@ -43,10 +43,10 @@ def test_a_line_is_one_json_object_with_its_members_in_the_documented_order() ->
     assert written.endswith(b"}\n")
     assert written.count(b"\n") == 1
     members = json.loads(written)
-    assert list(members) == ["at", "environment", "seq", "fact", "order_id", "price", "prev", "hash"]
+    assert list(members) == ["at", "environment", "seq", "place", "fact", "order_id", "price", "prev", "hash"]
     assert members["at"] == "2026-11-22T19:40:00.123Z"
     assert members["environment"] == "demo"
-    assert members["seq"] == 1
+    assert members["seq"] == members["place"] == 1
     assert members["fact"] == "intent"
     assert members["prev"] == FIRST_PREV == "0" * 64
 
@@ -72,6 +72,12 @@ def test_each_environment_has_its_own_sequence_and_chain() -> None:
     assert lines[2]["prev"] == lines[0]["hash"]
     assert lines[3]["prev"] == lines[1]["hash"]
     assert chain.tails == {"demo": Tail(3, lines[4]["hash"]), "live": Tail(2, lines[3]["hash"])}
+
+
+def test_a_place_counts_the_lines_of_all_environments_and_goes_on_from_where_each_chain_stood() -> None:
+    chain = Chain(tails={"demo": Tail(7, "d"), "live": Tail(4, "l")})
+    lines = [json.loads(line(chain, environment)) for environment in ("demo", "live", "live")]
+    assert [(each["seq"], each["place"]) for each in lines] == [(8, 12), (5, 13), (6, 14)]
 
 
 def test_a_copy_moves_on_without_the_chain_that_it_was_copied_from() -> None:
@@ -113,7 +119,7 @@ def test_values_keep_their_exact_meaning(value: object, expected: object) -> Non
     assert json.loads(written)["value"] == expected
 
 
-@pytest.mark.parametrize("name", ["at", "environment", "seq", "fact", "sandbox", "prev", "hash"])
+@pytest.mark.parametrize("name", ["at", "environment", "seq", "place", "fact", "sandbox", "prev", "hash"])
 def test_a_field_cannot_stand_in_for_a_member_of_the_line(name: str) -> None:
     with pytest.raises(ValueError, match=name):
         encode_fields({name: "x"})
@@ -168,7 +174,8 @@ def test_a_line_read_back_is_what_was_written() -> None:
     read = read_line(written[:-1])
     assert read is not None
     assert read.intact
-    assert (read.environment, read.seq, read.prev) == ("demo", 1, FIRST_PREV)
+    assert (read.environment, read.seq, read.place, read.prev) == ("demo", 1, 1, FIRST_PREV)
+    assert (read.at, read.fact) == ("2026-11-22T19:40:00.123Z", "intent")
     assert read.hash == json.loads(written)["hash"]
 
 
@@ -184,6 +191,7 @@ def test_a_line_without_a_hash_is_not_intact() -> None:
     read = read_line(b'{"at":"x","environment":"demo","seq":1,"prev":"p"}')
     assert read is not None
     assert not read.intact
+    assert (read.place, read.fact) == (None, "")
 
 
 @settings(deadline=None)
@@ -209,6 +217,7 @@ def test_whatever_the_fields_the_line_is_json_and_intact(fields: dict[str, objec
 def test_times_have_milliseconds_and_days_are_utc() -> None:
     assert iso_ms(0) == "1970-01-01T00:00:00.000Z"
     assert iso_ms(AT_MS) == "2026-11-22T19:40:00.123Z"
+    assert iso_ms(AT_MS - 123) == "2026-11-22T19:40:00.000Z"
     assert day_of(1_795_391_999_999) == "2026-11-22"
     assert day_of(1_795_392_000_000) == "2026-11-23"
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from anyctrader.session.chain import Fact, encode_fields
+from anyctrader.session.day_files import files_of
 from anyctrader.session.disk import Disk
 from anyctrader.session.journal import Commit, Journal
 from anyctrader.session.recovery import lines_backwards, sound_size, tails_of
-from anyctrader.session.verification import files_of, verify
+from anyctrader.session.verification import verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +106,7 @@ def disk() -> FaultyDisk:
 def journals(tmp_path: Path, disk: FaultyDisk) -> Iterator[Any]:
     """Opens journals in the same folder, one after the other; the last is closed at the end."""
     opened: list[Journal] = []
+    (tmp_path / "position_snapshot.jsonl").touch(0o600)  # no writer makes the one file without the other
 
     def open_next(now_ms: int = AT_MS, reserve_bytes: int = RESERVE) -> tuple[Journal, list[str]]:
         for each in opened:
@@ -300,6 +302,22 @@ def test_a_new_utc_day_starts_a_new_file_and_the_chain_runs_on(journals: Any, tm
     assert [line["seq"] for line in lines(tmp_path / "order_audit.2026-11-22.jsonl")] == [1, 1]
     assert [line["seq"] for line in lines(tmp_path / "order_audit.2026-11-23.jsonl")] == [2, 3]
     assert [(line["environment"], line["seq"]) for line in lines(tmp_path)] == [("live", 2)]
+    assert verify(tmp_path) == []
+
+
+def test_a_file_is_named_after_a_day_that_it_has_lines_of(journals: Any, disk: FaultyDisk, tmp_path: Path) -> None:
+    journal, _ = journals()
+    journal.commit([fact()])
+    disk.free = 0
+    late = [fact(essential=True), fact(at_ms=AT_MS + DAY_MS)]  # the one that opens is refused, over midnight
+    assert journal.commit(late).blocked is not None
+    disk.free = None
+    journal.commit([fact(at_ms=AT_MS + 2 * DAY_MS)])
+    assert [path.name for path in files_of(tmp_path, "order_audit")] == [
+        "order_audit.2026-11-22.jsonl",
+        "order_audit.2026-11-22.2.jsonl",
+        "order_audit.jsonl",
+    ]
     assert verify(tmp_path) == []
 
 
