@@ -21,7 +21,6 @@ from ..wire.dialogue import MOVING, Dialogue
 from ..wire.envelope import read_envelope
 from ..wire.errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
 from . import clock
-from .bounds import AllowedSymbols, LargestOrder, NoLimit
 from .environments import Mode
 from .errors import AuditUnavailable, LimitExceeded, LiveTradingDisabled, NotSent, Refused, WrongEnvironment
 from .gate import READING
@@ -103,7 +102,7 @@ class ProxiedClient:
     ) -> None:
         self._gate = gate
         self._codec = codec
-        self._limits = _set_limits(limits)
+        self._limits = limits.in_force
         self._closes = closes
         self._amends = amends
         self._within_s = within_s
@@ -300,21 +299,8 @@ class ProxiedClient:
     async def _judge_bytes(self, body: bytes) -> None:
         """What nobody can read may be anything: it passes where everything may, on record, and never toward live."""
         gate = self._gate
-        standing = gate.standing()
-        where = gate.environment.value
         facts = {"request": "undecoded", "size": len(body), "sha256": hashlib.sha256(body).hexdigest(), "via": "proxy"}
-        refusal: Refused | None = None
-        if gate.environment.is_live:
-            refusal = Refused("a frame that cannot be decoded is refused: such bytes do not go to live")
-        elif standing.mode is not Mode.ON:
-            refusal = Refused(
-                f"a frame that cannot be decoded is refused: {where} is {standing.mode.value} ({standing.why})"
-            )
-        elif gate.audit is None:
-            refusal = AuditUnavailable("a frame that cannot be decoded is refused: it needs a record")
-        if refusal is not None:
-            gate.note("refused", {**facts, "error": type(refusal).__name__, "reason": str(refusal)})
-            raise refusal
+        gate.judge_bytes(body, facts=facts)
         assert gate.audit is not None
         try:
             await gate.audit.record(gate.environment, "intent", facts)
@@ -369,18 +355,3 @@ def _id_in(codec: Codec, body: bytes) -> str | None:
     except RemoteProtocolError:
         pass
     return None
-
-
-def _set_limits(limits: Limits) -> tuple[str, ...]:
-    """The names of the limits that are set."""
-    names = (
-        "allowed_symbols",
-        "largest_order_lots",
-        "most_positions",
-        "most_exposure_lots",
-        "orders_per_minute",
-        "price_collar_percent",
-        "loss_of_day",
-    )
-    free = (AllowedSymbols.ALL, LargestOrder.UNLIMITED, NoLimit.UNLIMITED)
-    return tuple(name for name in names if getattr(limits, name) not in free)

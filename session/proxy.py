@@ -183,7 +183,14 @@ class Proxy:
 
     def _gate(self) -> Gate:
         settings = self._settings
-        gate = Gate(settings.environment, mode=settings.mode, why=self._why, audit=self._audit, halts=self._halts)
+        gate = Gate(
+            settings.environment,
+            mode=settings.mode,
+            why=self._why,
+            audit=self._audit,
+            halts=self._halts,
+            limits=settings.limits,
+        )
         gate.mask = self._mask
         return gate
 

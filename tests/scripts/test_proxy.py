@@ -425,7 +425,7 @@ async def test_nor_while_live_may_be_traded(tmp_path: Path) -> None:
     async with a_proxy(tmp_path, Host.LIVE, live_enabled=True) as place, a_client(place) as client:
         await client.log_in(place.server)
         await client.stream.send(encode_frame(b"\x08\xba\x10\x12\x02\xff\xff\x1a\x01x"))
-        assert "do not go to live" in (await client.answer("x")).description
+        assert "does not go to live" in (await client.answer("x")).description
 
 
 TWO_READINGS = [
@@ -440,7 +440,7 @@ async def test_json_with_two_readings_is_no_read_though_live_may_be_traded(tmp_p
     async with a_proxy(tmp_path, Host.LIVE, codec="json", live_enabled=True) as place, a_client(place) as client:
         await client.log_in(place.server)
         await client.stream.send(encode_frame(body))
-        assert "do not go to live" in (await client.answer("x")).description
+        assert "does not go to live" in (await client.answer("x")).description
         assert "ProtoOAVersionReq" not in place.server.seen.names()
     assert [line["fact"] for line in place.audit() if line.get("request") == "undecoded"] == ["refused"]
 
