@@ -33,7 +33,6 @@ from anyctrader.scripts.terminal import escaped, print_json, remark
 from anyctrader.session import AuditUnavailable, ConnectFailed, Environment, open_audit
 from anyctrader.session.proxy import Proxy
 from anyctrader.session.recorder import open_recorder
-from anyctrader.wire.redaction import Redaction
 
 if TYPE_CHECKING:
     from anyctrader.scripts.door import Door, Visitor
@@ -110,7 +109,7 @@ async def _proxy(
             why=_why(part),
             recorder=recorder,
             onlooker=screen,
-            mask=Redaction(known).text,
+            secrets=known,
         )
 
         async def serve(visitor: Visitor) -> None:

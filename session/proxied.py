@@ -16,7 +16,7 @@ import orjson
 from ..wire import AccountState, Message, UnknownPayload
 from ..wire import messages as oa
 from ..wire.ambiguity import ambiguity_of
-from ..wire.catalog import CATALOG, Kind, Permission, account_of, permission_of
+from ..wire.catalog import CATALOG, SECRET_FIELDS, Kind, Permission, account_of, permission_of
 from ..wire.dialogue import MOVING, Dialogue
 from ..wire.envelope import read_envelope
 from ..wire.errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
@@ -33,6 +33,7 @@ from .request_facts import facts_of
 
 if TYPE_CHECKING:
     from ..wire import Codec
+    from ..wire.redaction import Redaction
     from .bounds import Limits
     from .gate import Gate
 
@@ -48,7 +49,12 @@ _BOOKED = frozenset(
 )
 _ERRORS = frozenset(payload_type for payload_type, entry in CATALOG.items() if entry.kind is Kind.ERROR)
 _ANSWERS: Final = _ERRORS | {oa.payload_type_of(oa.ProtoOAExecutionEvent)}
-_TELLING: Final = MOVING | _ERRORS | _BOOKED | {_ACCOUNT_LIST, _RECONCILED}
+_BEARERS: Final = frozenset(
+    payload_type
+    for payload_type, cls in oa.PAYLOAD_CLASSES.items()
+    if not SECRET_FIELDS.isdisjoint(cls.DESCRIPTOR.fields_by_name)
+)
+_TELLING: Final = MOVING | _ERRORS | _BOOKED | _BEARERS | {_ACCOUNT_LIST, _RECONCILED}
 """What a server says that the gate must know of, or the record."""
 
 _GONE: Final = "the connection ended while its intent was being written"
@@ -87,6 +93,8 @@ class ProxiedClient:
         limits: what an order may not exceed.
         closes: those of all clients of the proxy.
         amends: those of positions' levels, likewise.
+        redaction: what the gate covers texts with; told of what passes, for a client may quote a secret that it or the
+            server has said.
         within_s: seconds in which what opens or loosens leaves once it was judged, or not at all.
     """
 
@@ -98,6 +106,7 @@ class ProxiedClient:
         limits: Limits,
         closes: ProxiedCloses,
         amends: ProxiedAmends,
+        redaction: Redaction,
         within_s: float,
     ) -> None:
         self._gate = gate
@@ -105,6 +114,7 @@ class ProxiedClient:
         self._limits = limits.in_force
         self._closes = closes
         self._amends = amends
+        self._redaction = redaction
         self._within_s = within_s
         self._dialogue = Dialogue()
         self._open: dict[str, dict[str, Any]] = {}  # trading requests that wait for their answer: id to facts
@@ -128,6 +138,7 @@ class ProxiedClient:
             except RemoteProtocolError:
                 await self._judge_bytes(body)
             else:
+                self._redaction.message(message)
                 await self._judge(message, body)
         except Refused as refusal:
             return Taken(refusal, self._reply(refusal, message, body))
@@ -145,6 +156,8 @@ class ProxiedClient:
         except (RemoteProtocolError, ValueError, AttributeError):
             return  # its client has to make something of it; here it moves nothing
         payload_type, payload, client_msg_id = message.payload_type, message.payload, message.client_msg_id or None
+        if payload_type in _BEARERS:
+            self._redaction.message(message)
         if payload_type == _ACCOUNT_LIST:
             self._gate.take_list(payload)
         self._book(payload_type, payload, client_msg_id or "")
