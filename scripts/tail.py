@@ -29,7 +29,7 @@ from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import ConnectFailed, Environment, Refused, SessionState, SlowConsumer
 from anyctrader.session.chain import iso_ms
 from anyctrader.wire import messages as oa
-from anyctrader.wire.drafting import DraftError, class_named, require_path
+from anyctrader.wire.drafting import DraftError, class_named, require_path, shown_name
 from anyctrader.wire.redaction import Redaction
 from anyctrader.wire.rendering import Frame, Rendering
 
@@ -181,7 +181,7 @@ def _period(name: str) -> int:
         return oa.ProtoOATrendbarPeriod[name.upper()].value
     except KeyError:
         known = ", ".join(oa.ProtoOATrendbarPeriod.__members__)
-        raise typer.BadParameter(f"{escaped(name)} is no period: {known}", param_hint="--bars") from None
+        raise typer.BadParameter(f"{escaped(shown_name(name))} is no period: {known}", param_hint="--bars") from None
 
 
 def _pair(text: str, heard: tuple[Any, ...]) -> tuple[str, str]:

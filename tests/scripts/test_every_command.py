@@ -133,6 +133,28 @@ def test_a_usage_error_shows_no_secret_of_the_settings(call: Call, tmp_path: Pat
     assert secret not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "send demo {}",
+        "send demo TraderReq {}=1",
+        "send demo NewOrderReq label={0}{0}",
+        "decode --type {} capture.bin",
+        "tail demo --name {}",
+        "tail demo --where {}=1",
+        "tail demo --where order.{}=1",
+        "tail demo --symbol EURUSD --bars {}",
+        "replay capture.bin --check --ignore {}",
+    ],
+)
+def test_nor_the_begin_of_one(call: Call, tmp_path: Path, arguments: str) -> None:
+    secret = "b9670fd3a1e84c5f9b72d6e0a4c8f1352b1c"
+    (tmp_path / ".env").write_text(f"CTRADER_DEMO_ACCESS_TOKEN={secret}\n")
+    done = call(*arguments.format(secret).split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert [secret[at : at + 4] for at in range(len(secret) - 3) if secret[at : at + 4] in done.stderr] == []
+
+
 def test_nor_does_a_recording_that_cannot_be_written(call: Call, tmp_path: Path) -> None:
     secret = "hunter-of-the-settings"
     with served() as server:

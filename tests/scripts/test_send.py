@@ -114,7 +114,7 @@ def test_what_is_typed_wrong_is_told_before_anything_is_connected(call: Call) ->
         (("SymbolByIdReq", "{1}"), "this is no JSON"),
         (
             ("TraderReq", '{"%s": 1, "%s": 2}' % (("Zq7-Hk29_pLw83mN5xT1vB6cR4",) * 2)),
-            'the key "Zq7-Hk…" is there twice',
+            'the key "…" is there twice',
         ),
         (("TraderRes",), "ProtoOATraderRes is nothing that a client says"),
         (("HeartbeatEvent",), "anyctrader ping"),
