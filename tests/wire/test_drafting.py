@@ -228,7 +228,7 @@ def test_a_field_to_leave_out_is_a_name_or_a_pattern_of_the_schema() -> None:
         lambda text: merged({"a": {text: 1}}, {"a": {text: 2}}),
         lambda text: merged({text: {"a": 1}}, {text: {"a": 2}}),
         lambda text: require_path(text, [ORDER]),
-        lambda text: require_pattern(text),
+        require_pattern,
     ],
 )
 def test_of_what_may_be_a_secret_where_a_name_is_due_nothing_is_said_back(typed: Any, secret: str) -> None:
