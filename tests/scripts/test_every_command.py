@@ -326,6 +326,20 @@ def test_a_key_log_that_cannot_be_written_is_refused_before_anything_is_said_of_
     assert "TLS keys are written" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["proxy demo", "replay recording.jsonl"])
+def test_a_certificate_that_cannot_be_written_names_its_option_before_anything_begins(
+    call: Call, tmp_path: Path, command: str
+) -> None:
+    for path in ("nowhere/ca.pem", "."):
+        done = call(*command.split(), "--ca-file", path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "'--ca-file': the certificate cannot be written: " in " ".join(done.stderr.split())
+    (tmp_path / "ca.pem").write_text("of another proxy")
+    for path in ("ca.pem", "another.pem"):
+        assert call(*command.split(), "--ca-file", path).returncode == 2  # there are no settings, and no recording
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("ca.pem", "of another proxy")]
+
+
 def test_a_key_log_is_for_its_owner_only(call: Call, tmp_path: Path) -> None:
     assert call("record", "demo", "-o", "r.jsonl", "--key-log", "keys").returncode == 2  # there are no settings
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
