@@ -18,6 +18,7 @@ from ..wire import JsonCodec, ProtobufCodec, WebSocketFraming
 from ..wire.errors import LocalProtocolError, RemoteProtocolError
 from ..wire.redaction import Redaction
 from ..wire.websocket import CloseCode
+from .environments import Mode
 from .errors import ConnectFailed
 from .gate import Gate
 from .proxied import ProxiedClient
@@ -130,6 +131,11 @@ class Proxy:
         self._count = 0
         self._closes = ProxiedCloses()
         self._amends = ProxiedAmends()
+
+    @property
+    def mode(self) -> Mode:
+        """What may pass just now, halts included; without an audit nothing that trades does."""
+        return self._gate().standing().mode if self._audit is not None else Mode.OFF
 
     async def serve(self, client: ByteStream, *, transport: TransportName = "tcp", said: bytes = b"") -> str:
         """Serves one client until either side ends; returns why. Both streams are closed then.

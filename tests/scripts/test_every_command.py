@@ -11,6 +11,7 @@ import pytest
 
 from anyctrader.fake import BlockingServer
 from anyctrader.fake.faults import Maintenance
+from anyctrader.scripts import terminal
 from anyctrader.scripts.main import COMMANDS
 
 from .conftest import Call, Done
@@ -324,6 +325,37 @@ def test_a_key_log_that_cannot_be_written_is_refused_before_anything_is_said_of_
     assert (done.returncode, done.stdout) == (2, "")
     assert "No such file" in done.stderr
     assert "TLS keys are written" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("record demo -o -", "a recording goes into a file, not to stdout"),
+        ("proxy demo --record -", "a recording goes into a file, not to stdout"),
+        ("record demo -o r.jsonl --depth", "for --depth: of which symbol? Name one with --symbol"),
+        ("tail demo --depth", "for --depth: of which symbol? Name one with --symbol"),
+        ("tail demo --depth --bars M1", "for --depth / --bars: of which symbol? Name one with --symbol"),
+        ("proxy demo --quiet --brief", "for --brief: no frame is shown with --quiet"),
+    ],
+)
+def test_an_option_that_would_do_nothing_or_another_thing_is_a_usage_error(
+    call: Call, tmp_path: Path, command: str, said: str
+) -> None:
+    done = call(*command.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in " ".join(done.stderr.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "command", ["send demo Bogus", "record demo -o - --symbol x", "tail demo --bars M1", "nothing"]
+)
+def test_a_usage_error_fits_into_40_columns(call: Call, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setattr(terminal, "width_of", lambda stream: 40)
+    done = call(*command.split(), COLUMNS="40")
+    assert done.returncode == 2
+    assert "Usage: " in done.stderr
+    assert max(map(len, done.stderr.splitlines())) < 40
 
 
 @pytest.mark.parametrize("command", ["proxy demo", "replay recording.jsonl"])
