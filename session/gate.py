@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["READING", "Gate"]
 
+_UNREADABLE = "it cannot be decoded as anything that the schema knows"
 _NOBODY_KNOWN = "unknown: its file was found gone"
 
 READING = frozenset({Permission.SESSION, Permission.READ})
@@ -201,7 +202,7 @@ class Gate:
         """
         try:
             what = f"a message of {len(data)} bytes"
-            self._guard.judge_unreadable(what, "it cannot be decoded", audited=self.audit is not None)
+            self._guard.judge_unreadable(what, _UNREADABLE, audited=self.audit is not None)
         except Refused as refusal:
             facts = facts or _facts_of_bytes(data)
             self.note("refused", {**facts, "error": type(refusal).__name__, "reason": str(refusal)})

@@ -67,12 +67,12 @@ async def test_none_goes_to_live_though_it_may_be_traded(tmp_path: Path, codec: 
     assert refused == [f"Unknown({payload_type})" for payload_type in (NEWER, *UNKNOWN)]
 
 
-@pytest.mark.parametrize("written", [*map(str, NO_TYPES), '"2106 "', "2106.0", "true", "null", "[2106]", "1e3"])
-async def test_no_number_that_is_no_payload_type_goes_to_live_as_json(tmp_path: Path, written: str) -> None:
+async def test_no_number_that_is_no_payload_type_goes_to_live_as_json(tmp_path: Path) -> None:
     async with a_proxy(tmp_path, Host.LIVE, codec="json", live_enabled=True) as place, a_client(place) as client:
         await client.log_in(place.server)
-        await client.stream.send(encode_frame(b'{"payloadType":%s,"clientMsgId":"x"}' % written.encode()))
-        assert "does not go to live" in (await client.answer(None)).description
+        for written in (*map(str, NO_TYPES), '"2106 "', "2106.0", "true", "null", "[2106]", "1e3"):
+            await client.stream.send(encode_frame(b'{"payloadType":%s,"clientMsgId":"x"}' % written.encode()))
+            assert "does not go to live" in (await client.answer(None)).description, written
         assert (await client.ask(oa.ProtoOAVersionReq(), "after")).version
         assert strange(place) == []
 
