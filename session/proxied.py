@@ -135,10 +135,10 @@ class ProxiedClient:
         try:
             try:
                 message = self._codec.decode(body)
-            except RemoteProtocolError:
+                self._redaction.message(message)
+            except (RemoteProtocolError, RecursionError):  # the latter: what no schema has, nested hundreds deep
                 await self._judge_bytes(body)
             else:
-                self._redaction.message(message)
                 await self._judge(message, body)
         except Refused as refusal:
             return Taken(refusal, self._reply(refusal, message, body))

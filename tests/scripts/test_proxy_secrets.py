@@ -56,3 +56,13 @@ async def test_no_line_of_the_audit_quotes_it(tmp_path: Path, codec: str) -> Non
     assert [line["fact"] for line in orders] == facts
     ids = {line["request_id"] for line in lines if line["fact"] == "sent"}
     assert ids == {"id of ***", "*** elsewhere", "***"}
+
+
+async def test_what_is_too_deep_to_be_looked_through_counts_as_unreadable(tmp_path: Path) -> None:
+    async with a_proxy(tmp_path, codec="json") as place, a_client(place) as client:
+        await client.log_in(place.server)
+        deep = b'{"payloadType":2104,"x":%s%s,"clientMsgId":"deep"}' % (b"[" * 900, b"]" * 900)
+        await client.stream.send(encode_frame(deep))
+        assert (await client.answer("deep")).version
+        assert (await client.ask(oa.ProtoOAVersionReq(), "after")).version
+    assert [line["fact"] for line in place.audit() if line.get("request") == "undecoded"] == ["intent", "sent"]
