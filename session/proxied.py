@@ -20,6 +20,7 @@ from ..wire.catalog import CATALOG, SECRET_FIELDS, Kind, Permission, account_of,
 from ..wire.dialogue import MOVING, Dialogue
 from ..wire.envelope import read_envelope
 from ..wire.errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
+from ..wire.redaction import Redaction
 from . import clock
 from .environments import Mode
 from .errors import AuditUnavailable, LimitExceeded, LiveTradingDisabled, NotSent, Refused, WrongEnvironment
@@ -33,7 +34,6 @@ from .request_facts import facts_of
 
 if TYPE_CHECKING:
     from ..wire import Codec
-    from ..wire.redaction import Redaction
     from .bounds import Limits
     from .gate import Gate
 
@@ -94,7 +94,7 @@ class ProxiedClient:
         closes: those of all clients of the proxy.
         amends: those of positions' levels, likewise.
         redaction: what the gate covers texts with; told of what passes, for a client may quote a secret that it or the
-            server has said.
+            server has said. None: nobody covers any.
         within_s: seconds in which what opens or loosens leaves once it was judged, or not at all.
     """
 
@@ -106,7 +106,7 @@ class ProxiedClient:
         limits: Limits,
         closes: ProxiedCloses,
         amends: ProxiedAmends,
-        redaction: Redaction,
+        redaction: Redaction | None = None,
         within_s: float,
     ) -> None:
         self._gate = gate
@@ -114,7 +114,7 @@ class ProxiedClient:
         self._limits = limits.in_force
         self._closes = closes
         self._amends = amends
-        self._redaction = redaction
+        self._redaction = redaction if redaction is not None else Redaction()
         self._within_s = within_s
         self._dialogue = Dialogue()
         self._open: dict[str, dict[str, Any]] = {}  # trading requests that wait for their answer: id to facts
