@@ -30,7 +30,17 @@ if TYPE_CHECKING:
 
     from anyctrader.session.environments import TransportName
 
-__all__ = ["Address", "CaFileOption", "Door", "KeyLogOption", "ListenOption", "Visitor", "open_door", "remark_key_log"]
+__all__ = [
+    "Address",
+    "CaFileOption",
+    "Door",
+    "KeyLogOption",
+    "ListenOption",
+    "Visitor",
+    "check_ca_file",
+    "open_door",
+    "remark_key_log",
+]
 
 _HANDSHAKE_S: Final = 10.0
 _FIRST_WORD_S: Final = (
@@ -41,41 +51,22 @@ _LOST = (ssl.SSLError, OSError, anyio.EndOfStream, anyio.BrokenResourceError, an
 ListenOption = Annotated[
     str, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen, on this machine; port 0: any.")
 ]
-
-
-def _checked_ca_file(context: typer.Context, ca_file: Path | None) -> Path | None:
-    """Sees that the file can be written before anything begins. What stands in it stays, until something listens."""
-    if ca_file is not None and not context.resilient_parsing:
-        is_there = os.path.lexists(ca_file)
-        _try_to_write(ca_file, "the certificate", mode=0o666)
-        if not is_there:
-            ca_file.unlink(missing_ok=True)
-    return ca_file
+CaFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--ca-file", metavar="FILE", help="Write the certificate to trust here; by default into a temporary folder."
+    ),
+]
 
 
 def _checked_key_log(context: typer.Context, key_log: Path | None) -> Path | None:
     """Sees that the file can be written before anything begins; made, if need be, for its owner only."""
     if key_log is not None and not context.resilient_parsing:
-        _try_to_write(key_log, "the key log", mode=0o600)
+        try:
+            os.close(os.open(key_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise typer.BadParameter(f"the key log cannot be written: {told(error)}") from None
     return key_log
-
-
-def _try_to_write(path: Path, what: str, *, mode: int) -> None:
-    try:
-        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode))
-    except OSError as error:
-        raise typer.BadParameter(f"{what} cannot be written: {told(error)}") from None
-
-
-CaFileOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--ca-file",
-        metavar="FILE",
-        callback=_checked_ca_file,
-        help="Write the certificate to trust here; by default into a temporary folder.",
-    ),
-]
 
 
 KeyLogOption = Annotated[
@@ -230,6 +221,23 @@ async def _come_in(stream: TLSStream) -> Visitor | None:
     except _LOST:
         remark("a client left before it said anything")
     return None
+
+
+def check_ca_file(ca_file: Path | None) -> None:
+    """Returns if the certificate can be written there. What stands in it stays, until something listens.
+
+    Raises:
+        typer.BadParameter: it cannot.
+    """
+    if ca_file is None:
+        return
+    is_there = os.path.lexists(ca_file)
+    try:
+        os.close(os.open(ca_file, os.O_WRONLY | os.O_CREAT, 0o666))
+    except OSError as error:
+        raise typer.BadParameter(f"the certificate cannot be written: {told(error)}", param_hint="--ca-file") from None
+    if not is_there:
+        ca_file.unlink(missing_ok=True)
 
 
 def remark_key_log(key_log: Path | None) -> None:

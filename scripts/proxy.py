@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anyctrader.scripts.door import Address, CaFileOption, KeyLogOption, ListenOption, open_door, remark_key_log
+from anyctrader.scripts.door import (
+    Address,
+    CaFileOption,
+    KeyLogOption,
+    ListenOption,
+    check_ca_file,
+    open_door,
+    remark_key_log,
+)
 from anyctrader.scripts.failures import carry_out
 from anyctrader.scripts.opening import known_secrets, newest_credentials, settings_of
 from anyctrader.scripts.options import (
@@ -76,6 +84,7 @@ def proxy(
     """
     if quiet and brief:
         raise typer.BadParameter("no frame is shown with --quiet", param_hint="--brief")
+    check_ca_file(ca_file)
     address = Address.parsed(listen)
     environment = Environment(env.value)
 
