@@ -30,7 +30,17 @@ if TYPE_CHECKING:
 
     from anyctrader.session.environments import TransportName
 
-__all__ = ["Address", "CaFileOption", "Door", "KeyLogOption", "ListenOption", "Visitor", "open_door", "remark_key_log"]
+__all__ = [
+    "Address",
+    "CaFileOption",
+    "Door",
+    "KeyLogOption",
+    "ListenOption",
+    "Visitor",
+    "check_ca_file",
+    "open_door",
+    "remark_key_log",
+]
 
 _HANDSHAKE_S: Final = 10.0
 _FIRST_WORD_S: Final = (
@@ -211,6 +221,23 @@ async def _come_in(stream: TLSStream) -> Visitor | None:
     except _LOST:
         remark("a client left before it said anything")
     return None
+
+
+def check_ca_file(ca_file: Path | None) -> None:
+    """Returns if the certificate can be written there. What stands in it stays, until something listens.
+
+    Raises:
+        typer.BadParameter: it cannot.
+    """
+    if ca_file is None:
+        return
+    is_there = os.path.lexists(ca_file)
+    try:
+        os.close(os.open(ca_file, os.O_WRONLY | os.O_CREAT, 0o666))
+    except OSError as error:
+        raise typer.BadParameter(f"the certificate cannot be written: {told(error)}", param_hint="--ca-file") from None
+    if not is_there:
+        ca_file.unlink(missing_ok=True)
 
 
 def remark_key_log(key_log: Path | None) -> None:

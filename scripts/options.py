@@ -15,7 +15,7 @@ import typer
 from anyctrader.scripts.extras import not_installed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
 
 __all__ = [
     "SANDBOX_FOLDER",
@@ -30,8 +30,10 @@ __all__ = [
     "TransportChoice",
     "alone",
     "begin",
+    "check_recording",
     "check_transport",
     "context_settings",
+    "require_symbol",
     "without_secrets",
 ]
 
@@ -106,6 +108,32 @@ def check_transport(transport: TransportChoice | None) -> TransportChoice | None
     return transport
 
 
+def check_recording(path: Path | None) -> Path | None:
+    """For an option, as its callback: a recording goes into a file.
+
+    Raises:
+        typer.BadParameter: it is `-`, which elsewhere is stdout: results go there.
+    """
+    if path is not None and str(path) == "-":
+        raise typer.BadParameter("a recording goes into a file, not to stdout: name one")
+    return path
+
+
+def require_symbol(symbols: Collection[str], *, needed_by: Mapping[str, bool]) -> None:
+    """Sees that what is told of symbols only has some.
+
+    Args:
+        symbols: that were named with `--symbol`.
+        needed_by: options, and whether they were given.
+
+    Raises:
+        typer.BadParameter: there are none.
+    """
+    given = [name for name, is_given in needed_by.items() if is_given]
+    if given and not symbols:
+        raise typer.BadParameter("of which symbol? Name one with --symbol", param_hint=" / ".join(given))
+
+
 _INTERRUPTED_FOR_TYPER: Final = 130
 _TOLD: Final[Any] = typer.BadParameter.__mro__[2]  # `ClickException`: where that is defined depends on typer's version
 _NARROW: Final = 52  # columns; below that click writes lines of 50 all the same
@@ -139,9 +167,11 @@ def begin(app: Callable[..., Any], **named: Any) -> None:
     try:
         code = app(standalone_mode=False, **named)
     except _TOLD as error:
+        from anyctrader.scripts.terminal import remark
+
         said = io.StringIO()
         error.show(said)
-        typer.echo(without_secrets(said.getvalue()), err=True, nl=False)
+        remark(without_secrets(said.getvalue()))
         raise SystemExit(error.exit_code) from None
     except typer.Abort:
         code = _INTERRUPTED_FOR_TYPER

@@ -95,10 +95,11 @@ def ping(
     """Times each step of a connection.
 
     Name, TCP, TLS with its certificate, version, application, heartbeat; CONNECT where a proxy is on the way, and the
-    upgrade of a WebSocket; with a token also the offset of this machine's clock against the server's, as far as quotes
-    tell it. Nothing is traded, and nothing is written.
+    upgrade of a WebSocket; with a token also the account, and the offset of this machine's clock against the server's,
+    as far as quotes tell it. Nothing is traded, and nothing is written.
 
-    Exit code 3: a step failed; 1: the server was reached, and refused the application. With --all: at every host.
+    Exit code 3: a step failed; 1: the server was reached, and refused the application, the token or the account. With
+    --all: at every host.
 
     Example: anyctrader ping demo
     """
@@ -172,7 +173,7 @@ def _targets(
     try:
         settings = load_settings(env_file)
         credentials = newest_credentials(settings, settings.environments[environment])
-    except SettingsError as error:  # a token is needed for the clock alone
+    except SettingsError as error:  # a token is needed for the account and the clock alone
         lacking = _lacking(error, environment)
     endpoint = registration.endpoint
     chosen: Any = codec.value if codec is not None else registration.codec

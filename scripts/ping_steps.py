@@ -16,6 +16,7 @@ from anyctrader.scripts.plain_link import PlainLink
 from anyctrader.session.environments import Mode
 from anyctrader.session.errors import ConnectFailed, OutcomeUnknown, Refused, ServerError
 from anyctrader.session.gate import Gate
+from anyctrader.session.reconnect import FATAL_CODES
 from anyctrader.session.transport import LinkLost, TlsStream, client_framing, tls_context
 from anyctrader.session.tunnel import authority, open_tunnel
 from anyctrader.session.upgrade import upgrade
@@ -60,7 +61,7 @@ class Target:
         delimitings: the ways of telling messages apart that are tried, each on a connection of its own.
         client_id: of the application.
         client_secret: of the application.
-        credentials: with a token, for the clock; None without.
+        credentials: with a token, for the account and the clock; None without.
         lacking: why there are none, for people.
         secrets: what is hidden in all that is told of a server.
         symbol: whose quotes tell the clock.
@@ -213,6 +214,8 @@ class _Walk:
             await self._step("version", lambda: self._version(link))
             await self._step("application", lambda: self._application(link))
             await self._step("heartbeat", lambda: self._heartbeat(link))
+            if self._target.credentials is not None and self._target.credentials.account_id is not None:
+                await self._step("account", lambda: self._account(link))
             await self._step("clock", lambda: self._clock(link))
 
     async def _connected(self, stack: AsyncExitStack, way: Delimiting, *, quiet: bool = False) -> PlainLink:
@@ -281,6 +284,8 @@ class _Walk:
         took_ms = step.took_ms if step.took_ms is not None else (time.monotonic() - began_s) * 1000
         timed = step.ok and name != "clock"  # how long quotes were waited for says nothing
         self._tell(Step(step.name, step.ok, took_ms if timed else None, step.detail, step.facts))
+        if step.ok is False:
+            raise _Failed
 
     def _tell(self, step: Step) -> None:
         facts = {name: self._mask(fact) if isinstance(fact, str) else fact for name, fact in step.facts.items()}
@@ -318,16 +323,30 @@ class _Walk:
             )
         return Step("heartbeat", True, took_ms, "answered")
 
+    async def _account(self, link: PlainLink) -> Step:
+        credentials = self._target.credentials
+        assert credentials is not None
+        assert credentials.account_id is not None
+        account, name = credentials.account_id, self._target.environment.value
+        request = oa.ProtoOAAccountAuthReq(ctidTraderAccountId=account, accessToken=credentials.access_token.reveal())
+        try:
+            answer = await link.ask(request, timeout_s=self._wait_s)
+        except ServerError as error:
+            if error.code not in FATAL_CODES:
+                raise
+            self.result.refused = True
+            advice = f"`anyctrader login {name}` gets a new token, and shows the accounts that it covers"
+            return Step("account", False, None, f"{account} refused: {self._text(error)}. {advice}")
+        self._gate.accounts.add(account)
+        return Step("account", True, answer.took_ms, f"{account} authorised")
+
     async def _clock(self, link: PlainLink) -> Step:
         """How far this machine's clock is ahead, from the times that quotes carry (`ProtoOASpotEvent.timestamp`)."""
         credentials = self._target.credentials
         if credentials is None or credentials.account_id is None:
             return Step("clock", None, None, f"not told: {self._target.lacking}")
-        token, account = credentials.access_token.reveal(), credentials.account_id
+        account = credentials.account_id
         try:
-            authorised = oa.ProtoOAAccountAuthReq(ctidTraderAccountId=account, accessToken=token)
-            await link.ask(authorised, timeout_s=self._wait_s)
-            self._gate.accounts.add(account)
             symbols = await link.ask(oa.ProtoOASymbolsListReq(ctidTraderAccountId=account), timeout_s=self._wait_s)
             assert symbols.piece.message is not None
             ids = [

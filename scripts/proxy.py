@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anyctrader.scripts.door import Address, CaFileOption, KeyLogOption, ListenOption, open_door, remark_key_log
+from anyctrader.scripts.door import (
+    Address,
+    CaFileOption,
+    KeyLogOption,
+    ListenOption,
+    check_ca_file,
+    open_door,
+    remark_key_log,
+)
 from anyctrader.scripts.failures import carry_out
 from anyctrader.scripts.opening import known_secrets, newest_credentials, settings_of
 from anyctrader.scripts.options import (
@@ -25,15 +33,15 @@ from anyctrader.scripts.options import (
     FormatOption,
     TransportChoice,
     alone,
+    check_recording,
     check_transport,
 )
 from anyctrader.scripts.passing import Screen
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, remark
-from anyctrader.session import AuditUnavailable, ConnectFailed, Environment, open_audit
+from anyctrader.session import AuditUnavailable, ConnectFailed, Environment, Mode, open_audit
 from anyctrader.session.proxy import Proxy
 from anyctrader.session.recorder import open_recorder
-from anyctrader.wire.redaction import Redaction
 
 if TYPE_CHECKING:
     from anyctrader.scripts.door import Door, Visitor
@@ -47,7 +55,8 @@ def proxy(
     env: EnvironmentArgument,
     listen: ListenOption = "127.0.0.1:0",
     record: Annotated[
-        Path | None, typer.Option("--record", metavar="FILE", help="Record every frame, secrets covered.")
+        Path | None,
+        typer.Option("--record", metavar="FILE", callback=check_recording, help="Record every frame, secrets covered."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no frames.")] = False,
     brief: Annotated[bool, typer.Option("--brief", help="A line for each frame.")] = False,
@@ -73,6 +82,9 @@ def proxy(
 
     Example: anyctrader proxy demo --listen 127.0.0.1:5035 --record demo.jsonl
     """
+    if quiet and brief:
+        raise typer.BadParameter("no frame is shown with --quiet", param_hint="--brief")
+    check_ca_file(ca_file)
     address = Address.parsed(listen)
     environment = Environment(env.value)
 
@@ -110,7 +122,7 @@ async def _proxy(
             why=_why(part),
             recorder=recorder,
             onlooker=screen,
-            mask=Redaction(known).text,
+            secrets=known,
         )
 
         async def serve(visitor: Visitor) -> None:
@@ -120,7 +132,7 @@ async def _proxy(
                 pass  # the screen has told it, and the client's stream is closed
 
         async with open_door(address, serve, ca_file=ca_file, key_log=key_log) as door:
-            _tell(door, part, output)
+            _tell(door, part, between.mode, output)
             await screen.show()
     if recorder is not None:
         _tell_recorded(recorder)
@@ -147,13 +159,15 @@ def _why(part: EnvironmentSettings) -> str:
     return "the mode of the settings"
 
 
-def _tell(door: Door, part: EnvironmentSettings, output: Format) -> None:
+def _tell(door: Door, part: EnvironmentSettings, mode: Mode, output: Format) -> None:
     environment = part.environment
     if output is Format.JSON:
         ready = {"ready": True, "host": door.host, "port": door.port, "ca_file": str(door.ca_file)}
-        print_json(ready | {"environment": environment.value, "codec": part.codec, "mode": part.mode.value})
+        print_json(ready | {"environment": environment.value, "codec": part.codec, "mode": mode.value})
         return
-    remark(f"{environment.value} ({part.codec}, trading {part.mode.value}) is at {door.host}:{door.port}")
+    remark(f"{environment.value} ({part.codec}, trading {mode.value}) is at {door.host}:{door.port}")
+    if mode is Mode.ON and (limits := part.limits.in_force):
+        remark(f"nothing that opens will pass: limits are set ({', '.join(limits)}), and the proxy cannot hold them")
     remark(f"its certificate: {door.ca_file}")
 
 

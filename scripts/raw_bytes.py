@@ -163,7 +163,14 @@ async def _gate(settings: Settings, part: EnvironmentSettings, *, audited: bool)
         yield Gate(part.environment, mode=Mode.OFF, audit=None, why="send --raw trades with a session only")
         return
     async with open_audit(settings.log_folder) as audit:
-        gate = Gate(part.environment, mode=part.mode, why="the mode of the settings", audit=audit, halts=audit.folder)
+        gate = Gate(
+            part.environment,
+            mode=part.mode,
+            why="the mode of the settings",
+            audit=audit,
+            halts=audit.folder,
+            limits=part.limits,
+        )
         yield gate
         await audit.flush()
 

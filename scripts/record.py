@@ -23,6 +23,8 @@ from anyctrader.scripts.options import (
     Format,
     FormatOption,
     alone,
+    check_recording,
+    require_symbol,
 )
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_line, remark
@@ -42,7 +44,14 @@ __all__ = ["record"]
 def record(
     env: EnvironmentArgument,
     to: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The recording; gone on with if it is there.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            callback=check_recording,
+            help="The recording; gone on with if it is there.",
+        ),
     ],
     symbol: Annotated[
         list[str] | None,
@@ -64,6 +73,7 @@ def record(
 
     Example: anyctrader record demo -o demo.jsonl --symbol EURUSD
     """
+    require_symbol(symbol or [], needed_by={"--depth": depth})
     action = partial(_record, Environment(env.value), to, symbol or [], depth, for_s, key_log, output, env_file)
     carry_out(action, debug=debug)
 

@@ -23,13 +23,14 @@ from anyctrader.scripts.options import (
     Format,
     FormatOption,
     alone,
+    require_symbol,
 )
 from anyctrader.scripts.signals import until_signalled
 from anyctrader.scripts.terminal import escaped, print_json, print_lines, remark
 from anyctrader.session import ConnectFailed, Environment, Refused, SessionState, SlowConsumer
 from anyctrader.session.chain import iso_ms
 from anyctrader.wire import messages as oa
-from anyctrader.wire.drafting import DraftError, class_named, require_path
+from anyctrader.wire.drafting import DraftError, class_named, require_path, shown_name
 from anyctrader.wire.redaction import Redaction
 from anyctrader.wire.rendering import Frame, Rendering
 
@@ -131,8 +132,7 @@ def tail(
     Example: anyctrader tail demo --symbol EURUSD --bars M1
     """
     symbols = symbol or []
-    if (depth or bars) and not symbols:
-        raise typer.BadParameter("of which symbol? Name one with --symbol", param_hint="--depth / --bars")
+    require_symbol(symbols, needed_by={"--depth": depth, "--bars": bool(bars)})
     try:
         classes = tuple(
             class_named(f"{each}" if each.lower().endswith("event") else _event(each)) for each in name or []
@@ -145,6 +145,12 @@ def tail(
                 f"{cls.__name__} never comes as an event of an account: name one such as ExecutionEvent or SpotEvent",
                 param_hint="--name",
             )
+    for cls, is_heard, option in (
+        (oa.ProtoOASpotEvent, symbols, "--symbol"),
+        (oa.ProtoOADepthEvent, depth, "--symbol and --depth"),
+    ):
+        if cls in classes and not is_heard:
+            remark(f"{cls.__name__} was named, and none will come: the server sends them of what {option} asks for")
     heard = classes or tuple(cls for cls in oa.PAYLOAD_CLASSES.values() if cls.__name__.endswith("Event"))
     plan = _Plan(
         environment=Environment(env.value),
@@ -181,7 +187,7 @@ def _period(name: str) -> int:
         return oa.ProtoOATrendbarPeriod[name.upper()].value
     except KeyError:
         known = ", ".join(oa.ProtoOATrendbarPeriod.__members__)
-        raise typer.BadParameter(f"{escaped(name)} is no period: {known}", param_hint="--bars") from None
+        raise typer.BadParameter(f"{escaped(shown_name(name))} is no period: {known}", param_hint="--bars") from None
 
 
 def _pair(text: str, heard: tuple[Any, ...]) -> tuple[str, str]:

@@ -310,6 +310,21 @@ class Limits:
     def __post_init__(self) -> None:
         check_fields(self)
 
+    @property
+    def in_force(self) -> tuple[str, ...]:
+        """The names of those that are set."""
+        names = (
+            "allowed_symbols",
+            "largest_order_lots",
+            "most_positions",
+            "most_exposure_lots",
+            "orders_per_minute",
+            "price_collar_percent",
+            "loss_of_day",
+        )
+        free = (AllowedSymbols.ALL, LargestOrder.UNLIMITED, NoLimit.UNLIMITED)
+        return tuple(name for name in names if getattr(self, name) not in free)
+
     @classmethod
     def standard(cls, environment: Environment) -> Limits:
         """The limits of an environment for which nothing was said."""

@@ -76,6 +76,7 @@ class _Side:
             halts=folder,
             bound=True,
             trades=self.account_id,
+            limits=settings.limits,
         )
         self.session = Session(
             credentials,

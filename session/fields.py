@@ -58,13 +58,19 @@ _WHOLE = frozenset({"volume_cents", "order_id", "position_id", "slippage_points"
 
 
 def invalid(field: str, value: object, allowed: str) -> InvalidOrder:
-    """The refusal of one field: its name, its value (cut where long) and what is allowed."""
+    """The refusal of one field: its name, its value and what is allowed.
+
+    A long value is cut. A text is not: whoever covers secrets does not know the half of one. Its length is told.
+    """
     if isinstance(value, int) and value.bit_length() > 256:
         shown = f"an integer of {value.bit_length()} bits"  # Python does not print the longest
     else:
         shown = str(value) if isinstance(value, Decimal) else repr(value)
     if len(shown) > _SHOWN:
-        shown = f"{shown[:_SHOWN]}… ({len(shown)} characters)"
+        if isinstance(value, str):
+            shown = f"a text of {len(value)} characters"
+        else:
+            shown = f"{shown[:_SHOWN]}… ({len(shown)} characters)"
     return InvalidOrder(f"{field}: {shown} is refused: {allowed}")
 
 

@@ -10,6 +10,7 @@ from ..wire import Permission, UnknownPayload
 from ..wire import messages as oa
 from ..wire.catalog import SECRET_FIELDS, account_of, permission_of
 from . import clock, halt
+from .bounds import Limits
 from .environments import Environment, Mode
 from .errors import AuditUnavailable, Refused, WrongEnvironment
 from .guard import Guard, Standing, strictest
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["READING", "Gate"]
 
+_UNREADABLE = "it cannot be decoded as anything that the schema knows"
 _NOBODY_KNOWN = "unknown: its file was found gone"
 
 READING = frozenset({Permission.SESSION, Permission.READ})
@@ -49,6 +51,7 @@ class Gate:
         bound: whether a caller's request may carry no secret but the session's own. Where two environments are held,
             that keeps the tokens of each from the other's server, and neither has to know the other's.
         trades: the one account that may be traded; others are only read. None: every authorised one may.
+        limits: where one is set, nothing passes that may be an order and that nobody can read. None: the standard ones.
 
     Attributes:
         accounts: those that the session has authorised.
@@ -71,6 +74,7 @@ class Gate:
         halts: Path | None = None,
         bound: bool = False,
         trades: int | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.environment = environment
         self.accounts: set[int] = set()
@@ -86,7 +90,8 @@ class Gate:
         self.standings = Standings(Standing(mode, why))
         self._halts = halts
         self._intents: dict[int, Intent] = {}  # by the identity of the payload, which the intent keeps alive
-        self._guard = Guard(environment, standing=self.standing)
+        limits = limits if limits is not None else Limits.standard(environment)
+        self._guard = Guard(environment, standing=self.standing, limits=limits.in_force)
 
     def standing(self, *, lifted_by: str = _NOBODY_KNOWN) -> Standing:
         """What may be asked now: the settings' mode, or what a halt or a trip has left of it.
@@ -185,26 +190,23 @@ class Gate:
                     "tokens do not leave for another environment (`session.resume` takes new credentials)"
                 )
 
-    def judge_bytes(self, data: bytes) -> None:
-        """Returns if bytes may leave that cannot be decoded, so that nobody knows what they do.
+    def judge_bytes(self, data: bytes, *, facts: Mapping[str, Any] | None = None) -> None:
+        """Returns if bytes may leave that cannot be decoded.
+
+        Args:
+            data: them.
+            facts: what a refusal says of them on record; None for their size and hash.
 
         Raises:
-            Refused: this is live, whatever its mode; or the mode is not on. It is on record.
-            AuditUnavailable: there is no audit.
+            Refused: see `Guard.judge_unreadable`. It is on record.
         """
-        standing = self.standing()
-        refusal: Refused | None = None
-        if self.environment.is_live:
-            refusal = Refused("these bytes are refused: what cannot be decoded does not go to live")
-        elif standing.mode is not Mode.ON:
-            why = f"trading on {self.environment.value} is {standing.mode.value} ({standing.why})"
-            refusal = Refused(f"these bytes are refused: they cannot be decoded, and {why}")
-        elif self.audit is None:
-            refusal = AuditUnavailable("these bytes are refused: they cannot be decoded, and there is no audit")
-        if refusal is not None:
-            facts = {**_facts_of_bytes(data), "error": type(refusal).__name__, "reason": str(refusal)}
-            self.note("refused", facts)
-            raise refusal
+        try:
+            what = f"a message of {len(data)} bytes"
+            self._guard.judge_unreadable(what, _UNREADABLE, audited=self.audit is not None)
+        except Refused as refusal:
+            facts = facts or _facts_of_bytes(data)
+            self.note("refused", {**facts, "error": type(refusal).__name__, "reason": str(refusal)})
+            raise
 
     def admit_bytes(self, data: bytes) -> None:
         """Lets such bytes out; their size and hash are on record.

@@ -1,8 +1,9 @@
 """May this message leave? An allow-list by payload type, judged by what stands in the message. Pure.
 
-What each payload type does is one table, `wire.catalog`. Session and read requests pass in every mode; what trades,
-writes, or is not in the table passes as the mode allows and with an audit only. The guard is asked twice, when a
-request enters and just before its bytes are made, so that what changes in between still counts.
+What each payload type does is one table, `wire.catalog`. Session and read requests pass in every mode; what trades or
+writes passes as the mode allows and with an audit only. What the schema does not know may be an order of a newer kind,
+which no limit could be held against: it never passes toward live, nor where a limit is set. The guard is asked twice,
+when a request enters and just before its bytes are made, so that what changes in between still counts.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ..wire import messages as oa
 from ..wire.catalog import Entry, Permission, account_of, entry_of
 from ..wire.messages import class_of, name_of
 from .environments import Environment, Mode
-from .errors import AuditUnavailable, InvalidOrder, LiveTradingDisabled, Refused, WrongEnvironment
+from .errors import AuditUnavailable, InvalidOrder, LimitExceeded, LiveTradingDisabled, Refused, WrongEnvironment
 from .holdings import PendingOrder, Position, price_or_none
 from .terms import Side
 
@@ -65,14 +66,18 @@ def strictest(first: Standing, *others: Standing) -> Standing:
 class Guard:
     """Judges what is to be sent to one environment."""
 
-    def __init__(self, environment: Environment, *, standing: Callable[[], Standing]) -> None:
+    def __init__(
+        self, environment: Environment, *, standing: Callable[[], Standing], limits: Collection[str] = ()
+    ) -> None:
         """
         Args:
             environment: where it would go.
             standing: asked at each judgement: the mode in force, halts included.
+            limits: the names of those that are set. Whether an order keeps to them is asked elsewhere.
         """
         self.environment = environment
         self._standing = standing
+        self._limits = limits
 
     def judge(
         self,
@@ -102,7 +107,9 @@ class Guard:
                 that may be traded.
             AuditUnavailable: it needs a record, and there is no audit.
             InvalidOrder: it cancels the hidden order that holds a position's levels.
-            Refused: the mode does not allow it, or the message is not what its payload type says.
+            LimitExceeded: the schema does not know its payload type, and a limit is set.
+            Refused: the mode does not allow it, the message is not what its payload type says, or the schema does not
+                know that and this is live.
         """
         # Nearly all that is judged is what it says it is, and reads: that way is kept short.
         cls: Any = class_of(payload_type)
@@ -118,6 +125,9 @@ class Guard:
         standing = self._standing()
         if standing.mode is Mode.OFF:
             raise self._off(name, standing)
+        if entry is None:
+            self.judge_unreadable(name, "the schema does not know its payload type", audited=audited)
+            return
         if trades is not None and (account := account_of(payload)) not in (None, trades):
             raise WrongEnvironment(
                 f"{name} is refused: the settings of {self.environment.value} name account {trades}, and no other is "
@@ -138,6 +148,32 @@ class Guard:
                     f"order_id: {order.id} is refused: it holds the stop loss and take profit of position "
                     f"{order.position_id}, and {name} would take them away: amend the levels of that position instead"
                 )
+
+    def judge_unreadable(self, what: str, why: str, *, audited: bool) -> None:
+        """Returns if something may leave though nobody knows what it does: it may be an order of any size.
+
+        Args:
+            what: is to leave, for people.
+            why: nobody knows.
+            audited: whether it goes on record.
+
+        Raises:
+            LimitExceeded: a limit is set, and nobody can hold this against it.
+            AuditUnavailable: it needs a record, and there is no audit.
+            Refused: this is live, whatever its mode; or the mode is not on.
+        """
+        where, standing = self.environment.value, self._standing()
+        if self.environment.is_live:
+            raise Refused(f"{what} is refused: {why}, and what nobody can read does not go to live, whatever the mode")
+        if standing.mode is not Mode.ON:
+            raise Refused(f"{what} is refused: {why}, and trading on {where} is {standing.mode.value} ({standing.why})")
+        if self._limits:
+            raise LimitExceeded(
+                f"{what} is refused: {why}, so that it can be held against no limit, and limits are set for {where} "
+                f"({', '.join(self._limits)})"
+            )
+        if not audited:
+            raise AuditUnavailable(f"{what} is refused: {why}, and without an audit it would not be on record")
 
     def _off(self, name: str, standing: Standing) -> Refused:
         where = self.environment.value

@@ -16,12 +16,12 @@ import orjson
 from ..wire import AccountState, Message, UnknownPayload
 from ..wire import messages as oa
 from ..wire.ambiguity import ambiguity_of
-from ..wire.catalog import CATALOG, Kind, Permission, account_of, permission_of
+from ..wire.catalog import CATALOG, SECRET_FIELDS, Kind, Permission, account_of, permission_of
 from ..wire.dialogue import MOVING, Dialogue
 from ..wire.envelope import read_envelope
 from ..wire.errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
+from ..wire.redaction import Redaction
 from . import clock
-from .bounds import AllowedSymbols, LargestOrder, NoLimit
 from .environments import Mode
 from .errors import AuditUnavailable, LimitExceeded, LiveTradingDisabled, NotSent, Refused, WrongEnvironment
 from .gate import READING
@@ -49,7 +49,12 @@ _BOOKED = frozenset(
 )
 _ERRORS = frozenset(payload_type for payload_type, entry in CATALOG.items() if entry.kind is Kind.ERROR)
 _ANSWERS: Final = _ERRORS | {oa.payload_type_of(oa.ProtoOAExecutionEvent)}
-_TELLING: Final = MOVING | _ERRORS | _BOOKED | {_ACCOUNT_LIST, _RECONCILED}
+_BEARERS: Final = frozenset(
+    payload_type
+    for payload_type, cls in oa.PAYLOAD_CLASSES.items()
+    if not SECRET_FIELDS.isdisjoint(cls.DESCRIPTOR.fields_by_name)
+)
+_TELLING: Final = MOVING | _ERRORS | _BOOKED | _BEARERS | {_ACCOUNT_LIST, _RECONCILED}
 """What a server says that the gate must know of, or the record."""
 
 _GONE: Final = "the connection ended while its intent was being written"
@@ -88,6 +93,8 @@ class ProxiedClient:
         limits: what an order may not exceed.
         closes: those of all clients of the proxy.
         amends: those of positions' levels, likewise.
+        redaction: what the gate covers texts with; told of what passes, for a client may quote a secret that it or the
+            server has said. None: nobody covers any.
         within_s: seconds in which what opens or loosens leaves once it was judged, or not at all.
     """
 
@@ -99,13 +106,15 @@ class ProxiedClient:
         limits: Limits,
         closes: ProxiedCloses,
         amends: ProxiedAmends,
+        redaction: Redaction | None = None,
         within_s: float,
     ) -> None:
         self._gate = gate
         self._codec = codec
-        self._limits = _set_limits(limits)
+        self._limits = limits.in_force
         self._closes = closes
         self._amends = amends
+        self._redaction = redaction if redaction is not None else Redaction()
         self._within_s = within_s
         self._dialogue = Dialogue()
         self._open: dict[str, dict[str, Any]] = {}  # trading requests that wait for their answer: id to facts
@@ -126,7 +135,8 @@ class ProxiedClient:
         try:
             try:
                 message = self._codec.decode(body)
-            except RemoteProtocolError:
+                self._redaction.message(message)
+            except (RemoteProtocolError, RecursionError):  # the latter: what no schema has, nested hundreds deep
                 await self._judge_bytes(body)
             else:
                 await self._judge(message, body)
@@ -146,6 +156,8 @@ class ProxiedClient:
         except (RemoteProtocolError, ValueError, AttributeError):
             return  # its client has to make something of it; here it moves nothing
         payload_type, payload, client_msg_id = message.payload_type, message.payload, message.client_msg_id or None
+        if payload_type in _BEARERS:
+            self._redaction.message(message)
         if payload_type == _ACCOUNT_LIST:
             self._gate.take_list(payload)
         self._book(payload_type, payload, client_msg_id or "")
@@ -300,21 +312,8 @@ class ProxiedClient:
     async def _judge_bytes(self, body: bytes) -> None:
         """What nobody can read may be anything: it passes where everything may, on record, and never toward live."""
         gate = self._gate
-        standing = gate.standing()
-        where = gate.environment.value
         facts = {"request": "undecoded", "size": len(body), "sha256": hashlib.sha256(body).hexdigest(), "via": "proxy"}
-        refusal: Refused | None = None
-        if gate.environment.is_live:
-            refusal = Refused("a frame that cannot be decoded is refused: such bytes do not go to live")
-        elif standing.mode is not Mode.ON:
-            refusal = Refused(
-                f"a frame that cannot be decoded is refused: {where} is {standing.mode.value} ({standing.why})"
-            )
-        elif gate.audit is None:
-            refusal = AuditUnavailable("a frame that cannot be decoded is refused: it needs a record")
-        if refusal is not None:
-            gate.note("refused", {**facts, "error": type(refusal).__name__, "reason": str(refusal)})
-            raise refusal
+        gate.judge_bytes(body, facts=facts)
         assert gate.audit is not None
         try:
             await gate.audit.record(gate.environment, "intent", facts)
@@ -369,18 +368,3 @@ def _id_in(codec: Codec, body: bytes) -> str | None:
     except RemoteProtocolError:
         pass
     return None
-
-
-def _set_limits(limits: Limits) -> tuple[str, ...]:
-    """The names of the limits that are set."""
-    names = (
-        "allowed_symbols",
-        "largest_order_lots",
-        "most_positions",
-        "most_exposure_lots",
-        "orders_per_minute",
-        "price_collar_percent",
-        "loss_of_day",
-    )
-    free = (AllowedSymbols.ALL, LargestOrder.UNLIMITED, NoLimit.UNLIMITED)
-    return tuple(name for name in names if getattr(limits, name) not in free)

@@ -16,7 +16,9 @@ import anyio
 
 from ..wire import JsonCodec, ProtobufCodec, WebSocketFraming
 from ..wire.errors import LocalProtocolError, RemoteProtocolError
+from ..wire.redaction import Redaction
 from ..wire.websocket import CloseCode
+from .environments import Mode
 from .errors import ConnectFailed
 from .gate import Gate
 from .proxied import ProxiedClient
@@ -27,7 +29,7 @@ from .recording import Direction
 from .transport import LinkLost, client_framing, open_stream, server_framing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from anyio.abc import ByteStream
@@ -98,7 +100,8 @@ class Proxy:
             has come.
         recorder: where every frame is recorded, or None.
         onlooker: sees what passes, or None.
-        mask: covers secrets in what the gate puts on record and tells.
+        secrets: those that are known beforehand. They are covered in what the gate puts on record and tells, and so are
+            those that pass.
     """
 
     def __init__(
@@ -112,7 +115,7 @@ class Proxy:
         transport: TransportName | None = None,
         recorder: Recorder | None = None,
         onlooker: Onlooker | None = None,
-        mask: Callable[[str], str] = str,
+        secrets: Iterable[str] = (),
     ) -> None:
         self._settings = settings
         self._endpoint = endpoint if endpoint is not None else settings.endpoint
@@ -123,10 +126,16 @@ class Proxy:
         self._why = why
         self._recorder = recorder
         self._onlooker = onlooker
-        self._mask = mask
+        # One for all clients: a token is one whoever quotes it.
+        self._redaction = Redaction(secrets)
         self._count = 0
         self._closes = ProxiedCloses()
         self._amends = ProxiedAmends()
+
+    @property
+    def mode(self) -> Mode:
+        """What may pass just now, halts included; without an audit nothing that trades does."""
+        return self._gate().standing().mode if self._audit is not None else Mode.OFF
 
     async def serve(self, client: ByteStream, *, transport: TransportName = "tcp", said: bytes = b"") -> str:
         """Serves one client until either side ends; returns why. Both streams are closed then.
@@ -145,7 +154,7 @@ class Proxy:
         endpoint = replace(self._endpoint, transport=self._transport or transport)
         near = server_framing(settings.codec, transport=transport, delimiting=endpoint.delimiting)
         try:
-            upstream = await open_stream(endpoint, deadline_s=settings.timings.connect_s, mask=self._mask)
+            upstream = await open_stream(endpoint, deadline_s=settings.timings.connect_s, mask=self._redaction.text)
         except ConnectFailed as error:
             if self._onlooker is not None:
                 self._onlooker.ended(number, str(error))
@@ -168,6 +177,7 @@ class Proxy:
                 limits=settings.limits,
                 closes=self._closes,
                 amends=self._amends,
+                redaction=self._redaction,
                 within_s=settings.timings.order_queue_s,
             ),
             passed=passages.passed,
@@ -183,8 +193,15 @@ class Proxy:
 
     def _gate(self) -> Gate:
         settings = self._settings
-        gate = Gate(settings.environment, mode=settings.mode, why=self._why, audit=self._audit, halts=self._halts)
-        gate.mask = self._mask
+        gate = Gate(
+            settings.environment,
+            mode=settings.mode,
+            why=self._why,
+            audit=self._audit,
+            halts=self._halts,
+            limits=settings.limits,
+        )
+        gate.mask = self._redaction.text
         return gate
 
 

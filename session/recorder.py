@@ -130,7 +130,8 @@ class Recorder:
         self.trouble: str | None = None
         self._disk = disk
         self._bound = bound
-        self._secrets = tuple(secrets_known)
+        # One for all connections: a token is one whichever of them quotes it.
+        self._redaction = Redaction(secrets_known)
         self._run = secrets.token_hex(4)
         self._count = 0
         self._items: deque[tuple[_Item, int]] = deque()
@@ -171,7 +172,7 @@ class Recorder:
         )
         self.take(opened, 0)
         reader: Codec = ProtobufCodec() if codec == "protobuf" else JsonCodec()
-        return Track(self, connection, codec=reader, redaction=Redaction(self._secrets))
+        return Track(self, connection, codec=reader, redaction=self._redaction)
 
     def take(self, item: _Item, size: int) -> None:
         """Puts something into the queue, or counts it as lost where the queue is full. Never waits."""

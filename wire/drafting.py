@@ -42,7 +42,7 @@ _MOST_LISTED: Final = 12  # of the fields of a message: two lines of a terminal
 _LARGEST_TYPE: Final = 2**32 - 1
 # The longest name of the schema has 36 letters, and two have a digit; a token is as long, and full of digits.
 _NAME: Final = re.compile(r"(?=(?:\D*\d){0,5}\D*\Z)[\w.*?\[\]-]{0,40}")
-_MOST_SHOWN: Final = 6
+_NOT_SHOWN: Final = "…"  # and no part of it: whoever covers secrets afterwards does not know the half of one
 
 
 class DraftError(LocalProtocolError):
@@ -56,9 +56,9 @@ def class_named(name: str) -> Any:
         DraftError: there is none; the nearest names are given.
     """
     if name.isascii() and name.isdecimal():
-        cls = oa.class_of(int(name)) if len(name) <= len(str(_LARGEST_TYPE)) else None
+        cls = oa.class_of(int(name)) if _is_type(name) else None
         if cls is None:
-            raise DraftError(f"the schema knows no message of type {name[:20]}")
+            raise DraftError(f"the schema knows no message of type {name if _is_type(name) else _NOT_SHOWN}")
         return cls
     shortened = {_short(known): known for known in (cls.__name__ for cls in oa.PAYLOAD_CLASSES.values())}
     short = _short(name)
@@ -74,7 +74,7 @@ def payload_type_named(name: str) -> int:
     Raises:
         DraftError: there is none.
     """
-    if name.isascii() and name.isdecimal() and len(name) <= len(str(_LARGEST_TYPE)) and int(name) <= _LARGEST_TYPE:
+    if name.isascii() and name.isdecimal() and _is_type(name):
         return int(name)
     return oa.payload_type_of(class_named(name))
 
@@ -269,8 +269,12 @@ def _value(field: Field, text: str, owner: str) -> Any:
 
 
 def shown_name(name: str) -> str:
-    """What was typed where a name is due: whole only if it looks like one, it may be a secret at the wrong place."""
-    return name if _NAME.fullmatch(name) else f"{name[:_MOST_SHOWN]}…"
+    """What was typed where a name is due: only if it looks like one, for it may be a secret at the wrong place."""
+    return name if _NAME.fullmatch(name) else _NOT_SHOWN
+
+
+def _is_type(digits: str) -> bool:
+    return len(digits) <= len(str(_LARGEST_TYPE)) and int(digits) <= _LARGEST_TYPE
 
 
 def _told(cls: Any, text: str, place: int) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from anyctrader.fake import BlockingServer
 from anyctrader.fake.faults import Maintenance
+from anyctrader.scripts import terminal
 from anyctrader.scripts.main import COMMANDS
 
 from .conftest import Call, Done
@@ -131,6 +132,28 @@ def test_a_usage_error_shows_no_secret_of_the_settings(call: Call, tmp_path: Pat
     assert (done.returncode, done.stdout) == (2, "")
     assert "Usage: anyctrader" in done.stderr
     assert secret not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "send demo {}",
+        "send demo TraderReq {}=1",
+        "send demo NewOrderReq label={0}{0}",
+        "decode --type {} capture.bin",
+        "tail demo --name {}",
+        "tail demo --where {}=1",
+        "tail demo --where order.{}=1",
+        "tail demo --symbol EURUSD --bars {}",
+        "replay capture.bin --check --ignore {}",
+    ],
+)
+def test_nor_the_begin_of_one(call: Call, tmp_path: Path, arguments: str) -> None:
+    secret = "b9670fd3a1e84c5f9b72d6e0a4c8f1352b1c"
+    (tmp_path / ".env").write_text(f"CTRADER_DEMO_ACCESS_TOKEN={secret}\n")
+    done = call(*arguments.format(secret).split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert [secret[at : at + 4] for at in range(len(secret) - 3) if secret[at : at + 4] in done.stderr] == []
 
 
 def test_nor_does_a_recording_that_cannot_be_written(call: Call, tmp_path: Path) -> None:
@@ -302,6 +325,50 @@ def test_a_key_log_that_cannot_be_written_is_refused_before_anything_is_said_of_
     assert (done.returncode, done.stdout) == (2, "")
     assert "No such file" in done.stderr
     assert "TLS keys are written" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("record demo -o -", "a recording goes into a file, not to stdout"),
+        ("proxy demo --record -", "a recording goes into a file, not to stdout"),
+        ("record demo -o r.jsonl --depth", "for --depth: of which symbol? Name one with --symbol"),
+        ("tail demo --depth", "for --depth: of which symbol? Name one with --symbol"),
+        ("tail demo --depth --bars M1", "for --depth / --bars: of which symbol? Name one with --symbol"),
+        ("proxy demo --quiet --brief", "for --brief: no frame is shown with --quiet"),
+    ],
+)
+def test_an_option_that_would_do_nothing_or_another_thing_is_a_usage_error(
+    call: Call, tmp_path: Path, command: str, said: str
+) -> None:
+    done = call(*command.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in " ".join(done.stderr.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "command", ["send demo Bogus", "record demo -o - --symbol x", "tail demo --bars M1", "nothing"]
+)
+def test_a_usage_error_fits_into_40_columns(call: Call, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setattr(terminal, "width_of", lambda stream: 40)
+    done = call(*command.split(), COLUMNS="40")
+    assert done.returncode == 2
+    assert "Usage: " in done.stderr
+    assert max(map(len, done.stderr.splitlines())) < 40
+
+
+def test_a_certificate_that_cannot_be_written_names_its_option_before_anything_begins(
+    call: Call, tmp_path: Path
+) -> None:
+    for path in ("nowhere/ca.pem", "."):
+        done = call("proxy", "demo", "--ca-file", path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "--ca-file: the certificate cannot be written: " in " ".join(done.stderr.split())
+    (tmp_path / "ca.pem").write_text("of another proxy")
+    for path in ("ca.pem", "another.pem"):
+        assert call("proxy", "demo", "--ca-file", path).returncode == 2  # there are no settings
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("ca.pem", "of another proxy")]
 
 
 def test_a_key_log_is_for_its_owner_only(call: Call, tmp_path: Path) -> None:

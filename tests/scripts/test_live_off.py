@@ -14,7 +14,7 @@ from anyctrader.wire import Message, ProtobufCodec, UnknownPayload
 from anyctrader.wire import messages as oa
 from anyctrader.wire.messages import PAYLOAD_CLASSES
 
-from ..session.writing import TRADING, WRITING, said
+from ..session.writing import TRADING, UNKNOWN, WRITING, said
 from .conftest import Call
 from .served import served, variables_of
 from .test_proxy import a_client, a_proxy
@@ -60,7 +60,7 @@ async def test_the_proxy_lets_none_through(tmp_path: Path) -> None:
         await client.log_in(place.server)
         before = place.server.seen.total
         payloads = [said(PAYLOAD_CLASSES[payload_type], place.server.account_id) for payload_type in WRITING]
-        payloads += [UnknownPayload(4_000_000, b""), UnknownPayload(99, b"")]
+        payloads += [UnknownPayload(payload_type, b"") for payload_type in UNKNOWN]
         for n, payload in enumerate(payloads):
             error = await client.ask(payload, f"{n}")
             assert isinstance(error, oa.ProtoOAErrorRes), payload

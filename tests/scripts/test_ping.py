@@ -64,7 +64,7 @@ def a_middle(answer: bytes = b"HTTP/1.1 200 OK\r\n\r\n") -> Iterator[int]:
     accepting.join()
 
 
-STEPS = ["DNS", "TCP", "TLS", "version", "application", "heartbeat", "clock"]
+STEPS = ["DNS", "TCP", "TLS", "version", "application", "heartbeat", "account", "clock"]
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +126,26 @@ def test_a_server_that_says_the_secrets_of_the_settings_back_shows_none(call: Ca
         assert done.returncode == 1
         assert "*** *** *** *** ***" in done.stdout.split("application")[1]
         assert [secret for secret in secrets if secret in done.stdout + done.stderr] == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"ACCESS_TOKEN": "a-token-that-has-ended-long-ago"}, "CH_ACCESS_TOKEN_INVALID"),
+        ({"ACCOUNT_ID": "4711"}, "CH_CTID_TRADER_ACCOUNT_NOT_FOUND"),
+    ],
+)
+def test_a_token_or_an_account_that_is_refused_ends_it_with_1_and_what_to_do(
+    call: Call, server: BlockingServer, wrong: dict[str, str], code: str
+) -> None:
+    done = call("ping", "demo", "--format", "json", **variables_of(server, **wrong))
+    steps = {line["step"]: line for line in json_lines(done.stdout)}
+    assert (done.returncode, list(steps)) == (1, STEPS[:7]), "no clock without an account"
+    assert (steps["application"]["ok"], steps["account"]["ok"]) == (True, False)
+    assert code in steps["account"]["detail"]
+    assert "`anyctrader login demo` gets a new token" in steps["account"]["detail"]
+    assert server.access_token not in done.stdout
+    assert "a-token-that-has-ended" not in done.stdout
 
 
 def test_a_symbol_that_is_not_there_tells_no_clock_and_is_no_fault(call: Call, server: BlockingServer) -> None:

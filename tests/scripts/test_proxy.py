@@ -287,6 +287,17 @@ async def test_a_halt_counts_from_the_next_frame_on(tmp_path: Path) -> None:
         assert place.server.seen.names().count("ProtoOANewOrderReq") == 2
 
 
+async def test_its_mode_is_what_may_pass_just_now(tmp_path: Path) -> None:
+    credentials = Credentials(Environment.DEMO, client_id="a", client_secret="b", access_token="c", account_id=1)
+    part = EnvironmentSettings(Environment.DEMO, credentials)
+    assert Proxy(part, audit=None, halts=tmp_path).mode is Mode.OFF, "nothing that trades could be recorded"
+    async with open_audit(tmp_path) as audit:
+        proxy = Proxy(part, audit=audit, halts=tmp_path)
+        assert proxy.mode is Mode.ON
+        halts.halt(tmp_path, Environment.DEMO, why="less", who="a test", at_ms=1, mode=Mode.REDUCE_ONLY)
+        assert proxy.mode is Mode.REDUCE_ONLY
+
+
 def a_close(account_id: int, position_id: int, volume: int = 100_000) -> Any:
     return oa.ProtoOAClosePositionReq(ctidTraderAccountId=account_id, positionId=position_id, volume=volume)
 
@@ -425,7 +436,7 @@ async def test_nor_while_live_may_be_traded(tmp_path: Path) -> None:
     async with a_proxy(tmp_path, Host.LIVE, live_enabled=True) as place, a_client(place) as client:
         await client.log_in(place.server)
         await client.stream.send(encode_frame(b"\x08\xba\x10\x12\x02\xff\xff\x1a\x01x"))
-        assert "do not go to live" in (await client.answer("x")).description
+        assert "does not go to live" in (await client.answer("x")).description
 
 
 TWO_READINGS = [
@@ -440,7 +451,7 @@ async def test_json_with_two_readings_is_no_read_though_live_may_be_traded(tmp_p
     async with a_proxy(tmp_path, Host.LIVE, codec="json", live_enabled=True) as place, a_client(place) as client:
         await client.log_in(place.server)
         await client.stream.send(encode_frame(body))
-        assert "do not go to live" in (await client.answer("x")).description
+        assert "does not go to live" in (await client.answer("x")).description
         assert "ProtoOAVersionReq" not in place.server.seen.names()
     assert [line["fact"] for line in place.audit() if line.get("request") == "undecoded"] == ["refused"]
 

@@ -92,6 +92,23 @@ def test_what_is_typed_wrong_is_told_before_anything_is_connected(call: Call) ->
         assert said in " ".join(done.stderr.split()), arguments
 
 
+def test_events_that_nobody_asked_the_server_for_are_told_to_be_none(call: Call) -> None:
+    for arguments, said in (
+        (
+            ("--name", "SpotEvent"),
+            ["ProtoOASpotEvent was named, and none will come: the server sends them of what --symbol"],
+        ),
+        (("--name", "depth", "--symbol", "EURUSD"), ["ProtoOADepthEvent was named, and none will come"]),
+        (("--name", "spot", "--name", "depth"), ["ProtoOASpotEvent was named", "ProtoOADepthEvent was named"]),
+        (("--name", "SpotEvent", "--symbol", "EURUSD"), []),
+        (("--name", "DepthEvent", "--symbol", "EURUSD", "--depth"), []),
+        (("--name", "ExecutionEvent"), []),
+    ):
+        done = call("tail", "demo", *arguments)  # there are no settings, which is told behind it
+        assert done.stderr.count("was named") == len(said)
+        assert [each for each in said if each not in done.stderr] == []
+
+
 @pytest.mark.parametrize("command", ["tail demo", "record demo -o r.jsonl"])
 def test_a_symbol_that_is_not_there_is_told_with_the_nearest(call: Call, server: BlockingServer, command: str) -> None:
     done = call(*command.split(), "--symbol", "EURUS", **variables_of(server))

@@ -11,6 +11,7 @@ from anyctrader.session.environments import Environment, Mode
 from anyctrader.session.errors import (
     AuditUnavailable,
     InvalidOrder,
+    LimitExceeded,
     LiveTradingDisabled,
     Refused,
     WrongEnvironment,
@@ -22,6 +23,8 @@ from anyctrader.session.terms import Side
 from anyctrader.wire import Kind, Permission, UnknownPayload
 from anyctrader.wire import messages as oa
 from anyctrader.wire.catalog import CATALOG
+
+from .writing import UNKNOWN
 
 DEMO, LIVE = Environment.DEMO, Environment.LIVE
 MINE, FOREIGN, OTHER = 1001, 2002, 3003
@@ -145,15 +148,23 @@ def test_everything_passes_while_trading_is_on_and_recorded(payload_type: int, e
         judge(guard(Mode.ON, environment), sample(payload_type), audited=False)
 
 
-@pytest.mark.parametrize("environment", Environment)
-def test_an_unknown_type_passes_only_while_trading_is_on_and_recorded(environment: Environment) -> None:
-    unknown = UnknownPayload(9999, b"")
-    judge(guard(Mode.ON, environment), unknown, 9999)
-    with pytest.raises(AuditUnavailable):
-        judge(guard(Mode.ON, environment), unknown, 9999, audited=False)
+@pytest.mark.parametrize("payload_type", UNKNOWN)
+def test_an_unknown_type_passes_only_on_demo_without_limits_while_trading_is_on_and_recorded(payload_type: int) -> None:
+    unknown = UnknownPayload(payload_type, b"")
+    judge(guard(Mode.ON), unknown, payload_type)
+    with pytest.raises(AuditUnavailable, match=f"{payload_type}"):
+        judge(guard(Mode.ON), unknown, payload_type, audited=False)
     for mode in (Mode.OFF, Mode.REDUCE_ONLY):
-        with pytest.raises(Refused, match="9999"):
-            judge(guard(mode, environment), unknown, 9999)
+        with pytest.raises(Refused, match=f"{payload_type}"):
+            judge(guard(mode), unknown, payload_type)
+    limited = Guard(DEMO, standing=lambda: Standing(Mode.ON, "a test"), limits=("most_positions",))
+    with pytest.raises(LimitExceeded, match=r"limits are set for demo \(most_positions\)"):
+        judge(limited, unknown, payload_type)
+    for mode in Mode:
+        with pytest.raises(Refused, match=f"{payload_type}"):
+            judge(guard(mode, LIVE), unknown, payload_type)
+    with pytest.raises(Refused, match="does not go to live, whatever the mode"):
+        judge(guard(Mode.ON, LIVE), unknown, payload_type)
 
 
 def test_the_mode_is_asked_at_each_judgement() -> None:

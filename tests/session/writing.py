@@ -12,6 +12,12 @@ from anyctrader.wire.messages import PAYLOAD_CLASSES
 
 READ = oa.ProtoOATraderReq
 WRITING = [payload_type for payload_type in PAYLOAD_CLASSES if permission_of(payload_type) not in READING]
+UNKNOWN = (0, 1, 49, 52, 999, 2099, max(PAYLOAD_CLASSES) + 1, 2199, 9999, 4_000_000, 2**31 - 1, 2**31, 2**32 - 1)
+"""Payload types that the schema does not know: below those that it knows, between them, and beyond."""
+
+NO_TYPES = (-1, -2106, 2**32, 2**32 + 2106, 2**63 + 2106)
+"""Numbers that are no payload types; cut to 32 bits, some are."""
+
 TRADING = (
     oa.ProtoOANewOrderReq,
     oa.ProtoOAAmendOrderReq,
@@ -48,7 +54,7 @@ def _fill(message: Any, field: Any) -> None:
 def disguised(account_id: int) -> list[Any]:
     """Trading that pretends to be something else, and the other way round."""
     found: list[Any] = [UnknownPayload(payload_type, b"") for payload_type in WRITING]
-    found += [UnknownPayload(4_000_000, b""), UnknownPayload(99, b"")]
+    found += [UnknownPayload(payload_type, b"") for payload_type in (*UNKNOWN, *NO_TYPES)]
     for cls in TRADING:
         read = READ(ctidTraderAccountId=account_id)
         read.payloadType = cls().payloadType

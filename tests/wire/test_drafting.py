@@ -33,8 +33,8 @@ def test_what_is_called_nearly_so_is_offered() -> None:
         class_named("NewOrdreReq")
     with pytest.raises(DraftError, match=r"no message is called 'xyzzy'$"):
         class_named("xyzzy")
-    for number in ("9999", "9" * 30):
-        with pytest.raises(DraftError, match="the schema knows no message of type 9999"):
+    for number, said in (("9999", "9999"), ("9" * 30, "…")):
+        with pytest.raises(DraftError, match=f"the schema knows no message of type {said}$"):
             class_named(number)
     assert payload_type_named("9999") == 9999
     with pytest.raises(DraftError):
@@ -73,7 +73,7 @@ def test_fields_may_be_typed_one_by_one() -> None:
         (ORDER, "=5", r"^field 1 is no field"),
         (ORDER, "volume:5_aToken", r"^field 1 \(volume…\) is no field: write name=value, or a JSON object$"),
         (ORDER, "a7Token0f91c22", r"^field 1 is no field: write name=value, or a JSON object$"),
-        (ORDER, "a7Token0f91c22=", r"^ProtoOANewOrderReq has no field 'a7Toke…'; its fields: "),
+        (ORDER, "a7Token0f91c22=", r"^ProtoOANewOrderReq has no field '…'; its fields: "),
         (ORDER, "volum=5", r"ProtoOANewOrderReq has no field 'volum'; near it: volume"),
         (
             ORDER,
@@ -210,3 +210,30 @@ def test_a_field_to_leave_out_is_a_name_or_a_pattern_of_the_schema() -> None:
         require_pattern(pattern)
     with pytest.raises(DraftError, match="near it: executionPrice"):
         require_pattern("executionPrise")
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["b9670fd3a1e84c5f9b72d6e0a4c8f135", "4" * 11, "7" * 30, "a-b_c" * 9, "x" * 41, "Zq7-Hk29_pLw83mN5xT1vB6cR4=="],
+)
+@pytest.mark.parametrize(
+    "typed",
+    [
+        class_named,
+        payload_type_named,
+        lambda text: parsed_pairs(ORDER, [f"{text}=1"]),
+        lambda text: parsed_pairs(ORDER, [f"{text}.x=1"]),
+        lambda text: drafted(ORDER, {text: 1}),
+        lambda text: merged({text: 1}, {text: 2}),
+        lambda text: merged({"a": {text: 1}}, {"a": {text: 2}}),
+        lambda text: merged({text: {"a": 1}}, {text: {"a": 2}}),
+        lambda text: require_path(text, [ORDER]),
+        require_pattern,
+    ],
+)
+def test_of_what_may_be_a_secret_where_a_name_is_due_nothing_is_said_back(typed: Any, secret: str) -> None:
+    with pytest.raises(DraftError) as raised:
+        typed(secret)
+    said = str(raised.value).replace("near", "")
+    assert [secret[at : at + 4] for at in range(len(secret) - 3) if secret[at : at + 4] in said] == []
+    assert "…" in said
