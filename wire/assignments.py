@@ -15,7 +15,7 @@ __all__ = ["may_assign", "secret_values"]
 _NAME_BACKWARDS: Final = re.compile(rb"[\w.\-\x80-\xff]+")
 _VALUE: Final = re.compile(rb"[^\s&;,\"']+")
 _LONGEST_NAME: Final = 64  # bytes before the sign that are looked at
-_COST: Final = 4  # characters: what a sign takes to be looked at
+_COST: Final = 8  # characters: what a sign takes to be looked at
 
 
 def secret_values(data: bytes, allowance: Allowance) -> list[Span] | None:
