@@ -169,7 +169,7 @@ def _clean(message: Any, shape: Shape, cover: TextCover, *, bearer: bool, texts_
     """Hides what is known to be secret in a message of our own, at any depth."""
     for field in shape.texts:  # none of them is repeated: a test says so
         value = getattr(message, field.name)
-        if not value:
+        if not value or value == MASK:
             continue
         # What is not UTF-8 reads as bytes, and is no text that could be written back in a part.
         if isinstance(value, str):

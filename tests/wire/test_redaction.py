@@ -444,6 +444,13 @@ def test_what_only_looks_like_a_secret_leaves_the_message_as_it_is() -> None:
     assert Redaction().message(groups) is groups
 
 
+def test_a_secret_field_is_a_mask_and_no_more_where_the_time_is_spent() -> None:
+    payload = oa.ProtoOARefreshTokenRes(accessToken=TOKEN, tokenType="a=" * 260_000, expiresIn=1, refreshToken=SECRET)
+    shown = Redaction().message(Message(payload)).payload
+    assert shown.tokenType == "*** (520,000 characters, not looked at)"
+    assert (shown.accessToken, shown.refreshToken) == (MASK, MASK)
+
+
 def test_a_list_ends_where_there_is_no_time_for_more_of_it() -> None:
     symbols = oa.ProtoOASymbolsListRes(ctidTraderAccountId=1)
     symbols.symbol.add(symbolId=1, symbolName="pin=7")
