@@ -2,7 +2,8 @@
 
     python bench/largest.py
 
-A frame that is read blocks its connection's event loop, heartbeats included. Each row is a process of its own.
+A frame that is read blocks its connection's event loop, heartbeats included. Rows of redaction: how long what was read
+takes to have its secrets covered, in a thread, before it is shown or recorded. Each row is a process of its own.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import subprocess
 import sys
 import time
 
-from anyctrader.wire import Codec, Connection, JsonCodec, ProtobufCodec, Role, encode_frame
+from anyctrader.wire import Codec, Connection, JsonCodec, Message, ProtobufCodec, Role, UnknownPayload, encode_frame
 from anyctrader.wire import messages as oa
 from anyctrader.wire.framing import MAX_FRAME_SIZE
+from anyctrader.wire.redaction import Redaction
 from anyctrader.wire.weight import MOST_WEIGHT
 
 SYMBOL = 24 + 8 * len(oa.ProtoOASymbol.DESCRIPTOR.fields)  # what one is taken to weigh
@@ -45,6 +47,17 @@ def frame_of(kind: str) -> tuple[Codec, bytes]:
             return JsonCodec(), filled(b'{"payloadType":9999,"payload":[' + b"9" * 30 + b",", b"[],", b"1]}")
         case "JSON, bars":
             return JsonCodec(), filled(BARS, b'{"volume":1},', b'{"volume":1}]}}')
+        case "redaction: protobuf, symbols with a value in their name":
+            return ProtobufCodec(), wrapped(2115, filled(b"\x10\x01", b"\x1a\x09\x08\x01\x12\x05pin=1"))
+        case "redaction: protobuf, one string of names and values":
+            return ProtobufCodec(), wrapped(2142, b"\x12\x01a\x1a\x80\x80\x80\x07" + b"key=1234" * (7 << 18))
+        case "redaction: protobuf, one string of secrets":
+            return ProtobufCodec(), wrapped(2142, b"\x12\x01a\x1a\x80\x80\x80\x07" + b"token-000007 abc" * (7 << 17))
+        case "redaction: JSON, a list of passwords":
+            return JsonCodec(), filled(b'{"payloadType":51,"payload":{"password":[', b'"password",', b"1]}}")
+        case "redaction: JSON, members that nobody knows":
+            names = b",".join(b'"x%d":1' % number for number in range(1_000_000))
+            return JsonCodec(), b'{"payloadType":51,"payload":{%s}}' % names
         case _:
             return JsonCodec(), filled(b'{"payloadType":9999,"payload":[', b"[],", b"1]}")
 
@@ -58,15 +71,34 @@ KINDS = (
     "JSON, bars",
     "JSON, empty lists of unknown type",
     "JSON, a long integer beside empty lists",
+    "redaction: protobuf, symbols with a value in their name",
+    "redaction: protobuf, one string of names and values",
+    "redaction: protobuf, one string of secrets",
+    "redaction: JSON, a list of passwords",
+    "redaction: JSON, members that nobody knows",
 )
+
+
+def full_redaction() -> Redaction:
+    """One that knows as many secrets as it remembers."""
+    redaction = Redaction(f"a-secret-of-the-owner-{number}" for number in range(8))
+    for number in range(256):
+        redaction.message(Message(oa.ProtoOARefreshTokenReq(refreshToken=f"token-{number:06}")))
+        redaction.message(Message(UnknownPayload(9999, {"pin": f"suspected-{number:06}"})))
+    return redaction
 
 
 def measure(kind: str) -> None:
     codec, body = frame_of(kind)
     data = encode_frame(body)
+    redaction = full_redaction() if kind.startswith("redaction") else None
+    message = codec.decode(body) if redaction is not None else None
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.process_time()
-    Connection(Role.CLIENT, codec).receive_data(data)
+    if redaction is None or message is None:
+        Connection(Role.CLIENT, codec).receive_data(data)
+    else:
+        redaction.message(message)
     took = time.process_time() - began
     grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e6
     print(f"| {kind} | {took:.1f} | {grown_mb:.0f} |")

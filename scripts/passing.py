@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -17,12 +18,14 @@ from .passing_lines import Passing, PassingLines, colour_of
 from .terminal import escaped, print_json_lines, print_lines, remark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from anyctrader.session.proxy import Passage
     from anyctrader.wire import Codec
 
 __all__ = ["Screen"]
+
+_Written = TypeVar("_Written")
 
 _MOST_WAITING: Final = 2_000  # frames: more than a person can follow
 _STUCK_S: Final = 0.5
@@ -61,7 +64,11 @@ class Screen:
 
     def ended(self, client: int, reason: str) -> None:
         """See `Onlooker`."""
-        remark(f"client {client} is gone: {escaped(self._redaction.text(reason))}")
+        try:
+            said = self._redaction.text(reason)
+        except Exception as fault:
+            said = f"why could not be looked at ({type(fault).__name__}, a fault of ours)"
+        remark(f"client {client} is gone: {escaped(said)}")
 
     def passed(self, passage: Passage) -> None:
         """See `Onlooker`."""
@@ -110,10 +117,22 @@ class Screen:
 
     def _write_lines(self, group: Iterable[Passage]) -> None:
         if self._output is Format.JSON:
-            print_json_lines(self._lines.members(self._passing(passage)) for passage in group)
+            print_json_lines(self._looked_at(passage, self._lines.members) for passage in group)
             return
         for passage in group:
-            print_lines(self._lines.of(self._passing(passage)), colour=colour_of(passage.refused))
+            print_lines(self._looked_at(passage, self._lines.of), colour=colour_of(passage.refused))
+
+    def _looked_at(self, passage: Passage, write: Callable[[Passing], _Written]) -> _Written:
+        """What is written of a frame. A mistake of ours in the looking costs that, and no client its connection."""
+        try:
+            return write(self._passing(passage))
+        except Exception as fault:
+            digest = hashlib.sha256(passage.body).hexdigest()
+            remark(  # not what the fault says: that may quote the frame
+                f"a frame of client {passage.client}, {len(passage.body)} bytes with SHA-256 {digest}, could not be "
+                f"looked at ({type(fault).__name__}): this is a fault of ours, the frame itself went its way"
+            )
+            return write(_withheld(passage))
 
     def _passing(self, passage: Passage) -> Passing:
         """The frame without its secrets."""
@@ -128,3 +147,16 @@ class Screen:
             refused=None if passage.refused is None else self._redaction.text(passage.refused),
             ours=passage.ours,
         )
+
+
+def _withheld(passage: Passage) -> Passing:
+    return Passing(
+        utc_us=passage.at.utc_us,
+        client=str(passage.client),
+        direction=passage.direction,
+        size=len(passage.body),
+        message=None,
+        reason="it could not be looked at",
+        refused=None if passage.refused is None else "by the guard",
+        ours=passage.ours,
+    )

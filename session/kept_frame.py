@@ -59,16 +59,11 @@ def kept_of(body: bytes, *, codec: Codec, redaction: Redaction) -> KeptFrame:
     client_msg_id = clean.client_msg_id
     if isinstance(message.payload, UnknownPayload):
         return KeptFrame(payload_type, client_msg_id, reason=_UNKNOWN_TYPE)
-    if clean == message and (codec.name == "protobuf" or not _hides(body, redaction)):
+    # Of a key that is there twice only the last is read: JSON may have a secret where its message has none.
+    if clean is message and (codec.name == "protobuf" or not redaction.finds(body)):
         return KeptFrame(payload_type, client_msg_id, body)
     try:
-        kept = codec.encode(redaction.message(message))  # anew: the text as a whole may have given another secret away
+        kept = codec.encode(redaction.message(message))  # anew: the text as a whole may have told another secret
     except LocalProtocolError:
         return KeptFrame(payload_type, client_msg_id, reason=_NOT_TO_BE_TAKEN_OUT)
     return KeptFrame(payload_type, client_msg_id, kept, masked=kept != body)
-
-
-def _hides(body: bytes, redaction: Redaction) -> bool:
-    """Whether JSON has a secret where its message has none: of a key that is there twice only the last is read."""
-    text = body.decode("utf-8", "replace")
-    return redaction.text(text) != text

@@ -27,6 +27,7 @@ __all__ = [
     "Kind",
     "Permission",
     "account_of",
+    "ends_as_secret",
     "entry_of",
     "is_secret",
     "may_be_secret",
@@ -106,9 +107,13 @@ def is_secret(name: str) -> bool:
 
 
 _SECRET_PARTS = re.compile(
-    "secret|passw|passphrase|token|apikey|accesskey|privatekey|credential|authoriz|bearer|jwt|cookie|signature"
+    "secret|passw|passphrase|passcode|passkey|token|apikey|accesskey|privatekey|privkey|credential|authoriz|authcode|"
+    "oauth|bearer|jwt|cookie|signature|hmac|sessionid|mfacode|totpcode"
 )
-_SECRET_ENDS = re.compile("(?:^|[^A-Za-z]|(?<=[a-z0-9])(?=[A-Z]))(?i:pass|pwd|pin|otp|auth|sid)$")  # no bypass, no spin
+_LAST_WORDS = ("pass", "pwd", "pin", "otp", "totp", "auth", "sid")
+_SECRET_ENDS = re.compile(  # no bypass, no spin
+    rf"(?:^|[^A-Za-z]|(?<=[a-z0-9])(?=[A-Z]))(?i:{'|'.join(_LAST_WORDS)})$"
+)
 
 
 def may_be_secret(name: str) -> bool:
@@ -117,6 +122,11 @@ def may_be_secret(name: str) -> bool:
     For what a peer may call anything: rather too much than too little.
     """
     return _SECRET_PARTS.search(_spelt_plainly(name)) is not None or _SECRET_ENDS.search(name) is not None
+
+
+def ends_as_secret(text: str) -> bool:
+    """Whether a text may end with such a name, where nobody knows with which of its letters that begins."""
+    return _SECRET_PARTS.search(_spelt_plainly(text)) is not None or text.lower().endswith(_LAST_WORDS)
 
 
 def _spelt_plainly(name: str) -> str:

@@ -13,7 +13,10 @@ from anyctrader.wire.catalog import (
     Kind,
     Permission,
     account_of,
+    ends_as_secret,
     entry_of,
+    is_secret,
+    may_be_secret,
     permission_of,
 )
 
@@ -109,3 +112,14 @@ def test_the_account_of_a_message_is_the_one_that_it_names() -> None:
     assert account_of(oa.ProtoOAErrorRes(errorCode="X")) is None
     assert account_of(oa.ProtoOAVersionReq()) is None
     assert account_of(UnknownPayload(9999, b"")) is None
+
+
+def test_a_name_tells_that_it_is_a_secrets_however_it_is_spelt() -> None:
+    assert all(map(is_secret, ("accessToken", "ACCESS_TOKEN", "client-secret", "Password")))
+    assert not any(map(is_secret, ("token", "pin", "label")))
+    assert all(
+        map(may_be_secret, ("authToken", "X-Api-Key", "mfaCode", "userPin", "pin", "session_id", "oauth2", "TOTP"))
+    )
+    assert not any(map(may_be_secret, ("spin", "author", "symbolId", "code", "key", "login", "totPrice", "Ppin")))
+    assert all(map(ends_as_secret, ("authToken", "Ppin", "zpwd")))
+    assert not any(map(ends_as_secret, ("pint", "author", "label")))

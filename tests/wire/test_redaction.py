@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -108,14 +110,40 @@ def test_a_secret_that_is_no_text_is_hidden_too() -> None:
     assert SECRET.encode() not in known.message(Message(other)).payload.SerializeToString()
 
 
-@pytest.mark.parametrize("text", ["bearer", "aaaaaaaaaaaaaaaaaaaaaaaaaaaa", "12345", "s3cret!", "x", "two words", "ü"])
-def test_whatever_stood_in_a_secret_field_is_hidden_elsewhere_however_short_and_plain(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["aaaaaaaaaaaaaaaaaaaaaaaaaaaa", "12345678", "s3cret!!", "two words", "üüüüüüüü", "x" * 4096]
+)
+def test_whatever_stood_in_a_secret_field_is_hidden_elsewhere_from_eight_characters_on(text: str) -> None:
     redaction = Redaction()
     redaction.message(Message(oa.ProtoOARefreshTokenReq(refreshToken=text)))
     assert redaction.message(error(f"it is {text}, no?")).payload.description == f"it is {MASK}, no?"
     empty = Message(oa.ProtoOARefreshTokenReq(refreshToken=""))
     assert redaction.message(empty).payload.refreshToken == MASK
     assert redaction.text("") == ""
+
+
+@pytest.mark.parametrize("text", ["1", "EUR", "ü"])
+def test_what_is_as_short_as_ordinary_words_is_hidden_where_it_stands_only(text: str) -> None:
+    redaction = Redaction()
+    auth = Message(oa.ProtoOAAccountAuthReq(ctidTraderAccountId=1, accessToken=text), client_msg_id=text)
+    shown = redaction.message(auth)
+    assert (shown.payload.accessToken, shown.client_msg_id) == (MASK, text)
+    note = Message(UnknownPayload(9999, {"note": f"pin={text}", "password": [text]}))
+    assert redaction.message(note).payload.body == {"note": f"pin={MASK}", "password": MASK}
+    later = error(f"of {text}, no?")
+    assert redaction.message(later) is later
+
+
+@pytest.mark.parametrize("text", ["7654", "EURUSD", "hunter2"])
+def test_a_short_one_that_a_field_told_is_hidden_as_a_word_and_one_that_was_suspected_where_it_stands(
+    text: str,
+) -> None:
+    suspicious = Redaction()
+    suspicious.message(Message(UnknownPayload(9999, {"note": f"pin={text}", "password": [text]})))
+    assert suspicious.text(f"of {text}") == f"of {text}"
+    redaction = Redaction()
+    redaction.message(Message(oa.ProtoOARefreshTokenReq(refreshToken=text)))
+    assert redaction.text(f"<{text}> x{text}") == f"<{MASK}> x{text}"
 
 
 def test_a_short_one_is_hidden_where_it_is_a_word_and_left_in_the_middle_of_others() -> None:
@@ -135,8 +163,16 @@ def test_the_secrets_that_were_met_last_are_remembered_and_those_that_were_named
     for number in range(300):
         redaction.message(Message(oa.ProtoOARefreshTokenReq(refreshToken=f"{number:03d}-abcdefghijklmnop")))
         redaction.message(Message(oa.ProtoOARefreshTokenReq(refreshToken="001-abcdefghijklmnop")))
-    for number, hidden in (("000", True), ("001", True), ("002", False), ("299", True)):
+    for number, hidden in (("000", True), ("001", True), ("044", False), ("045", True), ("299", True)):
         assert (redaction.text(f"{number}-abcdefghijklmnop") == MASK) is hidden, number
+
+
+def test_texts_that_a_peer_makes_up_push_out_no_token() -> None:
+    redaction = Redaction()
+    redaction.message(Message(oa.ProtoOAAccountAuthReq(ctidTraderAccountId=1, accessToken=TOKEN)))
+    for number in range(1000):
+        redaction.message(Message(UnknownPayload(9999, {"pin": f"made-up-{number:06}"})))
+    assert redaction.text(f"{TOKEN} made-up-000999 made-up-000000") == f"{MASK} {MASK} made-up-000000"
 
 
 def test_a_secret_beside_another_is_remembered_where_it_looks_like_one() -> None:
@@ -161,22 +197,33 @@ NAMES = (
     "userPass",
     "PIN",
     "pwd",
+    "passcode",
+    "passkey",
+    "authCode",
+    "oauth",
+    "totp",
+    "mfaCode",
+    "privKey",
+    "sessionId",
+    "hmac",
 )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_member_that_nobody_describes_is_hidden_by_its_name_and_its_value_from_then_on(name: str) -> None:
     redaction = Redaction()
-    body = {"a": [{name: "hunter2"}], "n": {name: 5, "none": None}, "symbol": "EURUSD"}
+    body = {"a": [{name: "hunter22"}], "n": {name: 5, "none": None}, "symbol": "EURUSD"}
     shown = redaction.message(Message(UnknownPayload(9999, body)))
     assert shown.payload.body == {"a": [{name: MASK}], "n": {name: MASK, "none": None}, "symbol": "EURUSD"}
     spot = oa.ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=1)
-    shown = redaction.message(Message(spot, unknown_keys={("part", 0, name): {"in": ["deeper"]}}))
+    shown = redaction.message(Message(spot, unknown_keys={("part", 0, name): {"in": ["deeper-still"]}}))
     assert shown.unknown_keys == {("part", 0, name): MASK}
-    assert redaction.text("hunter2 went deeper") == f"{MASK} went {MASK}"
+    assert redaction.text("hunter22 went deeper-still") == f"{MASK} went {MASK}"
 
 
-@pytest.mark.parametrize("name", ["bypass", "spin", "symbolId", "passed", "author", "comment", "inside", "key"])
+@pytest.mark.parametrize(
+    "name", ["bypass", "spin", "symbolId", "passed", "author", "comment", "inside", "key", "code", "login", "totPrice"]
+)
 def test_a_member_whose_name_only_resembles_a_secrets_is_shown(name: str) -> None:
     shown = Redaction().message(Message(UnknownPayload(9999, {name: "hunter2"})))
     assert shown.payload.body == {name: "hunter2"}
@@ -191,8 +238,24 @@ def test_a_known_secret_that_is_a_name_is_hidden_too() -> None:
 
 def test_a_value_that_a_text_assigns_to_the_name_of_a_secret_is_hidden() -> None:
     redaction = Redaction()
-    assert redaction.text("GET /?a=1&token=hunter2&b=2 HTTP/1.1") == f"GET /?a=1&token={MASK}&b=2 HTTP/1.1"
-    assert redaction.text("hunter2") == MASK
+    assert redaction.text("GET /?a=1&token=hunter22&b=2 HTTP/1.1") == f"GET /?a=1&token={MASK}&b=2 HTTP/1.1"
+    assert redaction.text("hunter22") == MASK
+
+
+@pytest.mark.parametrize("size", [1, 60, 80, 120, 200])
+def test_such_a_value_is_hidden_in_a_field_of_the_schema_as_in_one_that_nobody_knows(size: int) -> None:
+    text, shown = f"pin={'7' * size}&x=1", f"pin={MASK}&x=1"
+    assert Redaction().message(error(text)).payload.description == shown
+    order = planted(oa.ProtoOAExecutionEvent)
+    order.order.tradeData.label = text
+    assert Redaction().message(Message(order)).payload.order.tradeData.label == shown
+    beats = Message(oa.ProtoHeartbeatEvent(), client_msg_id=text, unknown_keys={("note",): text})
+    hidden = Redaction().message(beats)
+    assert (hidden.client_msg_id, hidden.unknown_keys) == (shown, {("note",): shown})
+    newer = oa.ProtoOAVersionRes.FromString(
+        b"\x12\x01v\xba\x3e" + bytes([len(text) & 0x7F | 0x80, len(text) >> 7]) + text.encode()
+    )
+    assert b"7" not in Redaction([SECRET]).message(Message(newer)).payload.SerializeToString()
 
 
 @pytest.mark.parametrize("extra", [b"\x12\x18" + SECRET.encode() + b"\x08\x05", GROUP, b"\xff" + SECRET.encode()])
@@ -262,12 +325,14 @@ def test_beside_a_secret_so_many_unknown_fields_are_left_out_that_looking_at_eac
 TOKEN = "abcdef0123456789ABCDEFsecrettoken"
 
 
-def test_a_text_of_megabytes_is_looked_at_once_whatever_is_in_it() -> None:
+def test_a_text_of_megabytes_is_looked_at_once_or_covered_whole() -> None:
     # With a time that grows by the square of the length, each of these takes hours.
-    long = "a" * 4_000_000
+    long = "a" * 1_000_000
     assert Redaction().text("=" + long) == "=" + long
     assert Redaction().text(long + "=") == long + "="
-    assert Redaction().text(f"{'a=' * 1_000_000}token={TOKEN}").endswith("a=token=***")
+    assert Redaction().text("a=" * 1_000_000) == "*** (2,000,000 characters, not looked at)"
+    harmless = error("a" * 15_000_000)
+    assert Redaction([SECRET]).message(harmless) is harmless
 
 
 @pytest.mark.parametrize(
@@ -314,8 +379,98 @@ def test_a_secret_that_the_message_itself_names_is_hidden_ahead_of_its_name_too(
 
 def test_what_a_peer_can_make_it_remember_has_an_end() -> None:
     redaction = Redaction()
-    for number in range(100):
-        redaction.message(Message(oa.ProtoOAAccountAuthReq(accessToken=f"{number:03}" + "x" * 4_000_000)))
+    for number in range(300):
+        redaction.message(Message(oa.ProtoOAAccountAuthReq(accessToken=f"{number:03}" + "x" * 400_000)))
         redaction.message(Message(oa.ProtoOAAccountAuthReq(accessToken=f"{number:03}-{TOKEN}")))
-    assert repr(redaction) == "<Redaction of 64 secrets>"
-    assert redaction.text(f"099-{TOKEN} 036-{TOKEN} 035-{TOKEN}") == f"*** *** 035-{TOKEN}"
+    assert repr(redaction) == "<Redaction of 256 secrets>"
+    assert redaction.text(f"299-{TOKEN} 044-{TOKEN} 043-{TOKEN}") == f"*** *** 043-{TOKEN}"
+
+
+def deep_in(calls: int, look: Callable[[], Any]) -> Any:
+    """What is told by a look from so many calls within each other."""
+    return deep_in(calls - 1, look) if calls else look()
+
+
+@pytest.mark.parametrize("start", ['{"a":', "[", '{"password":', '["pin=secrets7",'])
+@pytest.mark.parametrize(
+    "place",
+    ['{"payloadType":9999,"payload":%s}', '{"payloadType":51,"payload":{"new":%s}}', '{"payloadType":51,"new":%s}'],
+)
+def test_json_as_deep_as_is_decoded_is_looked_at_from_any_depth_of_calls(start: str, place: str) -> None:
+    depth = 1020
+    end = "}" if "{" in start else "]"
+    inside = f'"{SECRET}"'
+    message = JsonCodec().decode((place % (start * depth + inside + end * depth)).encode())
+    shown = deep_in(sys.getrecursionlimit() - 250, lambda: Redaction([SECRET]).message(message))
+    assert SECRET.encode() not in everything(shown)
+    harmless = JsonCodec().decode((place % ("[" * depth + "]" * depth)).encode())
+    assert Redaction([SECRET]).message(harmless) is harmless
+
+
+def test_unknown_fields_of_the_parts_are_kept_where_the_message_has_some_of_its_own() -> None:
+    event = planted(oa.ProtoOAExecutionEvent)
+    event.order.tradeData.label = f"of {SECRET}"
+    own = b"\xb8\x3e\x09\xba\x3e\x18" + SECRET.encode()
+    event.MergeFromString(own)
+    event.order.MergeFromString(b"\xb8\x3e\x07")
+    event.order.tradeData.MergeFromString(b"\xba\x3e\x05plain")
+    shown = Redaction([SECRET]).message(Message(event))
+    assert [(field.path.partition(".")[2], field.value) for field in unknown_fields(shown)] == [
+        ("999", 9),
+        ("999", b"***"),
+        ("order.999", 7),
+        ("order.tradeData.999", b"plain"),
+    ]
+    accounts = oa.ProtoOAGetAccountListByAccessTokenRes(accessToken=TOKEN)
+    for number in (1, 2):
+        accounts.ctidTraderAccount.add(ctidTraderAccountId=number).MergeFromString(b"\xb8\x3e\x07\xba\x3e\x02ab")
+    accounts.MergeFromString(b"\xb8\x3e\x09\xba\x3e\x02ab")
+    shown = Redaction().message(Message(accounts))
+    assert [field.value for field in unknown_fields(shown)] == [9, b"***", 7, b"***", 7, b"***"]
+    assert [account.ctidTraderAccountId for account in shown.payload.ctidTraderAccount] == [1, 2]
+
+
+def test_unknown_fields_that_cannot_be_read_are_one_that_is_hidden() -> None:
+    deep = b"\xbb\x3e" * 40 + b"\x2a\x18" + SECRET.encode() + b"\xbc\x3e" * 40
+    payload = oa.ProtoOAVersionRes.FromString(b"\x12\x01v" + deep)
+    shown = Redaction([SECRET]).message(Message(payload))
+    assert [(field.number, field.value) for field in unknown_fields(shown)] == [(999, MASK.encode())]
+
+
+def test_what_only_looks_like_a_secret_leaves_the_message_as_it_is() -> None:
+    message = Message(oa.ProtoOAVersionRes.FromString(b"\x12\x06spin=7\xba\x3e\x06spin=7\xb8\x3e\x85\x00"))
+    assert Redaction([SECRET]).message(message) is message
+    groups = Message(UnknownPayload(9999, b"\xba\x3e\x07Ppin=77"))
+    assert Redaction().message(groups) is groups
+
+
+def test_a_secret_field_is_a_mask_and_no_more_where_the_time_is_spent() -> None:
+    payload = oa.ProtoOARefreshTokenRes(accessToken=TOKEN, tokenType="a=" * 260_000, expiresIn=1, refreshToken=SECRET)
+    shown = Redaction().message(Message(payload)).payload
+    assert shown.tokenType == "*** (520,000 characters, not looked at)"
+    assert (shown.accessToken, shown.refreshToken) == (MASK, MASK)
+
+
+def test_a_list_ends_where_there_is_no_time_for_more_of_it() -> None:
+    symbols = oa.ProtoOASymbolsListRes(ctidTraderAccountId=1)
+    symbols.symbol.add(symbolId=1, symbolName="pin=7")
+    symbols.MergeFromString(b"\x1a\x02\x08\x01" * 200_000)
+    symbols.MergeFromString(b"\xb8\x3e\x07")
+    shown = Redaction().message(Message(symbols)).payload
+    assert 100_000 < len(shown.symbol) < 150_000
+    assert shown.symbol[0].symbolName == "pin=***"
+    bars = oa.ProtoOAGetTrendbarsRes(ctidTraderAccountId=1, period=1, timestamp=1)
+    bars.MergeFromString(b"\x2a\x02\x18\x01" * 200_000 + b"\xba\x3e\x18" + SECRET.encode())
+    shown = Redaction([SECRET]).message(Message(bars)).payload
+    assert len(shown.trendbar) == 200_000
+    assert SECRET.encode() not in shown.SerializeToString()
+
+
+def test_it_is_told_whether_a_whole_text_holds_a_secret() -> None:
+    redaction = Redaction([SECRET, "abc"])
+    assert redaction.finds(f'{{"a":"{SECRET}","a":1}}'.encode())
+    assert redaction.finds(b"x abc")
+    assert redaction.finds(b'"token=7"')
+    assert not redaction.finds(b'"abcd token=***"')
+    assert not redaction.finds(b"plain")
+    assert not redaction.finds(b"\xff" + b"a" * 3_000_000)
