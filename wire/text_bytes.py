@@ -55,16 +55,21 @@ Written: TypeAlias = "bytes | Break"
 
 _LONGEST_PART: Final = 1 << 16  # characters of a line that are kept until its end is there
 _BETWEEN: Final = b" \t\r:,;-"
+_ALPHABETS: Final = ((Encoding.HEX, b"0-9a-fA-F"), (Encoding.BASE64, b"A-Za-z0-9+/="))
 _PREFIX: Final = re.compile(rb"0[xX]|\\x")
 _NO_HEX: Final = re.compile(rb"[^0-9a-fA-F]")
-_NO_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=]")
-_END_OF_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/]")
+# Where bytes end: at characters that do not belong, with those between that are too few for a message.
+_END_OF_HEX: Final = re.compile(rb"[^0-9a-fA-F](?:[0-9a-fA-F]{0,3}[^0-9a-fA-F])*")
+_END_OF_BASE64: Final = re.compile(rb"=|[^A-Za-z0-9+/=](?:[A-Za-z0-9+/]{0,3}[^A-Za-z0-9+/=])*")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 _DUMP: Final = re.compile(rb"\s*0{4,16}(?::[ \t]|[ \t]{2})[ \t]*[0-9a-fA-F]{2}")  # a row's own line holds its bytes
 _OFFSET: Final = re.compile(rb"\s*([0-9a-fA-F]{4,16})(:?)(?:\s+|$)")
 _MOST_REPEATED: Final = MAX_FRAME_SIZE  # bytes that a `*` stands for; no message has more that are alike
-_LINES_TRIED: Final = 8  # some of the first lines may be damaged, not all of them
-_ONE_WRONG_IN: Final = 20  # characters; prose has more that are neither hex nor base64
+_LINES_TRIED: Final = 8  # of any lengths; among more, a word may be all right by chance
+_ONE_WRONG_IN: Final = 20  # characters, for a text to be tried at all: to look for messages in noise takes long
+_STRETCH: Final = 40  # characters without a wrong one, as no noise has: around these anything may be damaged
+_WRONG: Final = {encoding: re.compile(b"[^%b]+" % alphabet) for encoding, alphabet in _ALPHABETS}
+_STRETCHES: Final = {encoding: re.compile(b"[%b]{%d}" % (alphabet, _STRETCH)) for encoding, alphabet in _ALPHABETS}
 
 
 def encodings_of(head: bytes) -> tuple[Encoding, ...]:
@@ -76,16 +81,15 @@ def encodings_of(head: bytes) -> tuple[Encoding, ...]:
     if _DUMP.match(head):
         return (Encoding.DUMP,)
     lines = [line for line in (each.strip() for each in head.splitlines()) if line and not line.startswith(b"#")]
-    ways = ((Encoding.HEX, _NO_HEX), (Encoding.BASE64, _NO_BASE64))
-    return tuple(
-        encoding
-        for encoding, wrong in ways
-        if any(_nearly_all(_bare(line, encoding), wrong) for line in lines[:_LINES_TRIED])
+    return tuple(encoding for encoding, _ in _ALPHABETS if _may_be([_bare(line, encoding) for line in lines], encoding))
+
+
+def _may_be(lines: list[bytes], encoding: Encoding) -> bool:
+    """Whether one of the first lines is nearly all right, wrong characters in a row being one; or a part of any is."""
+    wrong, stretch = _WRONG[encoding], _STRETCHES[encoding]
+    return any(line and len(wrong.findall(line)) <= len(line) // _ONE_WRONG_IN for line in lines[:_LINES_TRIED]) or any(
+        stretch.search(line) for line in lines
     )
-
-
-def _nearly_all(text: bytes, wrong: re.Pattern[bytes]) -> bool:
-    return bool(text) and len(wrong.findall(text)) <= len(text) // _ONE_WRONG_IN
 
 
 class TextBytes:
@@ -106,6 +110,8 @@ class TextBytes:
         self._previous = 0  # characters of the line before, and of the first one; 0 where it was too long to be kept
         self._first = 0
         self._is_wrapped_within = False  # whether lines end within a byte, all but the last
+        self._passed = 0  # characters of the line that were read
+        self._wrong = 0  # characters that are left out with one before them, whose group they end
         self._is_cut = False  # whether the line was too long, and its begin has been read
         self._row = b""  # of a dump: the bytes of its last line, none where it is damaged
         self._row_end = 0  # what the offset behind it must be
@@ -125,11 +131,14 @@ class TextBytes:
             yield from self._end()
             self._number += 1
             self._is_cut = False
+            self._passed = self._wrong = 0
         if len(self._line) > _LONGEST_PART and self._encoding is not Encoding.DUMP:
-            # A cut behind a backslash or a zero could stand within a prefix: what is left behind is enough for one.
-            part, self._line = self._line[:-4], self._line[-4:]
-            yield from self._read(part)
+            # Not within a prefix; and what is left may still turn out to be the last of the line.
+            cut = len(self._line) - 4
+            cut -= self._line[cut : cut + 1] in (b"x", b"X")
+            part, self._line = self._line[:cut], self._line[cut:]
             self._is_cut, self._previous = True, 0
+            yield from self._read(part)
 
     def close(self) -> Iterator[Written]:
         """What the last line has, though it was not ended."""
@@ -141,7 +150,7 @@ class TextBytes:
         yield from self._end()
 
     def _read(self, line: bytes) -> Iterator[Written]:
-        if not self._rest and line.lstrip().startswith(b"#"):
+        if not self._rest and not self._passed and line.lstrip().startswith(b"#"):
             return
         if self._encoding is Encoding.DUMP:
             if line.strip() == b"*":
@@ -151,21 +160,24 @@ class TextBytes:
         line = _bare(line, self._encoding)
         if line and not self._is_cut:
             yield from self._begin(len(line))
-        line = self._rest + line
+        wrong, self._wrong = self._wrong, max(self._wrong - len(line), 0)
+        passed = self._passed + wrong - len(self._rest)
+        self._passed += len(line)
+        line = self._rest + line[wrong:]
         self._rest = b""
-        wrong = _END_OF_BASE64 if self._is_base64 else _NO_HEX
-        passed = 0
-        while (found := wrong.search(line)) is not None:
+        end_of_bytes = _END_OF_BASE64 if self._is_base64 else _END_OF_HEX
+        while (found := end_of_bytes.search(line)) is not None:
             if self._is_base64 and found[0] == b"=":  # base64 ends here; another one may follow
                 yield from self._decoded(line[: found.start()])
                 end = len(line) - len(line[found.start() :].lstrip(b"="))
             else:
                 at = found.start() - found.start() % self._group  # whole bytes before it are good
+                end = found.end() + (at - found.end()) % self._group
                 yield from self._whole(line[:at])
                 number = passed + found.start() + 1
                 reason = f"line {self._number}: the character {number} of its {self._kind} is none of {self._kind}"
-                yield Break(reason, self._bytes_of_group)
-                end = at + self._group
+                yield Break(reason, (end - at) // self._group * self._bytes_of_group)
+                self._wrong = max(end - len(line), 0)
             line, passed = line[end:], passed + end
         yield from self._whole(line)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import random
 
 import pytest
 from hypothesis import given
@@ -154,8 +155,56 @@ def test_a_character_that_does_not_belong_costs_its_byte_and_no_other() -> None:
 def test_each_character_that_does_not_belong_is_named_by_its_place() -> None:
     reasons = [part.reason for part in read(b"01?20304!506", Encoding.HEX) if isinstance(part, Break)]
     assert reasons[:2] == [f"line 1: the character {place} of its hex is none of hex" for place in (3, 9)]
-    reasons = [part.reason for part in read(b"AQI=AQI!AQ?D", Encoding.BASE64) if isinstance(part, Break)]
-    assert reasons[:2] == [f"line 1: the character {place} of its base64 is none of base64" for place in (8, 11)]
+    reasons = [part.reason for part in read(b"AQI=AQI!AQIDAQ?D", Encoding.BASE64) if isinstance(part, Break)]
+    assert reasons[:2] == [f"line 1: the character {place} of its base64 is none of base64" for place in (8, 15)]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 16])
+@pytest.mark.parametrize(
+    ("encoding", "text", "place", "lost"),
+    [
+        (Encoding.HEX, b"010203!!!!!30102", 7, 3),
+        (Encoding.HEX, b"0102030?7?777?0102", 8, 4),
+        (Encoding.HEX, b"010203" + b"\xff" * 500 + b"0102", 7, 250),
+        (Encoding.BASE64, b"AQID?A?AA?AAA?AAAQI=", 5, 9),
+        (Encoding.BASE64, b"AQIDAQ" + b"\x00" * 1002 + b"AQI=", 7, 753),
+    ],
+)
+def test_a_run_that_does_not_belong_is_one_place_and_so_is_what_stands_in_it_too_little_for_a_message(
+    encoding: Encoding, text: bytes, place: int, lost: int, size: int
+) -> None:
+    reason = f"line 1: the character {place} of its {encoding.value} is none of {encoding.value}"
+    assert read(text, encoding, size=size) == [b"\1\2\3", Break(reason, lost), b"\1\2", Break()]
+
+
+def test_a_text_is_tried_where_one_run_of_it_is_damaged_however_long_and_noise_is_not() -> None:
+    text = b"616263" * 30
+    for wrong in (b"!", b"\x00", b"?7", b"\xff z"):
+        for at in (0, 100, 180):
+            assert Encoding.HEX in encodings_of(text[:at] + wrong * 3000 + text[at:])
+    assert Encoding.HEX in encodings_of(b"what?\n" * 20 + text)
+    assert encodings_of(bytes(random.Random(7).choices(range(0x20, 0x100), k=100_000))) == ()
+
+
+@pytest.mark.parametrize("prefix", [b"0x", b"\\x"])
+def test_what_a_long_line_stands_for_does_not_hang_on_how_it_comes(prefix: bytes) -> None:
+    sound = b", ".join(prefix + b"%02x" % (number % 256) for number in range(25_000))
+    sizes = [65_537, 65_539, 70_001, 1 << 17]
+    for before in range(7):
+        text = b" " * before + sound
+        for size in sizes:
+            data, *breaks = read(text, Encoding.HEX, size=size)
+            assert (data, breaks) == ((bytes(range(256)) * 100)[:25_000], [Break()])
+    for at in range(65_530, 65_540):
+        for text in (DATA.hex().encode() * 900, base64.b64encode(DATA * 1300)):
+            encoding = Encoding.HEX if text[:2] == b"00" else Encoding.BASE64
+            for wrong in (b"!", b"??a?", b"#"):
+                damaged = text[:at] + wrong + text[at + len(wrong) :]
+                whole = [part for part in read(damaged, encoding) if isinstance(part, bytes)]
+                for size in sizes:
+                    found = read(damaged, encoding, size=size)
+                    assert [part for part in found if isinstance(part, bytes)] == whole
+                    assert f"the character {at + 1} of" in str(found[1])
 
 
 @pytest.mark.parametrize("size", [1, 1 << 16])
