@@ -1,7 +1,8 @@
 """Bytes that were written down as text: hex in the ways in which people and programs write it, or base64.
 
-Hex may have spaces, colons, commas, dashes, `0x` or `\\x` between or before its bytes, or be a dump of xxd, hexdump -C
-or tshark, with offsets in front and characters behind.
+Hex may have spaces, colons, commas, dashes, `0x` or `\\x` between or before its bytes, and the quotes, brackets and
+declarations of a program's source around them; or be a dump of xxd, hexdump -C or tshark, with offsets in front and
+characters behind.
 """
 
 from __future__ import annotations
@@ -55,6 +56,10 @@ Written: TypeAlias = "bytes | Break"
 
 _LONGEST_PART: Final = 1 << 16  # characters of a line that are kept until its end is there
 _BETWEEN: Final = b" \t\r:,;-"
+_AROUND: Final = b"\"'{}[]"  # hex in the source of a program
+# What C has before and behind the bytes of an array, as `xxd -i` writes it.
+_DECLARED: Final = re.compile(rb"\s*[A-Za-z_][\w \t*]*(?:\[\w*\]\s*=|(?<=_len)\s*=\s*\d+\s*;)")
+_COMMENT: Final = re.compile(rb"/\*.{0,200}?\*/")
 _ALPHABETS: Final = ((Encoding.HEX, b"0-9a-fA-F"), (Encoding.BASE64, b"A-Za-z0-9+/="))
 _PREFIX: Final = re.compile(rb"0[xX]|\\x")
 _NO_HEX: Final = re.compile(rb"[^0-9a-fA-F]")
@@ -157,7 +162,7 @@ class TextBytes:
                 self._is_repeated = True
                 return
             yield from self._repeated(line)
-        line = _bare(line, self._encoding)
+        line = _bare(line, self._encoding, begins=not self._passed)
         if line and not self._is_cut:
             yield from self._begin(len(line))
         wrong, self._wrong = self._wrong, max(self._wrong - len(line), 0)
@@ -253,10 +258,10 @@ class TextBytes:
         return binascii.a2b_base64(text) if self._is_base64 else binascii.unhexlify(text)
 
 
-def _bare(line: bytes, encoding: Encoding) -> bytes:
-    """A line without what stands between its characters."""
+def _bare(line: bytes, encoding: Encoding, *, begins: bool = True) -> bytes:
+    """A line, or a part of one that begins with it or does not, without what stands between its characters."""
     if encoding is Encoding.BASE64:
-        return line.translate(_FROM_URL, b" \t\r")
+        return line.translate(_FROM_URL, b" \t\r\"'")
     if encoding is Encoding.DUMP:
         offset = _OFFSET.match(line)
         if offset is None:
@@ -264,6 +269,11 @@ def _bare(line: bytes, encoding: Encoding) -> bytes:
         line = line[offset.end() :]
         # What xxd writes behind two spaces, hexdump behind a bar and tshark behind three spaces are characters.
         line = re.split(rb"\s\s" if offset[2] else rb"\||\s\s\s", line, maxsplit=1)[0]
-    elif b"x" in line or b"X" in line:
+        return line.translate(None, _BETWEEN)
+    if begins and (declared := _DECLARED.match(line)) is not None:
+        line = line[declared.end() :]
+    if b"*/" in line:
+        line = _COMMENT.sub(b"", line)
+    if b"x" in line or b"X" in line:
         line = _PREFIX.sub(b"", line)
-    return line.translate(None, _BETWEEN)
+    return line.translate(None, _BETWEEN + _AROUND)

@@ -12,6 +12,9 @@ from anyctrader.wire.text_bytes import Break, Encoding, TextBytes, encodings_of
 from .captured import in_parts
 
 DATA = bytes(range(40))
+C_ARRAY = b"unsigned char x_bin[] = {\n  %b\n};\nunsigned int x_bin_len = 40;\n" % b",\n  ".join(
+    b", ".join(b"0x%02x" % byte for byte in DATA[at : at + 12]) for at in range(0, 40, 12)
+)
 XXD = (
     b"00000000: 0001 0203 0405 0607 0809 0a0b 0c0d 0e0f  ................\n"
     b"00000010: 1011 1213 6162                           ..ab\n"
@@ -48,6 +51,14 @@ def read(text: bytes, encoding: Encoding, *, by_line: bool = False, size: int = 
         b"# from the log\n" + DATA.hex(" ").encode(),
         b", ".join(b"0x%02x" % byte for byte in DATA),
         b"".join(rb"\x%02x" % byte for byte in DATA),
+        b'"' + DATA.hex().encode() + b'"\n',
+        b"'" + DATA.hex().encode()[:30] + b"',\n'" + DATA.hex().encode()[30:] + b"'",
+        b"[" + b", ".join(b"'%02x'" % byte for byte in DATA) + b"]",
+        C_ARRAY,
+        C_ARRAY.replace(b"\n  ", b"").replace(b"\n}", b"}"),
+        b"/* Frame (40 bytes) */\nstatic const unsigned char pkt1[40] = {\n"
+        + b"".join(b"0x%02x, /* %02x, which is 0x00 */\n" % (byte, byte) for byte in DATA)
+        + b"};\n",
         DATA.hex().encode()[:21] + b"\n" + DATA.hex().encode()[21:],  # a line that ends within a byte
     ],
 )
