@@ -11,6 +11,7 @@ import binascii
 import enum
 import re
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from .framing import MAX_FRAME_SIZE
@@ -33,6 +34,8 @@ class Encoding(enum.Enum):
     DUMP = "dump"
     """Hex with offsets in front, and characters behind."""
     BASE64 = "base64"
+    STRING = "string"
+    """As strings in the source of a program, with escapes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,14 @@ _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 _DUMP: Final = re.compile(rb"\s*0{4,16}(?::[ \t]|[ \t]{2})[ \t]*[0-9a-fA-F]{2}")  # a row's own line holds its bytes
 _OFFSET: Final = re.compile(rb"\s*([0-9a-fA-F]{4,16})(:?)(?:\s+|$)")
 _MOST_REPEATED: Final = MAX_FRAME_SIZE  # bytes that a `*` stands for; no message has more that are alike
+_ESCAPED: Final = re.compile(rb"\\(?:x[0-9a-fA-F]{2}|[0-7]{3})")
 _LINES_TRIED: Final = 8  # of any lengths; among more, a word may be all right by chance
 _ONE_WRONG_IN: Final = 20  # characters, for a text to be tried at all: to look for messages in noise takes long
 _STRETCH: Final = 40  # characters without a wrong one, as no noise has: around these anything may be damaged
-_WRONG: Final = {encoding: re.compile(b"[^%b]+" % alphabet) for encoding, alphabet in _ALPHABETS}
-_STRETCHES: Final = {encoding: re.compile(b"[%b]{%d}" % (alphabet, _STRETCH)) for encoding, alphabet in _ALPHABETS}
+_WRONG: Final = MappingProxyType({encoding: re.compile(b"[^%b]+" % alphabet) for encoding, alphabet in _ALPHABETS})
+_STRETCHES: Final = MappingProxyType(
+    {encoding: re.compile(b"[%b]{%d}" % (alphabet, _STRETCH)) for encoding, alphabet in _ALPHABETS}
+)
 
 
 def encodings_of(head: bytes) -> tuple[Encoding, ...]:
@@ -86,7 +92,8 @@ def encodings_of(head: bytes) -> tuple[Encoding, ...]:
     if _DUMP.match(head):
         return (Encoding.DUMP,)
     lines = [line for line in (each.strip() for each in head.splitlines()) if line and not line.startswith(b"#")]
-    return tuple(encoding for encoding, _ in _ALPHABETS if _may_be([_bare(line, encoding) for line in lines], encoding))
+    ways = tuple(encoding for encoding, _ in _ALPHABETS if _may_be([_bare(line, encoding) for line in lines], encoding))
+    return (Encoding.STRING, *ways) if _ESCAPED.search(head) and (b'"' in head or b"'" in head) else ways
 
 
 def _may_be(lines: list[bytes], encoding: Encoding) -> bool:

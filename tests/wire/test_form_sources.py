@@ -37,8 +37,28 @@ def quoted_lines(data: bytes) -> bytes:
     return b",\n".join(b"'%b'" % part.hex().encode() for part in in_parts(data, 16))
 
 
+def wireshark(data: bytes) -> bytes:
+    r"""As it copies packet bytes as an escaped string: quoted rows, with a backslash between."""
+    return b" \\\n".join(b'"%b"' % b"".join(b"\\x%02x" % byte for byte in row) for row in in_parts(data, 16))
+
+
+def python_repr(data: bytes) -> bytes:
+    return repr(data).encode()
+
+
+def python_lines(data: bytes) -> bytes:
+    return b"".join(b"data += %b  # and so on\n" % repr(part).encode() for part in in_parts(data, 50))
+
+
+def c_string(data: bytes) -> bytes:
+    """Each string ends behind an escape, so that no digit can be taken for a part of it."""
+    plain = b"".join(bytes([byte]) if 0x20 <= byte < 0x7F and byte not in b'"\\' else b"\\%03o" % byte for byte in data)
+    return b'const char x[] = "%b";\n' % plain
+
+
 WAYS: dict[str, Callable[[bytes], bytes]] = {
-    each.__name__: each for each in (c_array, c_array_of_a_line, quoted_hex, quoted_lines)
+    each.__name__: each
+    for each in (c_array, c_array_of_a_line, quoted_hex, quoted_lines, wireshark, python_repr, python_lines, c_string)
 }
 
 
