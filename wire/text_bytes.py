@@ -1,8 +1,8 @@
 """Bytes that were written down as text: hex in the ways in which people and programs write it, or base64.
 
 Hex may have spaces, colons, commas, dashes, `0x` or `\\x` between or before its bytes, and the quotes, brackets and
-declarations of a program's source around them; or be a dump of xxd, hexdump -C or tshark, with offsets in front and
-characters behind.
+declarations of a program's source around them; or be a dump of xxd, hexdump -C, tshark or od, with offsets in front
+and characters behind.
 """
 
 from __future__ import annotations
@@ -71,7 +71,10 @@ _END_OF_HEX: Final = re.compile(rb"[^0-9a-fA-F](?:[0-9a-fA-F]{0,3}[^0-9a-fA-F])*
 _END_OF_BASE64: Final = re.compile(rb"=|[^A-Za-z0-9+/=](?:[A-Za-z0-9+/]{0,3}[^A-Za-z0-9+/=])*")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 _DUMP: Final = re.compile(rb"\s*0{4,16}(?::[ \t]|[ \t]{2})[ \t]*[0-9a-fA-F]{2}")  # a row's own line holds its bytes
+# od writes one space behind an offset of six digits or seven, and two behind the bytes where their characters follow.
+_OD: Final = re.compile(rb"\s*0{6,7}(?: [0-9a-fA-F]{2})+[ \t]*(?:>|\r?\n|\Z)")
 _OFFSET: Final = re.compile(rb"\s*([0-9a-fA-F]{4,16})(:?)(?:\s+|$)")
+_DIGITS_OF_OD: Final = 7  # of an octal or decimal offset; of a hex one it writes six, and the others four or eight
 _MOST_REPEATED: Final = MAX_FRAME_SIZE  # bytes that a `*` stands for; no message has more that are alike
 _ESCAPED: Final = re.compile(rb"\\(?:x[0-9a-fA-F]{2}|[0-7]{3})")
 _LINES_TRIED: Final = 8  # of any lengths; among more, a word may be all right by chance
@@ -89,7 +92,7 @@ def encodings_of(head: bytes) -> tuple[Encoding, ...]:
     Args:
         head: the first of its bytes.
     """
-    if _DUMP.match(head):
+    if _DUMP.match(head) or _OD.match(head):
         return (Encoding.DUMP,)
     lines = [line for line in (each.strip() for each in head.splitlines()) if line and not line.startswith(b"#")]
     ways = tuple(encoding for encoding, _ in _ALPHABETS if _may_be([_bare(line, encoding) for line in lines], encoding))
@@ -128,6 +131,7 @@ class TextBytes:
         self._row = b""  # of a dump: the bytes of its last line, none where it is damaged
         self._row_end = 0  # what the offset behind it must be
         self._is_repeated = False
+        self._radix = 8  # of its offsets, where od wrote them
         self._is_base64 = encoding is Encoding.BASE64
         self._kind = "base64" if self._is_base64 else "hex"
         self._group, self._bytes_of_group = (4, 3) if self._is_base64 else (2, 1)
@@ -214,7 +218,7 @@ class TextBytes:
         found = _OFFSET.match(line)
         if found is None:
             return
-        offset = int(found[1], 16)
+        offset = self._place(found[1])
         if self._is_repeated:
             self._is_repeated = False
             size = offset - self._row_end
@@ -229,6 +233,14 @@ class TextBytes:
         bare = _bare(line, self._encoding)
         self._row = b"" if len(bare) % 2 or _NO_HEX.search(bare) else binascii.unhexlify(bare)
         self._row_end = offset + len(self._row)
+
+    def _place(self, offset: bytes) -> int:
+        """What an offset says: hex; but those of od are octal, or decimal, where they have seven digits."""
+        if len(offset) != _DIGITS_OF_OD:
+            return int(offset, 16)
+        if self._row_end and _number(offset, 10) == self._row_end:
+            self._radix = 10
+        return _number(offset, self._radix)
 
     def _whole(self, text: bytes) -> Iterator[Written]:
         if text:
@@ -265,6 +277,11 @@ class TextBytes:
         return binascii.a2b_base64(text) if self._is_base64 else binascii.unhexlify(text)
 
 
+def _number(text: bytes, radix: int) -> int:
+    """What these digits say; -1 where they are none."""
+    return int(text, radix) if not text.strip(b"0123456789"[:radix]) else -1
+
+
 def _bare(line: bytes, encoding: Encoding, *, begins: bool = True) -> bytes:
     """A line, or a part of one that begins with it or does not, without what stands between its characters."""
     if encoding is Encoding.BASE64:
@@ -274,8 +291,8 @@ def _bare(line: bytes, encoding: Encoding, *, begins: bool = True) -> bytes:
         if offset is None:
             return b"" if not line.strip() else line.strip()
         line = line[offset.end() :]
-        # What xxd writes behind two spaces, hexdump behind a bar and tshark behind three spaces are characters.
-        line = re.split(rb"\s\s" if offset[2] else rb"\||\s\s\s", line, maxsplit=1)[0]
+        # What xxd writes behind two spaces, hexdump behind a bar, od an angle and tshark three spaces are characters.
+        line = re.split(rb"\s\s" if offset[2] else rb"\||\s\s\s|\s\s>", line, maxsplit=1)[0]
         return line.translate(None, _BETWEEN)
     if begins and (declared := _DECLARED.match(line)) is not None:
         line = line[declared.end() :]

@@ -1,4 +1,4 @@
-"""Captures as they are written in the sources of programs: sound ones are read whole, of damaged ones the rest."""
+"""Captures as programs write them, or their sources have them: sound ones are read whole, of damaged ones the rest."""
 
 from __future__ import annotations
 
@@ -56,9 +56,28 @@ def c_string(data: bytes) -> bytes:
     return b'const char x[] = "%b";\n' % plain
 
 
+def od(data: bytes) -> bytes:
+    """As `od -A x -t x1z` writes it."""
+    rows = (
+        b"%06x%b  >%b<\n" % (16 * number, b"".join(b" %02x" % byte for byte in row).ljust(48), b"." * len(row))
+        for number, row in enumerate(in_parts(data, 16))
+    )
+    return b"".join(rows) + b"%06x\n" % len(data)
+
+
 WAYS: dict[str, Callable[[bytes], bytes]] = {
     each.__name__: each
-    for each in (c_array, c_array_of_a_line, quoted_hex, quoted_lines, wireshark, python_repr, python_lines, c_string)
+    for each in (
+        c_array,
+        c_array_of_a_line,
+        quoted_hex,
+        quoted_lines,
+        wireshark,
+        python_repr,
+        python_lines,
+        c_string,
+        od,
+    )
 }
 
 

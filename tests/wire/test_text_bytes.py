@@ -26,6 +26,11 @@ HEXDUMP = (
 TSHARK = (
     b"0000  00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f   ................\n0010  10 11 12 13 61 62   ....ab\n\n"
 )
+OD = (
+    b"000000 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f  >................<\n"
+    b"000010 10 11 12 13 61 62                                >....ab<\n000016\n"
+)
+OD_OCTAL = b"0000000 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f\n0000020 10 11 12 13 61 62\n0000026\n"
 
 
 def read(text: bytes, encoding: Encoding, *, by_line: bool = False, size: int = 1 << 16) -> list[bytes | Break]:
@@ -68,7 +73,7 @@ def test_hex_may_be_written_in_many_ways(text: bytes, size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 1 << 16])
-@pytest.mark.parametrize("text", [XXD, HEXDUMP, TSHARK])
+@pytest.mark.parametrize("text", [XXD, HEXDUMP, TSHARK, OD, OD_OCTAL])
 def test_a_dump_has_offsets_and_characters_that_are_left_out(text: bytes, size: int) -> None:
     assert encodings_of(text) == (Encoding.DUMP,)
     assert read(text, Encoding.DUMP, size=size) == [bytes(range(20)) + b"ab", Break()]
@@ -100,6 +105,17 @@ def test_a_star_in_a_dump_stands_for_lines_like_the_last(times: int, in_parts: b
     assert read(text, Encoding.DUMP, size=7 if in_parts else 1 << 16) == [ROW * (times + 1) + b"ab", Break()]
     text = FIRST + b"*\n%08x\n" % (16 * times + 24)  # hexdump takes half a line of zeros for a whole one
     assert read(text, Encoding.DUMP) == [ROW * (times + 1) + ROW[:8], Break()]
+
+
+@pytest.mark.parametrize("write", [b"%06x", b"%07o", b"%07d"])
+def test_a_star_in_a_dump_of_od_is_read_by_the_kind_of_its_offsets(write: bytes) -> None:
+    rows = [(0, ROW), (16, b"\xff" * 16), (32, b""), (96, b"\x61\x62"), (98, b"")]
+    lines = [write % at + b"".join(b" %02x" % byte for byte in row) if at != 32 else b"*" for at, row in rows]
+    assert read(b"\n".join(lines), Encoding.DUMP) == [ROW + b"\xff" * 80 + b"ab", Break()]
+    damaged = [lines[0], b"00000%b" % lines[1][5:].replace(b" ", b"a ", 1), *lines[2:]]
+    last = read(b"\n".join(damaged), Encoding.DUMP)[-2]
+    assert isinstance(last, bytes)
+    assert last.endswith(b"ab")
 
 
 @pytest.mark.parametrize(
