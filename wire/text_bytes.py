@@ -1,7 +1,7 @@
 """Bytes that were written down as text: hex in the ways in which people and programs write it, or base64.
 
 Hex may have spaces, colons, commas, dashes, `0x` or `\\x` between or before its bytes, and the quotes, brackets and
-declarations of a program's source around them; or be a dump of xxd, hexdump -C, tshark or od, with offsets in front
+declarations of a program's source around them; or be a dump of xxd, hexdump, tshark or od, with offsets in front
 and characters behind.
 """
 
@@ -73,6 +73,10 @@ _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 _DUMP: Final = re.compile(rb"\s*0{4,16}(?::[ \t]|[ \t]{2})[ \t]*[0-9a-fA-F]{2}")  # a row's own line holds its bytes
 # od writes one space behind an offset of six digits or seven, and two behind the bytes where their characters follow.
 _OD: Final = re.compile(rb"\s*0{6,7}(?: [0-9a-fA-F]{2})+[ \t]*(?:>|\r?\n|\Z)")
+# hexdump writes words of two bytes, the second one of them first; no other dump has groups of four behind seven digits.
+_WORDS: Final = re.compile(rb"\s*[0-9a-fA-F]{7}(?: \S{4})+\s*$")
+_FIRST_WORDS: Final = re.compile(rb"\s*0{7}(?: [0-9a-fA-F]{4})+[ \t]*(?:\r?\n|\Z)")
+_WORD: Final = re.compile(rb"(?<=\s)(\S\S)(\S\S)(?=\s|$)")
 _OFFSET: Final = re.compile(rb"\s*([0-9a-fA-F]{4,16})(:?)(?:\s+|$)")
 _DIGITS_OF_OD: Final = 7  # of an octal or decimal offset; of a hex one it writes six, and the others four or eight
 _MOST_REPEATED: Final = MAX_FRAME_SIZE  # bytes that a `*` stands for; no message has more that are alike
@@ -92,7 +96,7 @@ def encodings_of(head: bytes) -> tuple[Encoding, ...]:
     Args:
         head: the first of its bytes.
     """
-    if _DUMP.match(head) or _OD.match(head):
+    if any(row.match(head) for row in (_DUMP, _OD, _FIRST_WORDS)):
         return (Encoding.DUMP,)
     lines = [line for line in (each.strip() for each in head.splitlines()) if line and not line.startswith(b"#")]
     ways = tuple(encoding for encoding, _ in _ALPHABETS if _may_be([_bare(line, encoding) for line in lines], encoding))
@@ -131,6 +135,8 @@ class TextBytes:
         self._row = b""  # of a dump: the bytes of its last line, none where it is damaged
         self._row_end = 0  # what the offset behind it must be
         self._is_repeated = False
+        self._is_words = False
+        self._last = b""  # of words: the last byte, which is none where the offset behind it says so
         self._radix = 8  # of its offsets, where od wrote them
         self._is_base64 = encoding is Encoding.BASE64
         self._kind = "base64" if self._is_base64 else "hex"
@@ -159,6 +165,7 @@ class TextBytes:
     def close(self) -> Iterator[Written]:
         """What the last line has, though it was not ended."""
         yield from self._read(self._line)
+        yield from self._even()
         if self._is_repeated:
             yield Break(f"line {self._number}: the offset behind the last * is missing", max(len(self._row), 1))
         self._line = b""
@@ -169,11 +176,17 @@ class TextBytes:
         if not self._rest and not self._passed and line.lstrip().startswith(b"#"):
             return
         if self._encoding is Encoding.DUMP:
+            self._is_words |= _WORDS.match(line) is not None
+            if self._is_words:
+                line = _WORD.sub(rb"\2\1", line)
             if line.strip() == b"*":
                 self._is_repeated = True
+                yield from self._even()
                 return
             yield from self._repeated(line)
         line = _bare(line, self._encoding, begins=not self._passed)
+        if self._is_words and line:
+            line, self._last = self._last + line[:-2], line[-2:]
         if line and not self._is_cut:
             yield from self._begin(len(line))
         wrong, self._wrong = self._wrong, max(self._wrong - len(line), 0)
@@ -219,6 +232,8 @@ class TextBytes:
         if found is None:
             return
         offset = self._place(found[1])
+        if self._is_words and offset == self._row_end - 1:
+            self._last = b""
         if self._is_repeated:
             self._is_repeated = False
             size = offset - self._row_end
@@ -234,9 +249,14 @@ class TextBytes:
         self._row = b"" if len(bare) % 2 or _NO_HEX.search(bare) else binascii.unhexlify(bare)
         self._row_end = offset + len(self._row)
 
+    def _even(self) -> Iterator[Written]:
+        """The last byte of words."""
+        last, self._last = self._last, b""
+        yield from self._whole(self._rest + last)
+
     def _place(self, offset: bytes) -> int:
         """What an offset says: hex; but those of od are octal, or decimal, where they have seven digits."""
-        if len(offset) != _DIGITS_OF_OD:
+        if len(offset) != _DIGITS_OF_OD or self._is_words:
             return int(offset, 16)
         if self._row_end and _number(offset, 10) == self._row_end:
             self._radix = 10

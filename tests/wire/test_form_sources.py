@@ -65,6 +65,15 @@ def od(data: bytes) -> bytes:
     return b"".join(rows) + b"%06x\n" % len(data)
 
 
+def hexdump(data: bytes) -> bytes:
+    """As it writes it without options."""
+    rows = []
+    for number, row in enumerate(in_parts(data, 16)):
+        words = (b" %02x%02x" % (word[1] if word[1:] else 0, word[0]) for word in in_parts(row, 2))
+        rows.append(b"%07x%b\n" % (16 * number, b"".join(words).ljust(40)))
+    return b"".join(rows) + b"%07x\n" % len(data)
+
+
 WAYS: dict[str, Callable[[bytes], bytes]] = {
     each.__name__: each
     for each in (

@@ -107,6 +107,21 @@ def test_a_star_in_a_dump_stands_for_lines_like_the_last(times: int, in_parts: b
     assert read(text, Encoding.DUMP) == [ROW * (times + 1) + ROW[:8], Break()]
 
 
+def test_words_are_read_the_second_byte_first_and_the_last_may_be_half_a_one() -> None:
+    first = b"0000000 0100 0302 0504 0706 0908 0b0a 0d0c 0f0e\n"
+    for size in (1, 1 << 16):
+        for text, data in (
+            (b"0000010 6261\n0000012\n", b"ab"),
+            (b"0000010 6261 0063                              \n0000013\n", b"abc"),
+            (b"*\n0000030 0061\n0000031\n", ROW * 2 + b"a"),
+            (b"0000010 6261", b"ab"),
+        ):
+            assert encodings_of(first + text) == (Encoding.DUMP,)
+            assert read(first + text, Encoding.DUMP, size=size) == [ROW + data, Break()]
+    (begin, told, end, _) = read(first.replace(b"0504", b"0!04") + b"0000010 6261\n", Encoding.DUMP)
+    assert (begin, isinstance(told, Break) and told.lost, end) == (ROW[:5], 1, ROW[6:] + b"ab")
+
+
 @pytest.mark.parametrize("write", [b"%06x", b"%07o", b"%07d"])
 def test_a_star_in_a_dump_of_od_is_read_by_the_kind_of_its_offsets(write: bytes) -> None:
     rows = [(0, ROW), (16, b"\xff" * 16), (32, b""), (96, b"\x61\x62"), (98, b"")]
