@@ -86,6 +86,7 @@ WAYS: dict[str, Callable[[bytes], bytes]] = {
         python_lines,
         c_string,
         od,
+        hexdump,
     )
 }
 
