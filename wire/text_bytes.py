@@ -186,7 +186,8 @@ class TextBytes:
             yield from self._repeated(line)
         line = _bare(line, self._encoding, begins=not self._passed)
         if self._is_words and line:
-            line, self._last = self._last + line[:-2], line[-2:]
+            end = len(line) - (2 if not _NO_HEX.search(line[-2:]) else 0)
+            line, self._last = self._last + line[: max(end, 0)], line[max(end, 0) :]
         if line and not self._is_cut:
             yield from self._begin(len(line))
         wrong, self._wrong = self._wrong, max(self._wrong - len(line), 0)

@@ -118,6 +118,8 @@ def test_words_are_read_the_second_byte_first_and_the_last_may_be_half_a_one() -
         ):
             assert encodings_of(first + text) == (Encoding.DUMP,)
             assert read(first + text, Encoding.DUMP, size=size) == [ROW + data, Break()]
+    for wrong in (b"!", b"0!", b"6", b"62!", b"000001! 6!61\n"):
+        assert read(first + wrong, Encoding.DUMP)[0][:15] == ROW[:15]  # type: ignore[index]
     (begin, told, end, _) = read(first.replace(b"0504", b"0!04") + b"0000010 6261\n", Encoding.DUMP)
     assert (begin, isinstance(told, Break) and told.lost, end) == (ROW[:5], 1, ROW[6:] + b"ab")
 
