@@ -48,6 +48,7 @@ class Written(enum.Enum):
     HEX = "hex"
     DUMP = "dump"
     BASE64 = "base64"
+    STRING = "string"
     JSON = "json"
 
 

@@ -30,11 +30,12 @@ from anyctrader.wire import messages as oa
 from anyctrader.wire.ambiguity import ambiguity_of
 from anyctrader.wire.catalog import account_of, permission_of
 from anyctrader.wire.drafting import DraftError
+from anyctrader.wire.form_readers import text_of
 from anyctrader.wire.frame_scan import FrameScan
 from anyctrader.wire.redaction import Redaction
 from anyctrader.wire.rendering import Frame, Rendering
 from anyctrader.wire.scan import Damage
-from anyctrader.wire.text_bytes import Break, TextBytes, encodings_of
+from anyctrader.wire.text_bytes import Break, encodings_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -77,7 +78,7 @@ def given(text: str) -> tuple[bytes, str]:
     if data.lstrip()[:1] == b"{":
         return data.strip(), "JSON"
     for encoding in encodings_of(data):
-        reader = TextBytes(encoding, by_line=False)
+        reader = text_of(encoding, by_line=False)
         parts = [*reader.feed(data), *reader.close()]
         if not any(isinstance(part, Break) and part.reason for part in parts):
             return b"".join(part for part in parts if isinstance(part, bytes)), encoding.value

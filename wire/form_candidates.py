@@ -20,7 +20,10 @@ TEXT: Final = bytes(range(0x20, 0x7F)) + b"\t\r\n\f\v"
 """The characters of a text."""
 
 _WITHOUT_LINES: Final = (Encoding.BINARY, Encoding.JSON)
-_ROW: Final = re.compile(rb"(?m)^\s*[0-9a-fA-F]{4,16}(?::[ \t]|[ \t]{2})[ \t]*[0-9a-fA-F]{2}")  # of a dump
+_ROW: Final = re.compile(  # of a dump
+    rb"(?m)^\s*(?:[0-9a-fA-F]{4,16}(?::[ \t]|[ \t]{2})[ \t]*[0-9a-fA-F]{2}"
+    rb"|[0-9a-fA-F]{6,7}(?: [0-9a-fA-F]{2})+[ \t]*(?:>|\r?$)|[0-9a-fA-F]{7}(?: [0-9a-fA-F]{4})+[ \t]*\r?$)"
+)
 
 
 class Candidates:

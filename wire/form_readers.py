@@ -13,6 +13,7 @@ from .frame_scan import FrameScan
 from .json_scan import JsonScan
 from .phases import PhaseScan
 from .scan import Damage, Scan, decoded
+from .string_bytes import StringBytes
 from .text_bytes import Break, Encoding, TextBytes
 from .websocket_scan import WebSocketScan
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from .scan import Piece
 
-__all__ = ["SCANNED", "FormReader", "reader_of"]
+__all__ = ["SCANNED", "FormReader", "reader_of", "text_of"]
 
 _SCANS: Final[Mapping[Content, Callable[[int], Scan]]] = MappingProxyType(
     {Content.FRAMES: FrameScan, Content.WEBSOCKET: WebSocketScan}
@@ -74,12 +75,22 @@ def reader_of(form: Form, payload_type: int | None, max_size: int, *, shifted: b
 
     if form.encoding is Encoding.JSON:
         return _Objects(unit, max_size)
-    text = TextBytes(form.encoding, by_line=form.by_line) if form.encoding is not Encoding.BINARY else None
+    text = text_of(form.encoding, by_line=form.by_line) if form.encoding is not Encoding.BINARY else None
     if form.content not in _SCANS:
         return _Bytes(_Units(unit, max_size), text)
     make = partial(_SCANS[form.content], max_size)
     is_shifted = shifted and form.encoding in (Encoding.HEX, Encoding.BASE64)
     return _Bytes(PhaseScan(make, form.encoding) if is_shifted else make(), text)
+
+
+def text_of(encoding: Encoding, *, by_line: bool) -> TextBytes | StringBytes:
+    """What turns a text into the bytes that it stands for.
+
+    Args:
+        encoding: how it is written.
+        by_line: whether each line stands for itself.
+    """
+    return StringBytes() if encoding is Encoding.STRING else TextBytes(encoding, by_line=by_line)
 
 
 def _unit(data: bytes, offset: int, content: Content, payload_type: int | None) -> Piece:
@@ -158,7 +169,7 @@ class _Units:
 class _Bytes(FormReader):
     """Reads bytes, binary or written down as text."""
 
-    def __init__(self, scan: Scan | PhaseScan | _Units, text: TextBytes | None) -> None:
+    def __init__(self, scan: Scan | PhaseScan | _Units, text: TextBytes | StringBytes | None) -> None:
         super().__init__()
         self._scan = scan
         self._text = text

@@ -274,8 +274,10 @@ class FormSearch:
             return Form(ways[0], self._content)
         if not text.strip():
             raise NoCapture("there is nothing in it")
+        damaged = "--encoding says how it is written where these are damaged"
+        where = "it" if ended else f"its first {len(text):,} bytes ({damaged})"
         raise NoCapture(
-            "no frame, envelope or JSON message is in it; bare payloads can be read when their type is said"
+            f"no frame, envelope or JSON message is in {where}; bare payloads can be read when their type is said"
         )
 
     @property

@@ -21,7 +21,9 @@ __all__ = ["Trial"]
 _LEAST: Final = 4  # bytes of a length: what is no longer says nothing
 _CLEAR: Final = (3, 4)  # the part of what is here that must be read for it to be clear what it is
 # Thirds of a character that stand for a byte; elsewhere it is one character.
-_WEIGHTS: Final[Mapping[Encoding, int]] = MappingProxyType({Encoding.HEX: 6, Encoding.DUMP: 6, Encoding.BASE64: 4})
+_WEIGHTS: Final[Mapping[Encoding, int]] = MappingProxyType(
+    {Encoding.HEX: 6, Encoding.DUMP: 6, Encoding.STRING: 6, Encoding.BASE64: 4}
+)
 
 
 class Trial:

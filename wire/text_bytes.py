@@ -1,7 +1,8 @@
 """Bytes that were written down as text: hex in the ways in which people and programs write it, or base64.
 
-Hex may have spaces, colons, commas, dashes, `0x` or `\\x` between or before its bytes, or be a dump of xxd, hexdump -C
-or tshark, with offsets in front and characters behind.
+Hex may have spaces, colons, commas, dashes, `0x` or `\\x` between or before its bytes, and the quotes, brackets and
+declarations of a program's source around them; or be a dump of xxd, hexdump, tshark or od, with offsets in front
+and characters behind.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import binascii
 import enum
 import re
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from .framing import MAX_FRAME_SIZE
@@ -32,6 +34,8 @@ class Encoding(enum.Enum):
     DUMP = "dump"
     """Hex with offsets in front, and characters behind."""
     BASE64 = "base64"
+    STRING = "string"
+    """As strings in the source of a program, with escapes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +59,35 @@ Written: TypeAlias = "bytes | Break"
 
 _LONGEST_PART: Final = 1 << 16  # characters of a line that are kept until its end is there
 _BETWEEN: Final = b" \t\r:,;-"
+_AROUND: Final = b"\"'{}[]"  # hex in the source of a program
+# What C has before and behind the bytes of an array, as `xxd -i` writes it.
+_DECLARED: Final = re.compile(rb"\s*[A-Za-z_][\w \t*]*(?:\[\w*\]\s*=|(?<=_len)\s*=\s*\d+\s*;)")
+_COMMENT: Final = re.compile(rb"/\*.{0,200}?\*/")
+_ALPHABETS: Final = ((Encoding.HEX, b"0-9a-fA-F"), (Encoding.BASE64, b"A-Za-z0-9+/="))
 _PREFIX: Final = re.compile(rb"0[xX]|\\x")
 _NO_HEX: Final = re.compile(rb"[^0-9a-fA-F]")
-_NO_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=]")
-_END_OF_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/]")
+# Where bytes end: at characters that do not belong, with those between that are too few for a message.
+_END_OF_HEX: Final = re.compile(rb"[^0-9a-fA-F](?:[0-9a-fA-F]{0,3}[^0-9a-fA-F])*")
+_END_OF_BASE64: Final = re.compile(rb"=|[^A-Za-z0-9+/=](?:[A-Za-z0-9+/]{0,3}[^A-Za-z0-9+/=])*")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 _DUMP: Final = re.compile(rb"\s*0{4,16}(?::[ \t]|[ \t]{2})[ \t]*[0-9a-fA-F]{2}")  # a row's own line holds its bytes
+# od writes one space behind an offset of six digits or seven, and two behind the bytes where their characters follow.
+_OD: Final = re.compile(rb"\s*0{6,7}(?: [0-9a-fA-F]{2})+[ \t]*(?:>|\r?\n|\Z)")
+# hexdump writes words of two bytes, the second one of them first; no other dump has groups of four behind seven digits.
+_WORDS: Final = re.compile(rb"\s*[0-9a-fA-F]{7}(?: \S{4})+\s*$")
+_FIRST_WORDS: Final = re.compile(rb"\s*0{7}(?: [0-9a-fA-F]{4})+[ \t]*(?:\r?\n|\Z)")
+_WORD: Final = re.compile(rb"(?<=\s)(\S\S)(\S\S)(?=\s|$)")
 _OFFSET: Final = re.compile(rb"\s*([0-9a-fA-F]{4,16})(:?)(?:\s+|$)")
+_DIGITS_OF_OD: Final = 7  # of an octal or decimal offset; of a hex one it writes six, and the others four or eight
 _MOST_REPEATED: Final = MAX_FRAME_SIZE  # bytes that a `*` stands for; no message has more that are alike
-_LINES_TRIED: Final = 8  # some of the first lines may be damaged, not all of them
-_ONE_WRONG_IN: Final = 20  # characters; prose has more that are neither hex nor base64
+_ESCAPED: Final = re.compile(rb"\\(?:x[0-9a-fA-F]{2}|[0-7]{3})")
+_LINES_TRIED: Final = 8  # of any lengths; among more, a word may be all right by chance
+_ONE_WRONG_IN: Final = 20  # characters, for a text to be tried at all: to look for messages in noise takes long
+_STRETCH: Final = 40  # characters without a wrong one, as no noise has: around these anything may be damaged
+_WRONG: Final = MappingProxyType({encoding: re.compile(b"[^%b]+" % alphabet) for encoding, alphabet in _ALPHABETS})
+_STRETCHES: Final = MappingProxyType(
+    {encoding: re.compile(b"[%b]{%d}" % (alphabet, _STRETCH)) for encoding, alphabet in _ALPHABETS}
+)
 
 
 def encodings_of(head: bytes) -> tuple[Encoding, ...]:
@@ -73,19 +96,19 @@ def encodings_of(head: bytes) -> tuple[Encoding, ...]:
     Args:
         head: the first of its bytes.
     """
-    if _DUMP.match(head):
+    if any(row.match(head) for row in (_DUMP, _OD, _FIRST_WORDS)):
         return (Encoding.DUMP,)
     lines = [line for line in (each.strip() for each in head.splitlines()) if line and not line.startswith(b"#")]
-    ways = ((Encoding.HEX, _NO_HEX), (Encoding.BASE64, _NO_BASE64))
-    return tuple(
-        encoding
-        for encoding, wrong in ways
-        if any(_nearly_all(_bare(line, encoding), wrong) for line in lines[:_LINES_TRIED])
+    ways = tuple(encoding for encoding, _ in _ALPHABETS if _may_be([_bare(line, encoding) for line in lines], encoding))
+    return (Encoding.STRING, *ways) if _ESCAPED.search(head) and (b'"' in head or b"'" in head) else ways
+
+
+def _may_be(lines: list[bytes], encoding: Encoding) -> bool:
+    """Whether one of the first lines is nearly all right, wrong characters in a row being one; or a part of any is."""
+    wrong, stretch = _WRONG[encoding], _STRETCHES[encoding]
+    return any(line and len(wrong.findall(line)) <= len(line) // _ONE_WRONG_IN for line in lines[:_LINES_TRIED]) or any(
+        stretch.search(line) for line in lines
     )
-
-
-def _nearly_all(text: bytes, wrong: re.Pattern[bytes]) -> bool:
-    return bool(text) and len(wrong.findall(text)) <= len(text) // _ONE_WRONG_IN
 
 
 class TextBytes:
@@ -106,10 +129,15 @@ class TextBytes:
         self._previous = 0  # characters of the line before, and of the first one; 0 where it was too long to be kept
         self._first = 0
         self._is_wrapped_within = False  # whether lines end within a byte, all but the last
+        self._passed = 0  # characters of the line that were read
+        self._wrong = 0  # characters that are left out with one before them, whose group they end
         self._is_cut = False  # whether the line was too long, and its begin has been read
         self._row = b""  # of a dump: the bytes of its last line, none where it is damaged
         self._row_end = 0  # what the offset behind it must be
         self._is_repeated = False
+        self._is_words = False
+        self._last = b""  # of words: the last byte, which is none where the offset behind it says so
+        self._radix = 8  # of its offsets, where od wrote them
         self._is_base64 = encoding is Encoding.BASE64
         self._kind = "base64" if self._is_base64 else "hex"
         self._group, self._bytes_of_group = (4, 3) if self._is_base64 else (2, 1)
@@ -125,15 +153,19 @@ class TextBytes:
             yield from self._end()
             self._number += 1
             self._is_cut = False
+            self._passed = self._wrong = 0
         if len(self._line) > _LONGEST_PART and self._encoding is not Encoding.DUMP:
-            # A cut behind a backslash or a zero could stand within a prefix: what is left behind is enough for one.
-            part, self._line = self._line[:-4], self._line[-4:]
-            yield from self._read(part)
+            # Not within a prefix; and what is left may still turn out to be the last of the line.
+            cut = len(self._line) - 4
+            cut -= self._line[cut : cut + 1] in (b"x", b"X")
+            part, self._line = self._line[:cut], self._line[cut:]
             self._is_cut, self._previous = True, 0
+            yield from self._read(part)
 
     def close(self) -> Iterator[Written]:
         """What the last line has, though it was not ended."""
         yield from self._read(self._line)
+        yield from self._even()
         if self._is_repeated:
             yield Break(f"line {self._number}: the offset behind the last * is missing", max(len(self._row), 1))
         self._line = b""
@@ -141,31 +173,41 @@ class TextBytes:
         yield from self._end()
 
     def _read(self, line: bytes) -> Iterator[Written]:
-        if not self._rest and line.lstrip().startswith(b"#"):
+        if not self._rest and not self._passed and line.lstrip().startswith(b"#"):
             return
         if self._encoding is Encoding.DUMP:
+            self._is_words |= _WORDS.match(line) is not None
+            if self._is_words:
+                line = _WORD.sub(rb"\2\1", line)
             if line.strip() == b"*":
                 self._is_repeated = True
+                yield from self._even()
                 return
             yield from self._repeated(line)
-        line = _bare(line, self._encoding)
+        line = _bare(line, self._encoding, begins=not self._passed)
+        if self._is_words and line:
+            end = len(line) - (2 if not _NO_HEX.search(line[-2:]) else 0)
+            line, self._last = self._last + line[: max(end, 0)], line[max(end, 0) :]
         if line and not self._is_cut:
             yield from self._begin(len(line))
-        line = self._rest + line
+        wrong, self._wrong = self._wrong, max(self._wrong - len(line), 0)
+        passed = self._passed + wrong - len(self._rest)
+        self._passed += len(line)
+        line = self._rest + line[wrong:]
         self._rest = b""
-        wrong = _END_OF_BASE64 if self._is_base64 else _NO_HEX
-        passed = 0
-        while (found := wrong.search(line)) is not None:
+        end_of_bytes = _END_OF_BASE64 if self._is_base64 else _END_OF_HEX
+        while (found := end_of_bytes.search(line)) is not None:
             if self._is_base64 and found[0] == b"=":  # base64 ends here; another one may follow
                 yield from self._decoded(line[: found.start()])
                 end = len(line) - len(line[found.start() :].lstrip(b"="))
             else:
                 at = found.start() - found.start() % self._group  # whole bytes before it are good
+                end = found.end() + (at - found.end()) % self._group
                 yield from self._whole(line[:at])
                 number = passed + found.start() + 1
                 reason = f"line {self._number}: the character {number} of its {self._kind} is none of {self._kind}"
-                yield Break(reason, self._bytes_of_group)
-                end = at + self._group
+                yield Break(reason, (end - at) // self._group * self._bytes_of_group)
+                self._wrong = max(end - len(line), 0)
             line, passed = line[end:], passed + end
         yield from self._whole(line)
 
@@ -190,7 +232,9 @@ class TextBytes:
         found = _OFFSET.match(line)
         if found is None:
             return
-        offset = int(found[1], 16)
+        offset = self._place(found[1])
+        if self._is_words and offset == self._row_end - 1:
+            self._last = b""
         if self._is_repeated:
             self._is_repeated = False
             size = offset - self._row_end
@@ -205,6 +249,19 @@ class TextBytes:
         bare = _bare(line, self._encoding)
         self._row = b"" if len(bare) % 2 or _NO_HEX.search(bare) else binascii.unhexlify(bare)
         self._row_end = offset + len(self._row)
+
+    def _even(self) -> Iterator[Written]:
+        """The last byte of words."""
+        last, self._last = self._last, b""
+        yield from self._whole(self._rest + last)
+
+    def _place(self, offset: bytes) -> int:
+        """What an offset says: hex; but those of od are octal, or decimal, where they have seven digits."""
+        if len(offset) != _DIGITS_OF_OD or self._is_words:
+            return int(offset, 16)
+        if self._row_end and _number(offset, 10) == self._row_end:
+            self._radix = 10
+        return _number(offset, self._radix)
 
     def _whole(self, text: bytes) -> Iterator[Written]:
         if text:
@@ -241,17 +298,27 @@ class TextBytes:
         return binascii.a2b_base64(text) if self._is_base64 else binascii.unhexlify(text)
 
 
-def _bare(line: bytes, encoding: Encoding) -> bytes:
-    """A line without what stands between its characters."""
+def _number(text: bytes, radix: int) -> int:
+    """What these digits say; -1 where they are none."""
+    return int(text, radix) if not text.strip(b"0123456789"[:radix]) else -1
+
+
+def _bare(line: bytes, encoding: Encoding, *, begins: bool = True) -> bytes:
+    """A line, or a part of one that begins with it or does not, without what stands between its characters."""
     if encoding is Encoding.BASE64:
-        return line.translate(_FROM_URL, b" \t\r")
+        return line.translate(_FROM_URL, b" \t\r\"'")
     if encoding is Encoding.DUMP:
         offset = _OFFSET.match(line)
         if offset is None:
             return b"" if not line.strip() else line.strip()
         line = line[offset.end() :]
-        # What xxd writes behind two spaces, hexdump behind a bar and tshark behind three spaces are characters.
-        line = re.split(rb"\s\s" if offset[2] else rb"\||\s\s\s", line, maxsplit=1)[0]
-    elif b"x" in line or b"X" in line:
+        # What xxd writes behind two spaces, hexdump behind a bar, od an angle and tshark three spaces are characters.
+        line = re.split(rb"\s\s" if offset[2] else rb"\||\s\s\s|\s\s>", line, maxsplit=1)[0]
+        return line.translate(None, _BETWEEN)
+    if begins and (declared := _DECLARED.match(line)) is not None:
+        line = line[declared.end() :]
+    if b"*/" in line:
+        line = _COMMENT.sub(b"", line)
+    if b"x" in line or b"X" in line:
         line = _PREFIX.sub(b"", line)
-    return line.translate(None, _BETWEEN)
+    return line.translate(None, _BETWEEN + _AROUND)

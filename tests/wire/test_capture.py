@@ -139,7 +139,7 @@ def test_what_is_no_capture_is_refused_as_soon_as_that_is_sure() -> None:
     for data in (b"", b" \n"):
         with pytest.raises(NoCapture, match="there is nothing in it"):
             read(data)
-    with pytest.raises(NoCapture, match="no frame"):
+    with pytest.raises(NoCapture, match=r"no frame.* in its first 65,536 bytes .--encoding says"):
         CaptureReader().feed(b"hello world " * (HEAD // 12 + 1))
 
 
@@ -449,3 +449,41 @@ def test_short_lines_of_hex_that_begin_with_zeros_are_no_dump(width: int, end: s
     assert text.startswith("0000")
     lines = end.join(text[at : at + width] for at in range(0, len(text), width)) + end
     assert names(read(lines.encode())) == [NAMES[10]]
+
+
+@settings(deadline=None, max_examples=40)
+@pytest.mark.parametrize("encoding", UNWRAPPED)
+@given(
+    number=st.integers(0, len(FRAMES) - 40),
+    place=st.floats(0, 1),
+    wrong=st.sampled_from([b"\x00", b"\xff", b"!", b"?", b"what? ", b"\x01\x80a", bytes(range(128, 256))]),
+    count=st.integers(1, 400),
+    size=st.sampled_from([100, 1 << 16]),
+)
+def test_a_damaged_run_in_text_without_lines_costs_what_stands_in_it_however_long_it_is(
+    encoding: Encoding, number: int, place: float, wrong: bytes, count: int, size: int
+) -> None:
+    frames = FRAMES[number : number + 40]
+    data = b"".join(frames)
+    text = data.hex().encode() if encoding is HEX else base64.b64encode(data)
+    at = int(place * len(text))
+    run = (wrong * count)[:count]
+    pieces = read(text[:at] + run + text[at + count :], size)
+    bits = 4 if encoding is HEX else 6
+    hurt = {
+        index
+        for index in range(40)
+        if (at - 4) * bits < 8 * sum(map(len, frames[: index + 1]))
+        and 8 * sum(map(len, frames[: max(index - 1, 0)])) < (at + count + 4) * bits
+    }
+    whole = [message for index, message in enumerate(MESSAGES[number : number + 40]) if index not in hurt]
+    assert [piece.message for piece in pieces if isinstance(piece, Frame) and piece.message in whole] == whole
+
+
+def test_a_run_that_is_damaged_does_not_make_a_binary_capture_a_text() -> None:
+    for wrong in (b"!", b"\x00", b"A", b"7"):
+        for data in (STREAM, b"".join(SERVER), b"".join(map(encode_frame, TEXTS[10:60]))):
+            reader = CaptureReader()
+            assert names(read(wrong * 3000 + data, reader=reader))[-5:]
+            assert reader.form is not None
+            assert reader.form.encoding is BINARY

@@ -81,6 +81,7 @@ FORMS: dict[str, Callable[[list[bytes]], bytes]] = {
     "base64, in one": lambda bodies: base64.b64encode(b"".join(framed(bodies))),
     "base64, a frame a line": lambda bodies: b"\n".join(map(base64.b64encode, framed(bodies))),
     "base64, an envelope a line": lambda bodies: b"\n".join(map(base64.b64encode, bodies)),
+    "strings of a program": lambda bodies: b"\n".join(repr(part).encode() for part in framed(bodies)),
     "a dump": lambda bodies: dump(b"".join(framed(bodies))),
 }
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import random
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,9 @@ from anyctrader.wire.text_bytes import Break, Encoding, TextBytes, encodings_of
 from .captured import in_parts
 
 DATA = bytes(range(40))
+C_ARRAY = b"unsigned char x_bin[] = {\n  %b\n};\nunsigned int x_bin_len = 40;\n" % b",\n  ".join(
+    b", ".join(b"0x%02x" % byte for byte in DATA[at : at + 12]) for at in range(0, 40, 12)
+)
 XXD = (
     b"00000000: 0001 0203 0405 0607 0809 0a0b 0c0d 0e0f  ................\n"
     b"00000010: 1011 1213 6162                           ..ab\n"
@@ -22,6 +26,11 @@ HEXDUMP = (
 TSHARK = (
     b"0000  00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f   ................\n0010  10 11 12 13 61 62   ....ab\n\n"
 )
+OD = (
+    b"000000 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f  >................<\n"
+    b"000010 10 11 12 13 61 62                                >....ab<\n000016\n"
+)
+OD_OCTAL = b"0000000 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f\n0000020 10 11 12 13 61 62\n0000026\n"
 
 
 def read(text: bytes, encoding: Encoding, *, by_line: bool = False, size: int = 1 << 16) -> list[bytes | Break]:
@@ -47,6 +56,14 @@ def read(text: bytes, encoding: Encoding, *, by_line: bool = False, size: int = 
         b"# from the log\n" + DATA.hex(" ").encode(),
         b", ".join(b"0x%02x" % byte for byte in DATA),
         b"".join(rb"\x%02x" % byte for byte in DATA),
+        b'"' + DATA.hex().encode() + b'"\n',
+        b"'" + DATA.hex().encode()[:30] + b"',\n'" + DATA.hex().encode()[30:] + b"'",
+        b"[" + b", ".join(b"'%02x'" % byte for byte in DATA) + b"]",
+        C_ARRAY,
+        C_ARRAY.replace(b"\n  ", b"").replace(b"\n}", b"}"),
+        b"/* Frame (40 bytes) */\nstatic const unsigned char pkt1[40] = {\n"
+        + b"".join(b"0x%02x, /* %02x, which is 0x00 */\n" % (byte, byte) for byte in DATA)
+        + b"};\n",
         DATA.hex().encode()[:21] + b"\n" + DATA.hex().encode()[21:],  # a line that ends within a byte
     ],
 )
@@ -56,7 +73,7 @@ def test_hex_may_be_written_in_many_ways(text: bytes, size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 1 << 16])
-@pytest.mark.parametrize("text", [XXD, HEXDUMP, TSHARK])
+@pytest.mark.parametrize("text", [XXD, HEXDUMP, TSHARK, OD, OD_OCTAL])
 def test_a_dump_has_offsets_and_characters_that_are_left_out(text: bytes, size: int) -> None:
     assert encodings_of(text) == (Encoding.DUMP,)
     assert read(text, Encoding.DUMP, size=size) == [bytes(range(20)) + b"ab", Break()]
@@ -88,6 +105,34 @@ def test_a_star_in_a_dump_stands_for_lines_like_the_last(times: int, in_parts: b
     assert read(text, Encoding.DUMP, size=7 if in_parts else 1 << 16) == [ROW * (times + 1) + b"ab", Break()]
     text = FIRST + b"*\n%08x\n" % (16 * times + 24)  # hexdump takes half a line of zeros for a whole one
     assert read(text, Encoding.DUMP) == [ROW * (times + 1) + ROW[:8], Break()]
+
+
+def test_words_are_read_the_second_byte_first_and_the_last_may_be_half_a_one() -> None:
+    first = b"0000000 0100 0302 0504 0706 0908 0b0a 0d0c 0f0e\n"
+    for size in (1, 1 << 16):
+        for text, data in (
+            (b"0000010 6261\n0000012\n", b"ab"),
+            (b"0000010 6261 0063                              \n0000013\n", b"abc"),
+            (b"*\n0000030 0061\n0000031\n", ROW * 2 + b"a"),
+            (b"0000010 6261", b"ab"),
+        ):
+            assert encodings_of(first + text) == (Encoding.DUMP,)
+            assert read(first + text, Encoding.DUMP, size=size) == [ROW + data, Break()]
+    for wrong in (b"!", b"0!", b"6", b"62!", b"000001! 6!61\n"):
+        assert read(first + wrong, Encoding.DUMP)[0][:15] == ROW[:15]  # type: ignore[index]
+    (begin, told, end, _) = read(first.replace(b"0504", b"0!04") + b"0000010 6261\n", Encoding.DUMP)
+    assert (begin, isinstance(told, Break) and told.lost, end) == (ROW[:5], 1, ROW[6:] + b"ab")
+
+
+@pytest.mark.parametrize("write", [b"%06x", b"%07o", b"%07d"])
+def test_a_star_in_a_dump_of_od_is_read_by_the_kind_of_its_offsets(write: bytes) -> None:
+    rows = [(0, ROW), (16, b"\xff" * 16), (32, b""), (96, b"\x61\x62"), (98, b"")]
+    lines = [write % at + b"".join(b" %02x" % byte for byte in row) if at != 32 else b"*" for at, row in rows]
+    assert read(b"\n".join(lines), Encoding.DUMP) == [ROW + b"\xff" * 80 + b"ab", Break()]
+    damaged = [lines[0], b"00000%b" % lines[1][5:].replace(b" ", b"a ", 1), *lines[2:]]
+    last = read(b"\n".join(damaged), Encoding.DUMP)[-2]
+    assert isinstance(last, bytes)
+    assert last.endswith(b"ab")
 
 
 @pytest.mark.parametrize(
@@ -154,8 +199,56 @@ def test_a_character_that_does_not_belong_costs_its_byte_and_no_other() -> None:
 def test_each_character_that_does_not_belong_is_named_by_its_place() -> None:
     reasons = [part.reason for part in read(b"01?20304!506", Encoding.HEX) if isinstance(part, Break)]
     assert reasons[:2] == [f"line 1: the character {place} of its hex is none of hex" for place in (3, 9)]
-    reasons = [part.reason for part in read(b"AQI=AQI!AQ?D", Encoding.BASE64) if isinstance(part, Break)]
-    assert reasons[:2] == [f"line 1: the character {place} of its base64 is none of base64" for place in (8, 11)]
+    reasons = [part.reason for part in read(b"AQI=AQI!AQIDAQ?D", Encoding.BASE64) if isinstance(part, Break)]
+    assert reasons[:2] == [f"line 1: the character {place} of its base64 is none of base64" for place in (8, 15)]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 16])
+@pytest.mark.parametrize(
+    ("encoding", "text", "place", "lost"),
+    [
+        (Encoding.HEX, b"010203!!!!!30102", 7, 3),
+        (Encoding.HEX, b"0102030?7?777?0102", 8, 4),
+        (Encoding.HEX, b"010203" + b"\xff" * 500 + b"0102", 7, 250),
+        (Encoding.BASE64, b"AQID?A?AA?AAA?AAAQI=", 5, 9),
+        (Encoding.BASE64, b"AQIDAQ" + b"\x00" * 1002 + b"AQI=", 7, 753),
+    ],
+)
+def test_a_run_that_does_not_belong_is_one_place_and_so_is_what_stands_in_it_too_little_for_a_message(
+    encoding: Encoding, text: bytes, place: int, lost: int, size: int
+) -> None:
+    reason = f"line 1: the character {place} of its {encoding.value} is none of {encoding.value}"
+    assert read(text, encoding, size=size) == [b"\1\2\3", Break(reason, lost), b"\1\2", Break()]
+
+
+def test_a_text_is_tried_where_one_run_of_it_is_damaged_however_long_and_noise_is_not() -> None:
+    text = b"616263" * 30
+    for wrong in (b"!", b"\x00", b"?7", b"\xff z"):
+        for at in (0, 100, 180):
+            assert Encoding.HEX in encodings_of(text[:at] + wrong * 3000 + text[at:])
+    assert Encoding.HEX in encodings_of(b"what?\n" * 20 + text)
+    assert encodings_of(bytes(random.Random(7).choices(range(0x20, 0x100), k=100_000))) == ()
+
+
+@pytest.mark.parametrize("prefix", [b"0x", b"\\x"])
+def test_what_a_long_line_stands_for_does_not_hang_on_how_it_comes(prefix: bytes) -> None:
+    sound = b", ".join(prefix + b"%02x" % (number % 256) for number in range(25_000))
+    sizes = [65_537, 65_539, 70_001, 1 << 17]
+    for before in range(7):
+        text = b" " * before + sound
+        for size in sizes:
+            data, *breaks = read(text, Encoding.HEX, size=size)
+            assert (data, breaks) == ((bytes(range(256)) * 100)[:25_000], [Break()])
+    for at in range(65_530, 65_540):
+        for text in (DATA.hex().encode() * 900, base64.b64encode(DATA * 1300)):
+            encoding = Encoding.HEX if text[:2] == b"00" else Encoding.BASE64
+            for wrong in (b"!", b"??a?", b"#"):
+                damaged = text[:at] + wrong + text[at + len(wrong) :]
+                whole = [part for part in read(damaged, encoding) if isinstance(part, bytes)]
+                for size in sizes:
+                    found = read(damaged, encoding, size=size)
+                    assert [part for part in found if isinstance(part, bytes)] == whole
+                    assert f"the character {at + 1} of" in str(found[1])
 
 
 @pytest.mark.parametrize("size", [1, 1 << 16])
