@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 
 from . import messages as oa
 from .completeness import is_complete, missing_fields
+from .enum_names import unknown_names
 from .envelope import read_envelope, write_envelope
 from .errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
 from .json_envelope import ENVELOPE_KEYS, LARGEST_TYPE, read_json_envelope
@@ -62,7 +63,9 @@ class Message:
         client_msg_id: `ProtoMessage.clientMsgId`, or None where the envelope has none.
         unknown_keys: what JSON brought that the schema does not name: path (`("order", "newField")`) to value.
             Protobuf keeps such fields inside the payload itself. A path that names a field of the schema is refused on
-            encoding: the field would go out as something else than what was judged.
+            encoding: the field would go out as something else than what was judged. But for a value of an enum that
+            came as a name which the schema does not have: while its field reads `enum_names.UNKNOWN_NAME`, JSON writes
+            the name again, and protobuf, which has only numbers for it, refuses to encode the message.
         unknown_envelope: what the envelope carried beside its published fields: a JSON object, or protobuf bytes.
     """
 
@@ -167,6 +170,11 @@ class ProtobufCodec:
         payload_type = _checked_type(message)
         payload = message.payload
         if not isinstance(payload, UnknownPayload):
+            for path, _ in unknown_names(payload, message.unknown_keys):  # the text itself is told to nobody
+                raise LocalProtocolError(
+                    f"{message.name}.{'.'.join(map(str, path))} came as a name that the schema does not have: it has "
+                    "no number, and cannot travel as protobuf"
+                )
             body = payload.SerializePartialToString()
         elif payload.body is None or isinstance(payload.body, bytes):
             body = payload.body
@@ -215,7 +223,8 @@ class JsonCodec:
     """`{"clientMsgId": …, "payloadType": 2100, "payload": {…}}` (docs/protocol.md section 3).
 
     Writes 64-bit integers as numbers and enums as numbers. Takes numbers or strings for integers, numbers or names
-    for enums, one scalar for a repeated field, `null` for absent; of duplicate keys the last holds.
+    for enums (a name that is unknown is kept, see `Message.unknown_keys`), one scalar for a repeated field, `null` for
+    absent; of duplicate keys the last holds.
     """
 
     name = "json"
