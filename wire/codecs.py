@@ -16,9 +16,9 @@ from google.protobuf.message import DecodeError
 from . import messages as oa
 from .completeness import is_complete, missing_fields
 from .enum_names import unknown_names
-from .envelope import read_envelope, write_envelope
+from .envelope import LARGEST_TYPE, read_envelope, write_envelope
 from .errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
-from .json_envelope import ENVELOPE_KEYS, LARGEST_TYPE, read_json_envelope
+from .json_envelope import ENVELOPE_KEYS, read_json_envelope
 from .json_fields import FieldError, JsonFields
 from .json_text import JsonValueError, fault_of, holds_long_integer, read_again, write_json
 from .text import broken_text
