@@ -19,6 +19,7 @@ from .enum_names import unknown_names
 from .envelope import LARGEST_TYPE, read_envelope, write_envelope
 from .errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
 from .json_envelope import ENVELOPE_KEYS, read_json_envelope
+from .json_faults import fault_within
 from .json_fields import FieldError, JsonFields
 from .json_text import JsonValueError, fault_of, holds_long_integer, read_again, write_json
 from .text import broken_text
@@ -325,9 +326,8 @@ class JsonCodec:
             envelope = read_json_envelope(reading.value)
         except RemoteProtocolError:
             raise RemoteProtocolError(reason) from None
-        payload_type, _, client_msg_id, _ = envelope
-        if client_msg_id is not None and not (isinstance(client_msg_id, str) and _is_text(client_msg_id)):
-            client_msg_id = None
+        payload_type, payload, said_id, beside = envelope
+        client_msg_id = said_id if isinstance(said_id, str) and _is_text(said_id) else None
         missing: tuple[str, ...] = ()
         try:
             message = self._message(envelope, body)
@@ -336,6 +336,8 @@ class JsonCodec:
         else:
             if reading.exact:
                 return message
+            where = fault_within({"clientMsgId": said_id, "payload": payload, **(beside or {})})
+            reason = reason if where is None else f"{reason} ({where})"
         raise UndecodablePayload(reason, payload_type, client_msg_id=client_msg_id, body=body, missing_fields=missing)
 
 
