@@ -171,11 +171,8 @@ class ProtobufCodec:
         payload_type = _checked_type(message)
         payload = message.payload
         if not isinstance(payload, UnknownPayload):
-            for path, _ in unknown_names(payload, message.unknown_keys):  # the text itself is told to nobody
-                raise LocalProtocolError(
-                    f"{message.name}.{'.'.join(map(str, path))} came as a name that the schema does not have: it has "
-                    "no number, and cannot travel as protobuf"
-                )
+            if message.unknown_keys:
+                _check_has_numbers(message)
             body = payload.SerializePartialToString()
         elif payload.body is None or isinstance(payload.body, bytes):
             body = payload.body
@@ -374,6 +371,14 @@ def _checked_type(message: Message) -> int:
     if not payload.IsInitialized():
         raise LocalProtocolError(_missing(payload)[0])
     return payload_type
+
+
+def _check_has_numbers(message: Message) -> None:
+    for path, _ in unknown_names(message.payload, message.unknown_keys):  # the text itself is told to nobody
+        raise LocalProtocolError(
+            f"{message.name}.{'.'.join(map(str, path))} came as a name that the schema does not have: it has no "
+            "number, and cannot travel as protobuf"
+        )
 
 
 def _are_unknown(extras: bytes) -> bool:
