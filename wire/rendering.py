@@ -305,7 +305,8 @@ def _names(message: Message) -> list[tuple[str, str]]:
     if isinstance(message.payload, UnknownPayload) or not message.unknown_keys:
         return []
     found = islice(unknown_names(message.payload, message.unknown_keys), _MOST_UNKNOWN)
-    return [(".".join(map(str, path)), quoted(name)[1:-1]) for path, name in found]
+    # In one order, wherever in the text the keys stood.
+    return sorted((".".join(map(str, path)), quoted(name)[1:-1]) for path, name in found)
 
 
 def repetition(frame: Frame) -> str:
