@@ -31,6 +31,11 @@ def wrapped(payload_type: int, payload: bytes) -> bytes:
     return oa.ProtoMessage(payloadType=payload_type, payload=payload).SerializeToString()
 
 
+def packed(size: int) -> bytes:
+    length = bytes((size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14 & 0x7F | 0x80, size >> 21))
+    return b"\x10\x01\x18\x01\x2a" + length + b"\x01" * size
+
+
 def frame_of(kind: str) -> tuple[Codec, bytes]:
     match kind:
         case "protobuf, symbols of two bytes":
@@ -39,6 +44,12 @@ def frame_of(kind: str) -> tuple[Codec, bytes]:
             return ProtobufCodec(), wrapped(2117, b"\x10\x01" + b"\x1a\x00" * (MOST_WEIGHT // SYMBOL))
         case "protobuf, empty deals":
             return ProtobufCodec(), wrapped(2134, filled(b"\x10\x01\x20\x01", b"\x1a\x00"))
+        case "protobuf, a packed list of small numbers":
+            return ProtobufCodec(), wrapped(2155, packed(MAX_FRAME_SIZE - 40))
+        case "protobuf, as much of one as is parsed":
+            return ProtobufCodec(), wrapped(2155, packed(MOST_WEIGHT // 16 - 100))
+        case "protobuf, a list of small numbers that is not packed":
+            return ProtobufCodec(), wrapped(2116, filled(b"\x10\x01", b"\x18\x01"))
         case "protobuf, one string":
             return ProtobufCodec(), wrapped(2142, b"\x12\x01a\x1a\x80\x80\x80\x07" + b"a" * (7 << 21))
         case "JSON, empty bars":
@@ -66,6 +77,9 @@ KINDS = (
     "protobuf, symbols of two bytes",
     "protobuf, as many empty symbols as are parsed",
     "protobuf, empty deals",
+    "protobuf, a packed list of small numbers",
+    "protobuf, as much of one as is parsed",
+    "protobuf, a list of small numbers that is not packed",
     "protobuf, one string",
     "JSON, empty bars",
     "JSON, bars",

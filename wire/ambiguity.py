@@ -7,6 +7,9 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from .codecs import UnknownPayload
+from .enum_names import unknown_names
+
 if TYPE_CHECKING:
     from .codecs import Message
 
@@ -40,6 +43,8 @@ def ambiguity_of(message: Message, body: bytes, codec: str) -> str | None:
         return "its envelope holds what the schema does not know"
     if codec != "json":
         return None
+    if not isinstance(message.payload, UnknownPayload) and any(unknown_names(message.payload, message.unknown_keys)):
+        return "a value of an enum in it is a name that the schema does not know"
     try:
         is_repeated = repeated_key(body) is not None
     except (ValueError, RecursionError):

@@ -15,9 +15,11 @@ from google.protobuf.message import DecodeError
 
 from . import messages as oa
 from .completeness import is_complete, missing_fields
-from .envelope import read_envelope, write_envelope
+from .enum_names import unknown_names
+from .envelope import LARGEST_TYPE, read_envelope, write_envelope
 from .errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
-from .json_envelope import ENVELOPE_KEYS, LARGEST_TYPE, read_json_envelope
+from .json_envelope import ENVELOPE_KEYS, read_json_envelope
+from .json_faults import fault_within
 from .json_fields import FieldError, JsonFields
 from .json_text import JsonValueError, fault_of, holds_long_integer, read_again, write_json
 from .text import broken_text
@@ -62,7 +64,9 @@ class Message:
         client_msg_id: `ProtoMessage.clientMsgId`, or None where the envelope has none.
         unknown_keys: what JSON brought that the schema does not name: path (`("order", "newField")`) to value.
             Protobuf keeps such fields inside the payload itself. A path that names a field of the schema is refused on
-            encoding: the field would go out as something else than what was judged.
+            encoding: the field would go out as something else than what was judged. But for a value of an enum that
+            came as a name which the schema does not have: while its field reads `enum_names.UNKNOWN_NAME`, JSON writes
+            the name again, and protobuf, which has only numbers for it, refuses to encode the message.
         unknown_envelope: what the envelope carried beside its published fields: a JSON object, or protobuf bytes.
     """
 
@@ -167,6 +171,8 @@ class ProtobufCodec:
         payload_type = _checked_type(message)
         payload = message.payload
         if not isinstance(payload, UnknownPayload):
+            if message.unknown_keys:
+                _check_has_numbers(message)
             body = payload.SerializePartialToString()
         elif payload.body is None or isinstance(payload.body, bytes):
             body = payload.body
@@ -215,7 +221,8 @@ class JsonCodec:
     """`{"clientMsgId": …, "payloadType": 2100, "payload": {…}}` (docs/protocol.md section 3).
 
     Writes 64-bit integers as numbers and enums as numbers. Takes numbers or strings for integers, numbers or names
-    for enums, one scalar for a repeated field, `null` for absent; of duplicate keys the last holds.
+    for enums (a name that is unknown is kept, see `Message.unknown_keys`), one scalar for a repeated field, `null` for
+    absent; of duplicate keys the last holds.
     """
 
     name = "json"
@@ -316,9 +323,8 @@ class JsonCodec:
             envelope = read_json_envelope(reading.value)
         except RemoteProtocolError:
             raise RemoteProtocolError(reason) from None
-        payload_type, _, client_msg_id, _ = envelope
-        if client_msg_id is not None and not (isinstance(client_msg_id, str) and _is_text(client_msg_id)):
-            client_msg_id = None
+        payload_type, payload, said_id, beside = envelope
+        client_msg_id = said_id if isinstance(said_id, str) and _is_text(said_id) else None
         missing: tuple[str, ...] = ()
         try:
             message = self._message(envelope, body)
@@ -327,6 +333,8 @@ class JsonCodec:
         else:
             if reading.exact:
                 return message
+            where = fault_within({"clientMsgId": said_id, "payload": payload, **(beside or {})})
+            reason = reason if where is None else f"{reason} ({where})"
         raise UndecodablePayload(reason, payload_type, client_msg_id=client_msg_id, body=body, missing_fields=missing)
 
 
@@ -363,6 +371,14 @@ def _checked_type(message: Message) -> int:
     if not payload.IsInitialized():
         raise LocalProtocolError(_missing(payload)[0])
     return payload_type
+
+
+def _check_has_numbers(message: Message) -> None:
+    for path, _ in unknown_names(message.payload, message.unknown_keys):  # the text itself is told to nobody
+        raise LocalProtocolError(
+            f"{message.name}.{'.'.join(map(str, path))} came as a name that the schema does not have: it has no "
+            "number, and cannot travel as protobuf"
+        )
 
 
 def _are_unknown(extras: bytes) -> bool:

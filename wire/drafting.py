@@ -19,6 +19,7 @@ from .shape import shape_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from .json_fields import Path
     from .shape import Field, Shape
 
 __all__ = [
@@ -144,11 +145,7 @@ def drafted(cls: Any, members: dict[str, Any]) -> Any:
     try:
         message, unknown = JsonFields().from_json(cls, members)
     except FieldError as error:
-        where = ".".join((cls.__name__, *map(str, error.path)))
-        choices = _choices(cls, members, error.path)
-        # Where a name is due and another text was given, it may be a secret at the wrong place.
-        problem = f"this is none of its names{choices}" if choices else error.problem
-        raise DraftError(f"{where}: {problem}") from None
+        raise _misfit(cls, members, error.path, error.problem) from None
     for path in unknown or ():
         shape, owner = shape_of(cls.__name__), cls.__name__
         *parents, last = path
@@ -159,10 +156,18 @@ def drafted(cls: Any, members: dict[str, Any]) -> Any:
                 owner = part.__name__
                 shape = shape_of(owner)
         _field(shape, str(last), owner)
+        raise _misfit(cls, members, path, "no such name")  # of an enum's value: a newer server might know it
     said: int = getattr(message, "payloadType", 0)
     if said != oa.TYPES.get(cls, said):
         raise DraftError(f"{cls.__name__}.payloadType is {oa.payload_type_of(cls)}, not {said}")
     return message
+
+
+def _misfit(cls: Any, members: Any, path: Path, problem: str) -> DraftError:
+    where = ".".join((cls.__name__, *map(str, path)))
+    choices = _choices(cls, members, path)
+    # Where a name is due and another text was given, it may be a secret at the wrong place.
+    return DraftError(f"{where}: this is none of its names{choices}" if choices else f"{where}: {problem}")
 
 
 def require_complete(message: Any) -> None:
@@ -231,7 +236,7 @@ def _choices(cls: Any, members: Any, path: Iterable[Any]) -> str:
     shape, field = shape_of(cls.__name__), None
     value: Any = members
     for step in path:
-        if isinstance(value, dict | list):  # a list of one may be written without its brackets
+        if isinstance(value, list if isinstance(step, int) else dict):  # a list of one may be without its brackets
             value = value[step]
         if isinstance(step, int):
             continue  # the items of a list are of one kind

@@ -14,12 +14,14 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from . import messages as oa
 from .codecs import UnknownPayload
+from .enum_names import unknown_names
 from .shape import parts_of, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .codecs import Message
+    from .json_fields import Path
     from .shape import Shape
 
 __all__ = ["Drift", "UnknownEnum", "UnknownField", "listed_fields", "unknown_enums", "unknown_fields"]
@@ -46,19 +48,21 @@ class UnknownField:
 
 @dataclass(frozen=True, slots=True)
 class UnknownEnum:
-    """A number that its enum does not list.
+    """A value that its enum does not list: a number, or a name that came in JSON.
 
     Attributes:
         path: where it stands, from the message's name on: `ProtoOAExecutionEvent.order.orderType`.
         enum: the name of the enum.
-        number: what was sent.
+        number: what was sent; what the field reads, `enum_names.UNKNOWN_NAME`, where that was a name.
         required: whether the field is one that must be there. It *is* there: what it means is unknown.
+        name: the name that was sent, or None.
     """
 
     path: str
     enum: str
     number: int
     required: bool
+    name: str | None = dataclasses.field(default=None, repr=False)  # a peer's text: it stays out of logs
 
 
 def unknown_fields(message: Message, *, most: int | None = None) -> list[UnknownField]:
@@ -85,24 +89,40 @@ def _listed(message: Message, most: int | None) -> Iterator[UnknownField]:
         if _has_unknown(payload, shape):  # hardly any has, and paths cost more than all the rest
             for path, part, _ in _parts(message.name, payload, shape):
                 yield from listed_fields(path, UnknownFieldSet(part), most=most)
+    names = dict(_names(message))
     for keys, value in (message.unknown_keys or {}).items():
-        yield UnknownField(".".join(map(str, (message.name, *keys))), None, None, value)
+        if keys not in names:
+            yield UnknownField(_path(message, keys), None, None, value)
 
 
 def unknown_enums(message: Message) -> list[UnknownEnum]:
-    """Every enum field of a message whose number the schema does not list.
+    """Every enum field of a message whose number, or name, the schema does not list.
 
-    Such a number is delivered as it is, never as the first of its enum; whoever acts upon the field must not guess.
+    Such a value is delivered as it is, never as the first of its enum; whoever acts upon the field must not guess.
     """
     found: list[UnknownEnum] = []
     if isinstance(message.payload, UnknownPayload):
         return found
+    names = {_path(message, keys): name for keys, name in _names(message)}
     for path, part, shape in _parts(message.name, message.payload, shape_of(message.name)):
         for field, enum, numbers in shape.enums:
             number = getattr(part, field.name)
             if number not in numbers and part.HasField(field.name):
-                found.append(UnknownEnum(f"{path}.{field.name}", enum.__name__, number, field.required))
+                where = f"{path}.{field.name}"
+                found.append(UnknownEnum(where, enum.__name__, number, field.required, names.get(where)))
     return found
+
+
+def _names(message: Message) -> Iterator[tuple[Path, str]]:
+    return (
+        iter(())
+        if isinstance(message.payload, UnknownPayload)
+        else unknown_names(message.payload, message.unknown_keys)
+    )
+
+
+def _path(message: Message, keys: Path) -> str:
+    return ".".join(map(str, (message.name, *keys)))
 
 
 def _parts(path: str, message: Any, shape: Shape) -> Iterator[tuple[str, Any, Shape]]:
@@ -156,12 +176,12 @@ class Drift:
 
     A server does not change its schema from one message to the next, and a full look costs more than the message.
     So of quotes (spots and depth) one in 64 is looked at, the first included, of a list of bars, ticks or depth quotes
-    its first four, and nothing beyond 256 KiB: unknown fields and enum numbers are a sample, unknown keys in JSON and
-    the rest are exact.
+    its first four, and nothing beyond 256 KiB: unknown fields and enum numbers are a sample, unknown keys and names in
+    JSON and the rest are exact.
 
     Attributes:
         unknown_fields: carried a field that the schema does not have.
-        unknown_enums: carried a number that its enum does not list.
+        unknown_enums: carried a number or a name that its enum does not list.
         unknown_payload_types: were of a type that the schema does not know.
         missing_fields: lacked a required field.
         undecodable: could not be read for another reason.
@@ -178,6 +198,10 @@ class Drift:
         """Counts what is unknown in a message whose body had so many bytes."""
         has_field = bool(message.unknown_keys or message.unknown_envelope)
         has_enum = False
+        if message.unknown_keys:
+            names = sum(1 for _ in _names(message))
+            has_enum = names > 0
+            has_field = len(message.unknown_keys) > names or bool(message.unknown_envelope)
         if isinstance(message.payload, UnknownPayload):
             self.unknown_payload_types += 1
             self.unknown_fields += has_field
@@ -185,8 +209,9 @@ class Drift:
         quotes = self._quotes = self._quotes + (payload_type in _QUOTES)
         if size <= _LARGEST_LOOKED_AT and (quotes % _QUOTES_PER_LOOK == 1 or payload_type not in _QUOTES):
             payload = message.payload
-            part_has_field, has_enum = _sampled(payload, shape_of(type(payload).__name__))
+            part_has_field, part_has_enum = _sampled(payload, shape_of(type(payload).__name__))
             has_field |= part_has_field
+            has_enum |= part_has_enum
         if has_field:
             self.unknown_fields += 1
         if has_enum:

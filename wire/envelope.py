@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from . import messages as oa
@@ -12,13 +14,16 @@ from .errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-__all__ = ["Envelope", "read_envelope", "write_envelope"]
+__all__ = ["LARGEST_TYPE", "Envelope", "read_envelope", "write_envelope"]
 
 Envelope: TypeAlias = "tuple[int, bytes | None, str | None, bytes | None]"
 """Payload type, payload, client message id, and whatever fields of the envelope the schema does not know.
 
 None where there is none of it. A tuple, since one is made for every message that arrives.
 """
+
+LARGEST_TYPE: Final = 2**32 - 1
+"""`ProtoMessage.payloadType` is a uint32."""
 
 _TYPE_TAG, _PAYLOAD_TAG, _ID_TAG = b"\x08\x12\x1a"  # numbers 1, 2 and 3 with their wire types
 _LOW, _MORE = 0x7F, 0x80  # of a varint's byte: what it adds, and whether another follows
@@ -49,7 +54,7 @@ def read_envelope(body: bytes) -> Envelope:
 
 
 def _read_unusual(body: bytes) -> Envelope:
-    envelope = oa.ProtoMessage()
+    envelope = _wide()()
     try:
         envelope.ParseFromString(body)
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -59,6 +64,8 @@ def _read_unusual(body: bytes) -> Envelope:
     if not envelope.HasField("payloadType"):
         raise RemoteProtocolError(f"a ProtoMessage of {len(body)} bytes has no payloadType")
     payload_type = envelope.payloadType
+    if payload_type > LARGEST_TYPE:
+        raise RemoteProtocolError("payloadType is no number of 32 bits")
     payload = envelope.payload if envelope.HasField("payload") else None
     client_msg_id = envelope.clientMsgId if envelope.HasField("clientMsgId") else None
     if isinstance(client_msg_id, bytes):  # protobuf's C runtime gives what is not UTF-8 as bytes
@@ -66,6 +73,24 @@ def _read_unusual(body: bytes) -> Envelope:
     for name in ("payloadType", "payload", "clientMsgId"):
         envelope.ClearField(name)
     return payload_type, payload, client_msg_id, envelope.SerializePartialToString() or None
+
+
+@cache
+def _wide() -> Any:
+    """`ProtoMessage` with room for a payload type of 64 bits.
+
+    Of a uint32 protobuf drops the bits that do not fit: 2^32 + 2104 would read as a version request.
+    """
+    envelope = descriptor_pb2.DescriptorProto()
+    oa.ProtoMessage.DESCRIPTOR.CopyToProto(envelope)
+    for field in envelope.field:
+        field.label = field.LABEL_OPTIONAL  # what is missing is told by name
+        if field.name == "payloadType":
+            field.type = field.TYPE_UINT64
+    file = descriptor_pb2.FileDescriptorProto(name="envelope.proto", syntax="proto2", message_type=[envelope])
+    pool = descriptor_pool.DescriptorPool()  # of its own, as the schema is
+    pool.AddSerializedFile(file.SerializeToString())
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(envelope.name))
 
 
 def _text(raw: bytes, payload_type: int, payload: bytes | None) -> str:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeAlias
 
+from .envelope import LARGEST_TYPE
 from .errors import RemoteProtocolError
 
-__all__ = ["ENVELOPE_KEYS", "LARGEST_TYPE", "JsonEnvelope", "read_json_envelope"]
+__all__ = ["ENVELOPE_KEYS", "JsonEnvelope", "read_json_envelope"]
 
 JsonEnvelope: TypeAlias = "tuple[int, Any, Any, dict[str, Any] | None]"
 """Payload type, payload, client message id, and what else stood beside them; None where there is none of it."""
 
 ENVELOPE_KEYS: Final = frozenset({"payloadType", "payload", "clientMsgId"})
-LARGEST_TYPE: Final = 2**32 - 1
-"""`ProtoMessage.payloadType` is a uint32."""
-
 _LONGEST_TYPE: Final = 10  # digits
 
 

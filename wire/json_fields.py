@@ -7,12 +7,12 @@ where in a message a value is wrong; hence this one.
 from __future__ import annotations
 
 import math
-import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from google.protobuf.descriptor import FieldDescriptor
 
+from .enum_names import UNKNOWN_NAME, looks_like_a_name
 from .shape import shape_of
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ _LONGEST_INTEGER = 20  # characters of -2**63, the longest that fits any field
 _LONG_LIST = 20_000
 _ENOUGH_LACKING = 100
 _NO_TEXT = "the string is no text: bytes that are not UTF-8, or half a surrogate pair"
-# A text where an enum is due is shown if it looks like the name of one: capitals, two digits at most. No token does.
-_ENUM_NAME = re.compile(r"[A-Z_]{1,60}[0-9]{0,2}")
 _KINDS = MappingProxyType(
     {
         dict: "an object",
@@ -77,6 +75,10 @@ class _Misfit(ValueError):
     """What is wrong with a value, before it is known where it stands."""
 
 
+class _UnknownName(_Misfit):
+    """A text that may be a name of its enum, which a newer server knows."""
+
+
 class JsonFields:
     """Messages to objects of JSON and back. What it learns about a class it keeps."""
 
@@ -88,7 +90,8 @@ class JsonFields:
 
         Args:
             unknown_keys: what an earlier `from_json` could not place, put back where it was; what belonged to a part
-                that is not there any more goes with it. A plain string stands for a key of the message itself.
+                that is not there any more goes with it, and the name of an enum's value with its `UNKNOWN_NAME`. A
+                plain string stands for a key of the message itself.
 
         Raises:
             FieldError: a double is not finite: JSON has no way to say it; or a path of `unknown_keys` is none, or
@@ -101,6 +104,8 @@ class JsonFields:
 
     def from_json(self, cls: type[ProtobufMessage], value: Any) -> tuple[ProtobufMessage, dict[Path, Any] | None]:
         """The message for an object, and what the schema does not name in it (path to value), or None.
+
+        That may be a value of an enum, by its name: its field is `UNKNOWN_NAME`, the text is under the field's path.
 
         Raises:
             FieldError: a value does not fit its field; the text says where and why.
@@ -143,8 +148,12 @@ class JsonFields:
                 target = target[index] if index < len(target) else None
             if target is None:
                 return
-        if path[-1] in plans:
-            raise FieldError(path, "this is a field of the schema: it is set in the message itself")
+        plan = plans.get(path[-1])
+        if plan is not None:
+            if not (plan.enum is not None and isinstance(value, str) and _may_be_new(value, plan.enum)):
+                raise FieldError(path, "this is a field of the schema: it is set in the message itself")
+            if target.get(path[-1]) != UNKNOWN_NAME:
+                return
         target[path[-1]] = value
 
     def _fill(self, message: Any, value: Any, path: Path, unknown: dict[Path, Any]) -> None:
@@ -168,6 +177,9 @@ class JsonFields:
             else:
                 try:
                     setattr(message, key, plan.read(item))
+                except _UnknownName:
+                    setattr(message, key, UNKNOWN_NAME)
+                    unknown[(*path, key)] = item
                 except _Misfit as misfit:
                     raise FieldError((*path, key), str(misfit)) from None
                 except ValueError:
@@ -202,7 +214,9 @@ class JsonFields:
         if field.part is not None:
             return _Plan(field, None, self._object)
         if (enum := field.enum) is not None:
-            return _Plan(field, lambda value: _enum(value, enum))
+            # What a payload says that it is, and what is in a list, cannot be left open: a test says that no list is.
+            is_open = field.name != "payloadType" and not field.repeated
+            return _Plan(field, lambda value: _enum(value, enum, is_open=is_open), enum=enum if is_open else None)
         if field.kind in _INTEGERS:
             low, high = _INTEGERS[field.kind]
             return _Plan(field, lambda value: _integer(value, low, high))
@@ -213,13 +227,22 @@ class JsonFields:
 
 
 class _Plan:
-    """How one field is read from JSON (None: as a message), and how it is written where its own value will not do."""
+    """How one field is read from JSON (None: as a message), and how it is written where its own value will not do.
 
-    __slots__ = ("name", "part", "read", "repeated", "write")
+    With an enum, it may hold a name that this does not have.
+    """
+
+    __slots__ = ("enum", "name", "part", "read", "repeated", "write")
 
     def __init__(
-        self, field: Field, read: Callable[[Any], Any] | None, write: Callable[[Any], Any] | None = None
+        self,
+        field: Field,
+        read: Callable[[Any], Any] | None,
+        write: Callable[[Any], Any] | None = None,
+        *,
+        enum: type[IntEnum] | None = None,
     ) -> None:
+        self.enum = enum
         self.name = field.name
         self.repeated = field.repeated
         self.part = field.part.__name__ if field.part is not None else None
@@ -268,15 +291,20 @@ def _integer(value: Any, low: int, high: int) -> int:
     return value
 
 
-def _enum(value: Any, enum: type[IntEnum]) -> int:
+def _enum(value: Any, enum: type[IntEnum], *, is_open: bool) -> int:
     if type(value) is str:
         member = enum.__members__.get(value)
         if member is not None:
             return member.value
         if not value.removeprefix("-").isdecimal():
-            said = repr(value) if _ENUM_NAME.fullmatch(value) else _kind(value)
-            raise _Misfit(f"{said} is no {enum.__name__}")
+            # Never the text itself: it may be a secret at the wrong place.
+            kind = _UnknownName if is_open and looks_like_a_name(value) else _Misfit
+            raise kind(f"{_kind(value)} is no {enum.__name__}")
     return _integer(value, *_INTEGERS[FieldDescriptor.TYPE_INT32])
+
+
+def _may_be_new(name: str, enum: type[IntEnum]) -> bool:
+    return looks_like_a_name(name) and name not in enum.__members__
 
 
 def _double(value: Any) -> float:

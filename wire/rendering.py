@@ -6,6 +6,7 @@ What is shown is what is there, secrets included: whoever shows it to others pas
 from __future__ import annotations
 
 import math
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -13,6 +14,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from .codecs import UnknownPayload
 from .drift import UnknownField, unknown_fields
+from .enum_names import UNKNOWN_NAME, unknown_names
 from .json_fields import FieldError, JsonFields
 from .json_text import write_json
 from .quoting import escaped, quoted
@@ -114,6 +116,7 @@ class Rendering:
         for field in unknown[:_MOST_UNKNOWN]:
             kind = f" ({WIRE_TYPES[field.wire_type]})" if field.wire_type is not None else ""
             lines.append(f"{_INDENT}unknown field {quoted(field.path)[1:-1]}{kind} = {_unknown_value(field)}")
+        lines += [f"{_INDENT}unknown name {message.name}.{path} = {name}" for path, name in _names(message)]
         if len(unknown) > _MOST_UNKNOWN:
             lines.append(f"{_INDENT}and more unknown fields")
         if frame.repeated_key is not None:
@@ -147,12 +150,18 @@ class Rendering:
         if not isinstance(message.payload, UnknownPayload):
             self._words(message.payload, Place(), "", words)
         words += [f"{_step(field)}={_unknown_value(field)}" for field in self._unknown(message)[:_MOST_UNKNOWN]]
+        words += [f"{path}={name}" for path, name in _names(message)]
         return " ".join(words)
 
     def facts(self, message: Message) -> Iterator[tuple[str, str, str]]:
-        """Each field that has a value: its path without the places in lists, the value as it is, and as it is shown."""
+        """Each field that has a value: its path without the places in lists, the value as it is, and as it is shown.
+
+        One of an enum that came as a name which the schema does not have is there with its number, and with the name.
+        """
         if not isinstance(message.payload, UnknownPayload):
             yield from self._facts(message.payload, Place(), "")
+            for path, name in _names(message):
+                yield ".".join(step for step in path.split(".") if not step.isdecimal()), name, name
 
     def _facts(self, message: Any, place: Place, path: str) -> Iterator[tuple[str, str, str]]:
         plans, inner = self._plans_of(message), place.within(message)
@@ -282,11 +291,22 @@ class _Plan:
         if name is not None:
             return name, True
         assert self._enum is not None
+        if value == UNKNOWN_NAME:
+            return f"a name (unknown to {self._enum.__name__})", False
         return f"{value} (unknown to {self._enum.__name__})", False
 
     def _symbol(self, value: int, place: Place) -> Reading:
         name = self._symbols.get(value)
         return (str(value) if name is None else f"{escaped(name)}"), name is not None
+
+
+def _names(message: Message) -> list[tuple[str, str]]:
+    """The names of values of enums that the schema does not have: path and name."""
+    if isinstance(message.payload, UnknownPayload) or not message.unknown_keys:
+        return []
+    found = islice(unknown_names(message.payload, message.unknown_keys), _MOST_UNKNOWN)
+    # In one order, wherever in the text the keys stood.
+    return sorted((".".join(map(str, path)), quoted(name)[1:-1]) for path, name in found)
 
 
 def repetition(frame: Frame) -> str:

@@ -373,7 +373,7 @@ def commission_rate_from_wire(precise_rate: int, *, commission_type: int) -> Dec
         ValueError: the type is not one that the schema knows, so its scale is unknown.
     """
     try:
-        kind = oa.ProtoOACommissionType(commission_type)
+        kind = oa.ProtoOACommissionType(_whole(commission_type))
     except ValueError:
         raise ValueError(f"the scale of commission type {commission_type} is not known") from None
     places = 5 if kind is oa.ProtoOACommissionType.PERCENTAGE_OF_VALUE else 8

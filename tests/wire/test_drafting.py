@@ -195,6 +195,7 @@ def test_a_path_may_be_named_by_its_end_and_one_that_is_nowhere_is_told_with_the
             "near it: MARGIN_LEVEL_THRESHOLD_",
         ),
         (oa.ProtoOAMarginCallListRes, {"marginCall": [{"marginCallType": "MARGIN"}]}, "it takes MARGIN_LEVEL_"),
+        (oa.ProtoOAMarginCallListRes, {"marginCall": {"marginCallType": "MARGIN"}}, "it takes MARGIN_LEVEL_"),
         (oa.ProtoOASubscribeSpotsReq, {"symbolId": 1e30}, r"symbolId\.0: [^;]*$"),
         (oa.ProtoOASubscribeSpotsReq, {"symbolId": "much"}, r"symbolId\.0: [^;]*$"),
         (ORDER, [], r"^[^;]*$"),

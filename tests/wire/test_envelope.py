@@ -88,6 +88,19 @@ def test_what_is_no_envelope_is_refused(body: bytes, said: str) -> None:
     assert not isinstance(caught.value, UndecodablePayload)
 
 
+@pytest.mark.parametrize("payload_type", [2**32, 2**32 + 2104, 2**63 + 2104, 2**64 - 1])
+def test_a_payload_type_of_more_than_32_bits_is_refused_and_not_cut(payload_type: int) -> None:
+    number, digits = payload_type, bytearray()
+    while number > 0x7F:
+        digits.append(number & 0x7F | 0x80)
+        number >>= 7
+    body = b"\x08" + digits + bytes((number,)) + b"\x12\x00"
+    assert oa.ProtoMessage.FromString(body).payloadType == payload_type % 2**32
+    for form in (body, b"\x12\x00" + body[:-2], b"\x08\xb8\x10" + body, body + b"\x20\x07"):
+        with pytest.raises(RemoteProtocolError, match=r"^payloadType is no number of 32 bits$"):
+            read_envelope(form)
+
+
 def test_an_id_that_is_no_text_costs_the_message_and_not_the_stream() -> None:
     with pytest.raises(UndecodablePayload) as caught:
         read_envelope(b"\x08\xb4\x10\x12\x02ab\x1a\x01\xff")

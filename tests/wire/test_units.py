@@ -1,3 +1,4 @@
+import inspect
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Context, Decimal, FloatOperation, localcontext
@@ -349,6 +350,26 @@ def test_no_conversion_takes_a_float_or_nan_where_exactness_is_meant(convert):
     for value in ("nan", "inf", Decimal("nan")):
         with pytest.raises(ValueError, match="not a finite number"):
             convert(value)
+
+
+SOUND = {"commission_type": 3, "at": datetime(2026, 1, 1, tzinfo=UTC), "timestamp": 1}
+DOUBLES = {("decimal_from_double", "value"), ("price_from_double", "value")}  # what arrives as a float
+ARGUMENTS = [
+    (name, argument)
+    for name in units.__all__
+    if inspect.isfunction(getattr(units, name)) and name != "money_digits_of"  # of a message
+    for argument in inspect.signature(getattr(units, name)).parameters
+]
+
+
+@pytest.mark.parametrize(("name", "argument"), ARGUMENTS)
+def test_no_argument_of_any_function_is_taken_as_a_bool_or_where_it_is_exact_as_a_float(name, argument):
+    convert = getattr(units, name)
+    sound = {each: SOUND.get(each, 4) for each in inspect.signature(convert).parameters}
+    convert(**sound)
+    for value in (True, False, *(() if (name, argument) in DOUBLES else (4.0, 0.5, float("nan")))):
+        with pytest.raises(TypeError):
+            convert(**{**sound, argument: value})
 
 
 @pytest.mark.parametrize("value", [2**64, -(2**63) - 1, 10**400])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
 
+from anyctrader.proto.schema import MESSAGES
 from anyctrader.wire import Connection, JsonCodec, Message, ProtobufCodec, Role, encode_frame
 from anyctrader.wire import messages as oa
 from anyctrader.wire.errors import UndecodablePayload
 from anyctrader.wire.events import HeartbeatReceived, UndecodedReceived
 from anyctrader.wire.framing import MAX_FRAME_SIZE
+from anyctrader.wire.shape import shape_of
 from anyctrader.wire.weight import WEIGHED_FROM, is_too_heavy
 
 LIST_HEAD = b"\x10\x01"  # ctidTraderAccountId 1
@@ -58,6 +61,53 @@ def test_the_parts_of_different_lists_are_weighed_together() -> None:
     assert not is_too_heavy("ProtoOAReconcileRes", LIST_HEAD + orders)
     assert not is_too_heavy("ProtoOAReconcileRes", LIST_HEAD + positions)
     assert is_too_heavy("ProtoOAReconcileRes", LIST_HEAD + orders + positions)
+
+
+DEPTH_HEAD = b"\x10\x01\x18\x01"  # ctidTraderAccountId 1, symbolId 1
+
+
+def packed(number: bytes, count: int) -> bytes:
+    size = len(number) * count
+    length = bytes((size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14 & 0x7F | 0x80, size >> 21))
+    return b"\x2a" + length + number * count  # deletedQuotes
+
+
+@pytest.mark.parametrize("name", ["ProtoOADepthEvent", "ProtoOASubscribeSpotsReq"])
+def test_the_numbers_of_a_packed_list_are_weighed_whether_it_should_be_packed_or_not(name: str) -> None:
+    numbers = packed(b"\x01", 10_000_000)[1:]
+    tag = b"\x2a" if name == "ProtoOADepthEvent" else b"\x1a"
+    assert is_too_heavy(name, DEPTH_HEAD[:2] + tag + numbers)
+
+
+def test_numbers_are_counted_and_not_their_bytes() -> None:
+    assert not is_too_heavy("ProtoOADepthEvent", DEPTH_HEAD + packed(b"\x01", 9_000_000))
+    assert not is_too_heavy("ProtoOADepthEvent", DEPTH_HEAD + packed(b"\xff\xff\xff\xff\x0f", 2_900_000))
+    five = DEPTH_HEAD + packed(b"\x01", 5_000_000)
+    assert not is_too_heavy("ProtoOADepthEvent", five)
+    assert is_too_heavy("ProtoOADepthEvent", five + packed(b"\x01", 5_000_000))
+    assert is_too_heavy("ProtoOADepthEvent", five + b"\x22\x00" * 1_250_000)  # with empty quotes beside them
+
+
+def test_a_packed_list_that_is_cut_into_millions_of_pieces_is_refused_at_once() -> None:
+    with pytest.raises(UndecodablePayload, match="the parts of the ProtoOADepthEvent in it"):
+        ProtobufCodec().decode(in_envelope(2155, full_of(DEPTH_HEAD, b"\x2a\x00")))
+
+
+def test_a_depth_event_with_more_deleted_quotes_than_any_is_delivered() -> None:
+    event = oa.ProtoOADepthEvent(ctidTraderAccountId=1, symbolId=1, deletedQuotes=range(200_000))
+    body = ProtobufCodec().encode(Message(event))
+    assert len(body) > WEIGHED_FROM
+    assert ProtobufCodec().decode(body).payload == event
+
+
+def test_all_lists_of_the_schema_are_weighed() -> None:
+    within = {part.__name__ for name in MESSAGES for field in shape_of(name).fields if (part := field.part) is not None}
+    lists = {
+        (name, field.kind) for name in MESSAGES for field in shape_of(name).fields if field.repeated and not field.part
+    }
+    assert len(lists) > 5
+    assert within.isdisjoint(name for name, _ in lists)  # else parts would have to be opened for them
+    assert {kind for _, kind in lists} == {FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_UINT64}  # varints
 
 
 def test_a_frame_full_of_the_smallest_real_ticks_is_delivered() -> None:
