@@ -12,6 +12,7 @@ from ..wire import messages as oa
 from . import clock
 from .absences import Absences
 from .bounds import Timings
+from .client_order_ids import ClientOrderIds
 from .closing import Closing
 from .deal_record import DealRecord
 from .doubts import Doubts
@@ -74,6 +75,7 @@ class Books:
         doubts: the requests of unknown outcome that are no orders of ours.
         closing: what of positions is being closed already.
         suspense: which orders and positions a request of unknown outcome may have changed.
+        ids: which client order ids are taken.
         turns: which amendment of an order or a position is under way.
         remainders: what of orders of ours the positions are yet to show.
         unseen_levels: orders of an earlier process that were filled, and whose levels nobody is known to have seen.
@@ -117,6 +119,13 @@ class Books:
             positions=self.positions,
             doubts=self.doubts,
             inheritance=self._inheritance,
+        )
+        self.ids = ClientOrderIds(
+            orders=self.orders,
+            doubts=self.doubts,
+            inheritance=self._inheritance,
+            provenance=self.provenance,
+            mask=gate.mask,
         )
         self._inquiry = Inquiry(self, account=account, gate=gate, absences=self._absences, server=self._server)
 

@@ -71,6 +71,10 @@ class Inheritance:
         same = (each for each in self._orders if each.symbol_id == symbol_id or each.symbol == name)
         return next((each for each in same if each.end is None), None)
 
+    def of_client_order_id(self, client_order_id: str) -> Leftover | None:
+        """The one that has this id, or None."""
+        return next((each for each in self._orders if each.client_order_id == client_order_id), None)
+
     async def take(self, adopt: Callable[[Leftover, OrderRecord], None]) -> None:
         """Gives those whose symbol is known; the others wait on.
 

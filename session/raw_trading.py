@@ -56,7 +56,7 @@ class RawTrading:
             return await self._request(message.name, record, books=None, timeout_s=timeout_s)
         if record.target is None or not isinstance(payload, _AMENDMENTS):
             await self._check_settled(record, books)
-            with books.closing.claimed(payload):
+            with books.closing.claimed(payload), books.ids.claimed(payload):
                 return await self._request(message.name, record, books=books, timeout_s=timeout_s)
         async with books.turns.of(record.target, within_s=self._session.timings.order_queue_s) as left_s:
             by_s = clock.now_s() + left_s

@@ -8,6 +8,7 @@ knows whether it was.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..wire import messages as oa
@@ -55,7 +56,6 @@ class Suspense:
         self._positions = positions
         self._doubts = doubts
         self._inheritance = inheritance
-        self._nets: bool | None = None  # None: nobody had to know so far
 
     async def check(self, target: Target | None, *, symbol_id: int | None = None, within_s: float) -> None:
         """Returns if no request for the same has an unknown outcome.
@@ -70,27 +70,25 @@ class Suspense:
         """
         if target is not None:
             self._check_target(target)
-        if self._nets is None and self._waits_for(self._symbol_of(target, symbol_id)) is not None:
-            try:
+        if self._account.is_netted is None and self._waits_for(self._symbol_of(target, symbol_id)) is not None:
+            # As a rule a look at the balance has told it. Where nobody says, it may be netted.
+            with suppress(NotSent):
                 reading = self._account.ask(oa.ProtoOATraderReq())
-                answer = await prepared("ProtoOATraderReq", reading, within_s=within_s)
-            except NotSent:
-                pass  # it may be netted, then
-            else:
-                self._nets = answer.trader.accountType == oa.ProtoOAAccountType.NETTED
+                await prepared("ProtoOATraderReq", reading, within_s=within_s)
         self.look(target, symbol_id=symbol_id)
 
     def look(self, target: Target | None, *, symbol_id: int | None = None) -> None:
         """The same, now: never waits. Where nobody knows whether the account is netted, it is taken for that."""
         if target is not None:
             self._check_target(target)
-        if self._nets is False:
+        netted = self._account.is_netted
+        if netted is False:
             return
         about = self._symbol_of(target, symbol_id)
         if (why := self._waits_for(about)) is not None:
             name = self._account.name_of(about or 0)
-            netted = "the account is netted" if self._nets else "the account may be netted (the server does not say)"
-            raise NotSent(f"nothing left for {name}: {netted}, so that {name} has one position, and {why}")
+            kind = "is netted" if netted else "may be netted (the server does not say)"
+            raise NotSent(f"nothing left for {name}: the account {kind}, so that {name} has one position, and {why}")
 
     # How
 
