@@ -16,6 +16,7 @@ from .guard import tightens
 from .intent import ALWAYS, Validity
 from .preparing import prepared
 from .request_record import RequestRecord
+from .terms import Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,8 +158,13 @@ class RawTrading:
         if symbol is not None:
             closes = isinstance(payload, oa.ProtoOAClosePositionReq)
             position = books.positions.position(payload.positionId) if closes else None
+            spot, buys = account.board.last(symbol_id), getattr(payload, "tradeSide", 0) == Side.BUY.value
             raw_fields.check_figures(
-                payload, symbol, open_cents=position.volume_cents if position is not None else None
+                payload,
+                symbol,
+                open_cents=position.volume_cents if position is not None else None,
+                side=raw_fields.side_of(payload, books),
+                quote=None if spot is None else spot.ask if buys else spot.bid,
             )
 
     async def _check_settled(self, record: RequestRecord, books: Books) -> None:
