@@ -22,6 +22,7 @@ from .gate import Gate
 from .proxied import ProxiedClient
 from .proxied_amends import ProxiedAmends
 from .proxied_closes import ProxiedCloses
+from .proxied_orders import ProxiedOrders
 from .recorder import now
 from .recording import Direction
 from .transport import LinkLost, client_framing, open_stream, server_framing
@@ -125,6 +126,7 @@ class Proxy:
         self._onlooker = onlooker
         self._mask = mask
         self._count = 0
+        self._orders = ProxiedOrders()
         self._closes = ProxiedCloses()
         self._amends = ProxiedAmends()
 
@@ -166,6 +168,7 @@ class Proxy:
                 self._gate(),
                 codec=_codec(settings.codec),
                 limits=settings.limits,
+                orders=self._orders,
                 closes=self._closes,
                 amends=self._amends,
                 within_s=settings.timings.order_queue_s,
