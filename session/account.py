@@ -90,6 +90,7 @@ class Account:
         board: its last quotes.
         book: its symbols.
         raw: what callers have subscribed to by raw requests.
+        is_netted: whether a symbol has one position, as a `ProtoOATraderRes` has said; None before the first of them.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Account:
         self.closed_at_ms: int = listed.lastClosingDealTimestamp
         self.board = SpotBoard()
         self.raw = RawSubscriptions()
+        self.is_netted: bool | None = None
         self._session = session
         self._keeper: Keeper | None = None
         self.book = SymbolBook(self.ask, owner=f"account {self.id} of {self.environment.value}", mask=mask)
@@ -144,7 +146,10 @@ class Account:
             raise WrongEnvironment(
                 f"{type(payload).__name__} names account {payload.ctidTraderAccountId}; this is account {self.id}"
             )
-        return await self._session.request(payload, timeout_s=timeout_s, ahead=ahead)
+        answer = await self._session.request(payload, timeout_s=timeout_s, ahead=ahead)
+        if isinstance(answer, oa.ProtoOATraderRes):
+            self.is_netted = answer.trader.accountType == oa.ProtoOAAccountType.NETTED
+        return answer
 
     async def ask(self, payload: Any) -> Any:
         """A read of the session's own: callers' queries wait for it. See `request`."""

@@ -12,11 +12,11 @@ from ..wire import messages as oa
 from . import clock
 from .absences import Absences
 from .bounds import Timings
+from .client_order_ids import ClientOrderIds
 from .closing import Closing
 from .deal_record import DealRecord
 from .doubts import Doubts
 from .environments import Mode
-from .errors import NotSent
 from .event_facts import covered, end_facts, error_facts, execution_facts, slippage_facts
 from .inheritance import Inheritance
 from .inquiry import Inquiry
@@ -31,6 +31,7 @@ from .positions import PositionBook
 from .remainders import Remainders
 from .server_clock import ServerClock
 from .snapshot import snapshot_of
+from .suspense import Suspense
 from .turns import Turns
 from .verdicts import Evidence, judged
 
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from .connection_log import ConnectionLog
     from .gate import Gate
     from .leftovers import Leftover
-    from .request_record import RequestRecord, Target
+    from .request_record import RequestRecord
     from .verdicts import Verdict
 
 __all__ = ["Books"]
@@ -73,6 +74,8 @@ class Books:
         provenance: what the server's orders are known to have come of.
         doubts: the requests of unknown outcome that are no orders of ours.
         closing: what of positions is being closed already.
+        suspense: which orders and positions a request of unknown outcome may have changed.
+        ids: which client order ids are taken.
         turns: which amendment of an order or a position is under way.
         remainders: what of orders of ours the positions are yet to show.
         unseen_levels: orders of an earlier process that were filled, and whose levels nobody is known to have seen.
@@ -110,6 +113,20 @@ class Books:
         self._doubt, self._account = doubt, account
         self._gate, self._log = gate, log
         self._server = ServerClock()
+        self.suspense = Suspense(
+            account,
+            orders=self.orders,
+            positions=self.positions,
+            doubts=self.doubts,
+            inheritance=self._inheritance,
+        )
+        self.ids = ClientOrderIds(
+            orders=self.orders,
+            doubts=self.doubts,
+            inheritance=self._inheritance,
+            provenance=self.provenance,
+            mask=gate.mask,
+        )
         self._inquiry = Inquiry(self, account=account, gate=gate, absences=self._absences, server=self._server)
 
     def add(self, order: Order) -> None:
@@ -207,23 +224,6 @@ class Books:
     def is_left_waiting(self) -> bool:
         """Whether the outcome of something that left by the present link is unknown."""
         return any(not self._absences.is_severed(record) for record in (*self.doubts, *self.orders.unknown))
-
-    def check_settled(self, target: Target) -> None:
-        """Returns if no request for this order or position has an unknown outcome.
-
-        Raises:
-            NotSent: one has. Nothing may leave for it.
-        """
-        kind, id_ = target
-        records = self.orders.of_position(id_) if kind == "position" else [self.orders.by_order_id(id_)]
-        for record in records:
-            if record is not None and record.state is OrderState.UNKNOWN:
-                raise NotSent(
-                    f"nothing left for {kind} {id_}: the outcome of {record.client_order_id} is unknown, find out first"
-                )
-        self._inheritance.check_settled(target)
-        if (doubt := self.doubts.of(target)) is not None:
-            raise NotSent(f"nothing left for {kind} {id_}: {doubt.name} {doubt.whereabouts}, find out first")
 
     def changed(self, changes: list[OrderChange]) -> None:
         """Puts on record what became of orders of ours, and wakes whoever waits for them."""

@@ -7,6 +7,7 @@ before, with the change on top; afterwards what it says then is held against tha
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -79,7 +80,7 @@ class Changing:
         name = "ProtoOAAmendPositionSLTPReq"
         symbol_id = self._position(change.position_id).symbol_id
         symbol = await figures_if_told(name, symbol_id, session=self._session, account=self._account)
-        self._books.check_settled(_target(change))
+        await self._books.suspense.check(_target(change), within_s=_left_s(by_s))
         await self._levels_told(change, by_s=by_s)
         await self._others_levels_told(change, by_s=by_s)
         both = KEEP not in (change.stop_loss, change.take_profit)
@@ -103,7 +104,7 @@ class Changing:
     async def _amend_order(self, change: OrderAmendment, *, by_s: float) -> None:
         name = "ProtoOAAmendOrderReq"
         symbol = await self._figures(name, self._order(change.order_id).symbol_id)
-        self._books.check_settled(_target(change))
+        await self._books.suspense.check(_target(change), within_s=_left_s(by_s))
         await self._read_again(name, within_s=_left_s(by_s))
         order = self._order(change.order_id)
         request = change.to_request(order, symbol, account_id=self._account.id, now_ms=clock.utc_ms())
@@ -211,9 +212,10 @@ class Changing:
         read_first: bool = False,
     ) -> None:
         """A cancel or an amend: on record, sent, answered."""
-        assert record.target is not None
-        self._books.check_settled(record.target)
+        target, suspense = record.target, self._books.suspense
+        await suspense.check(target, within_s=self._session.timings.order_queue_s)
         self._gate.judge(Message(record.payload))
+        validity = replace(validity, settled=lambda: suspense.look(target))
 
         def sent(at_ms: int, client_msg_id: str) -> None:
             record.sent(at_ms, client_msg_id)

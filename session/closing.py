@@ -20,7 +20,7 @@ __all__ = ["Closing"]
 class Closing:
     """Adds it up: closes of ours to their end, raw ones while they wait for their answer, and what the server works on.
 
-    One of unknown outcome is not added: nothing leaves for its position anyway (`Books.check_settled`).
+    One of unknown outcome is not added: nothing leaves for its position anyway (`Suspense.check`).
 
     Args:
         orders: of the account.

@@ -146,6 +146,8 @@ class Doubts:
     def _settle(self, record: RequestRecord, verdict: Verdict) -> None:
         if verdict.order_id is not None:
             self._provenance.came_of(verdict.order_id, record.intent_id)
+        if verdict.outcome is Outcome.UNDECIDED:
+            self._provenance.names(getattr(record.payload, "clientOrderId", ""), verdict.order_id or 0)
         del self._records[record.intent_id]
         self._found.pop(record.intent_id, None)
         self._absences.over(record)

@@ -85,15 +85,21 @@ def number(field: str, value: ExactNumber) -> Decimal:
 
 
 def price_double(field: str, value: ExactNumber, symbol: Symbol | NamedSymbol) -> float:
-    """A price for the wire: positive, with no more decimals than the symbol has, where that is known."""
+    """A price for the wire: positive, with no more decimals than the symbol has, where that is known.
+
+    Nor larger than a double can tell from the prices beside it: what the server read would not be what was said.
+    """
     price = number(field, value)
     if price <= 0:
         raise invalid(field, price, "a price is above 0")
     try:
         return symbol.double_from_price(price)
     except ValueError:
-        assert isinstance(symbol, Symbol)  # nothing else has decimals to exceed
-        allowed = f"{symbol.name} has {symbol.digits} decimals (steps of {symbol.point:f})"
+        allowed = f"prices have at most {units.DOUBLE_DIGITS} digits"
+        if isinstance(symbol, Symbol):
+            allowed = (
+                f"{symbol.name} has {symbol.digits} decimals (steps of {symbol.point:f}), and {allowed}, those included"
+            )
         raise invalid(field, price, allowed) from None
 
 

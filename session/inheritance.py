@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from . import clock
-from .changes import Close
 from .errors import NotSent, Refused, ServerError
 from .symbols import NamedSymbol
 
@@ -60,12 +59,21 @@ class Inheritance:
         """
         kind, id_ = target
         for each in (each for each in self._orders if each.end is None):
-            closed = each.intent.position_id if isinstance(each.intent, Close) else None
-            if id_ == (closed if kind == "position" else each.order_id):
+            named = getattr(each.intent, "position_id", None)  # of a close, or of an order into a position
+            if id_ == (named if kind == "position" else each.order_id):
                 raise NotSent(
                     f"nothing left for {kind} {id_}: {each.client_order_id} of an earlier process has no end on "
                     f"record, and the server does not say what {each.symbol} is: find out first"
                 )
+
+    def of_symbol(self, symbol_id: int, name: str) -> Leftover | None:
+        """One of them that trades a symbol, or None."""
+        same = (each for each in self._orders if each.symbol_id == symbol_id or each.symbol == name)
+        return next((each for each in same if each.end is None), None)
+
+    def of_client_order_id(self, client_order_id: str) -> Leftover | None:
+        """The one that has this id, or None."""
+        return next((each for each in self._orders if each.client_order_id == client_order_id), None)
 
     async def take(self, adopt: Callable[[Leftover, OrderRecord], None]) -> None:
         """Gives those whose symbol is known; the others wait on.

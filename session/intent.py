@@ -31,20 +31,24 @@ class Validity:
         within_s: seconds from then in which it leaves or not at all.
         look_again: holds what goes stale (the age of the quote, prices against it) against the limits as it is now;
             raises `Refused`. Called by the link's writer: must not wait.
+        settled: whether the outcome of another request for the same has become unknown meanwhile; raises `NotSent`.
+            Called likewise.
     """
 
     found_s: float
     within_s: float
     look_again: Callable[[], None] = _nothing
+    settled: Callable[[], None] = _nothing
 
     def check(self, name: str, *, now_s: float) -> None:
         """Returns if the request may still leave.
 
         Raises:
-            NotSent: its time is over.
+            NotSent: its time is over, or `settled` did.
             Refused: `look_again` did.
         """
         self.left_s(name, now_s=now_s)
+        self.settled()
         if now_s - self.found_s > _MOMENT_S:
             self.look_again()
 

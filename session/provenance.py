@@ -29,6 +29,7 @@ TOLD: Final = frozenset({"execution", "fill", "deal", "missed_deal", "finished",
 _MOST: Final = 50_000  # an hour of fourteen orders a second, some megabytes; older ones the time of the deals rules out
 _SLACK_MS: Final = 5_000  # servers that work together, and whose clocks drift; see `ServerClock`
 _MAKES_ORDERS: Final = (oa.ProtoOANewOrderReq, oa.ProtoOAClosePositionReq)
+_UNDECIDED: Final = "undecided"  # the `Outcome` of that name, on record
 _MAKERS: Final = frozenset(kind.__name__ for kind in _MAKES_ORDERS)
 
 
@@ -58,6 +59,9 @@ class Provenance:
         self._count = 0
         self._owners: dict[int, str] = {}  # by `orderId`: our own id of what it came of
         self._openers: dict[int, int] = {}  # by `positionId`: the first order seen of it
+        self._named: dict[
+            str, int
+        ] = {}  # by client order id: the first order seen with it; 0 where that was not decided
         self._newest_ms = 0
         self._asking: dict[str, RequestRecord] = {}  # raw requests that wait for their answer, by the id they left with
 
@@ -66,6 +70,8 @@ class Provenance:
     def follow(self, line: Mapping[str, Any]) -> None:
         """A line of the audit, in the order in which they were written."""
         order_id, position_id = line.get("order_id"), line.get("position_id")
+        if line.get("fact") in TOLD and (isinstance(order_id, int) or line.get("outcome") == _UNDECIDED):
+            self.names(line.get("client_order_id"), order_id if isinstance(order_id, int) else 0)
         if line.get("fact") not in TOLD or not isinstance(order_id, int):
             return
         intent_id, made_ms = line.get("intent_id"), line.get("executed_at_ms")
@@ -96,11 +102,17 @@ class Provenance:
         if order_id and position_id and position_id not in self._openers:
             _keep(self._openers, position_id, order_id)
 
+    def names(self, client_order_id: object, order_id: int) -> None:
+        """An order carries this client order id, or may: 0 where it is not decided which. The first one stands."""
+        if isinstance(client_order_id, str) and client_order_id and not self._named.get(client_order_id):
+            _keep(self._named, client_order_id, order_id)
+
     def saw_rows(self, orders: Iterable[oa.ProtoOAOrder]) -> None:
         """A list of the server's has these orders."""
         for order in orders:
             if not is_protective(order):
                 self.saw(order.orderId, order.positionId)
+                self.names(order.clientOrderId, order.orderId)
 
     def saw_deal(self, deal: oa.ProtoOADeal) -> None:
         """A list of the server's has this deal."""
@@ -112,6 +124,7 @@ class Provenance:
             return None
         order = event.order
         self.saw(order.orderId, order.positionId or event.position.positionId)
+        self.names(order.clientOrderId, order.orderId)
         if event.HasField("deal"):
             self.saw_deal(event.deal)
         asked = self._asking.get(client_msg_id) if client_msg_id else None
@@ -155,6 +168,10 @@ class Provenance:
     def order_of(self, our_id: str) -> int | None:
         """The order that came of something of ours, or None where that is not known."""
         return next((order_id for order_id, owner in self._owners.items() if owner == our_id), None)
+
+    def named(self, client_order_id: str) -> int | None:
+        """The order that carries this client order id, 0 where that was not decided, None where none is known to."""
+        return self._named.get(client_order_id)
 
     def owns(self, order_id: int) -> bool:
         """Whether an order is known to have come of something of ours, be it forgotten otherwise."""
@@ -201,7 +218,7 @@ def could_come_of(payload: Any, order: oa.ProtoOAOrder, *, same: Callable[[str, 
     return not order.closingOrder and same(payload.label, trade.label)
 
 
-def _keep(kept: dict[int, Any], key: int, value: Any) -> None:
+def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
     kept[key] = value
     if len(kept) > _MOST:
         del kept[next(iter(kept))]

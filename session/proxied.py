@@ -30,6 +30,7 @@ from .intent import ALWAYS, Validity
 from .positions import PositionBook
 from .proxied_amends import ProxiedAmends
 from .proxied_closes import ProxiedCloses, ProxiedRequest
+from .proxied_orders import ProxiedOrders
 from .request_facts import facts_of
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class ProxiedClient:
         gate: of its environment; for this client alone.
         codec: reads its frames, and writes our answers.
         limits: what an order may not exceed.
+        orders: what all clients of the proxy have ordered.
         closes: those of all clients of the proxy.
         amends: those of positions' levels, likewise.
         redaction: what the gate covers texts with; told of what passes, for a client may quote a secret that it or the
@@ -104,6 +106,7 @@ class ProxiedClient:
         *,
         codec: Codec,
         limits: Limits,
+        orders: ProxiedOrders,
         closes: ProxiedCloses,
         amends: ProxiedAmends,
         redaction: Redaction | None = None,
@@ -116,6 +119,7 @@ class ProxiedClient:
         self._amends = amends
         self._redaction = redaction if redaction is not None else Redaction()
         self._within_s = within_s
+        self._orders = orders
         self._dialogue = Dialogue()
         self._open: dict[str, dict[str, Any]] = {}  # trading requests that wait for their answer: id to facts
         self._books: dict[int, PositionBook] = {}  # of the accounts that are authorised
@@ -161,6 +165,8 @@ class ProxiedClient:
         if payload_type == _ACCOUNT_LIST:
             self._gate.take_list(payload)
         self._book(payload_type, payload, client_msg_id or "")
+        if payload_type in _ANSWERS or payload_type == _RECONCILED:
+            self._orders.answered(self, payload, client_msg_id or "")
         if payload_type in _ANSWERS:
             self._closes.answered(self, payload, client_msg_id or "")
             self._amends.answered(self, payload, client_msg_id or "")
@@ -198,6 +204,7 @@ class ProxiedClient:
         for facts in self._open.values():
             self._gate.note("outcome_unknown", {**facts, "reason": reason})
         self._open.clear()
+        self._orders.end(self)
         self._closes.end(self)
         self._amends.end(self)
 
@@ -219,6 +226,8 @@ class ProxiedClient:
             await self._let_close(message)
         elif isinstance(payload, oa.ProtoOAAmendPositionSLTPReq):
             await self._let_amend(message)
+        elif isinstance(payload, oa.ProtoOANewOrderReq):
+            await self._let_order(message)
         elif permission not in READING:
             await self._let_trade(message, permission)
         if self._dialogue.too_early(payload_type, payload) is None:
@@ -240,6 +249,14 @@ class ProxiedClient:
                 ),
             )
 
+    async def _let_order(self, message: Message) -> None:
+        try:
+            self._orders.check(message.payload)
+        except Refused as refusal:
+            raise self._refused(message, refusal) from None
+        with self._orders.leaving(ProxiedRequest(self, message.client_msg_id or "", message.payload)):
+            await self._let_trade(message, Permission.OPEN)
+
     async def _let_close(self, message: Message) -> None:
         payload = message.payload
         book = self._books.get(payload.ctidTraderAccountId)
@@ -249,13 +266,8 @@ class ProxiedClient:
                 self._closes.check(payload, book)
             except Refused as refusal:
                 raise self._refused(message, refusal) from None
-        close = ProxiedRequest(self, message.client_msg_id or "", payload)
-        self._closes.add(close)
-        try:
+        with self._closes.leaving(ProxiedRequest(self, message.client_msg_id or "", payload)):
             await self._let_trade(message, Permission.CLOSE)
-        except BaseException:
-            self._closes.withdraw(close)
-            raise
 
     async def _let_amend(self, message: Message) -> None:
         payload = message.payload
@@ -274,13 +286,8 @@ class ProxiedClient:
                     )
             except Refused as refusal:
                 raise self._refused(message, refusal) from None
-        amend = ProxiedRequest(self, message.client_msg_id or "", payload)
-        self._amends.add(amend)
-        try:
+        with self._amends.leaving(ProxiedRequest(self, message.client_msg_id or "", payload)):
             await self._let_trade(message, Permission.CHANGE, read_first=read_first)
-        except BaseException:
-            self._amends.withdraw(amend)
-            raise
 
     async def _let_trade(self, message: Message, permission: Permission | None, *, read_first: bool = False) -> None:
         gate, payload = self._gate, message.payload

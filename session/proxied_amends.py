@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from .holdings import level_or_none
 from .proxied_closes import ProxiedRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .holdings import Position
 
 __all__ = ["ProxiedAmends"]
@@ -53,6 +56,16 @@ class ProxiedAmends:
     def add(self, amend: ProxiedRequest) -> None:
         """It is about to leave."""
         self._under_way.append(amend)
+
+    @contextmanager
+    def leaving(self, amend: ProxiedRequest) -> Iterator[None]:
+        """Within it, it is about to leave; with an error it does not."""
+        self.add(amend)
+        try:
+            yield
+        except BaseException:
+            self.withdraw(amend)
+            raise
 
     def withdraw(self, amend: ProxiedRequest) -> None:
         """It did not leave."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from .closing import Closing
 from .orders import OrderTable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .positions import PositionBook
 
 __all__ = ["ProxiedCloses", "ProxiedRequest"]
@@ -57,6 +60,16 @@ class ProxiedCloses:
     def add(self, close: ProxiedRequest) -> None:
         """It is about to leave."""
         self._under_way.append(close)
+
+    @contextmanager
+    def leaving(self, close: ProxiedRequest) -> Iterator[None]:
+        """Within it, it is about to leave; with an error it does not."""
+        self.add(close)
+        try:
+            yield
+        except BaseException:
+            self.withdraw(close)
+            raise
 
     def withdraw(self, close: ProxiedRequest) -> None:
         """It did not leave."""

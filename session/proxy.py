@@ -24,6 +24,7 @@ from .gate import Gate
 from .proxied import ProxiedClient
 from .proxied_amends import ProxiedAmends
 from .proxied_closes import ProxiedCloses
+from .proxied_orders import ProxiedOrders
 from .recorder import now
 from .recording import Direction
 from .transport import LinkLost, client_framing, open_stream, server_framing
@@ -129,6 +130,7 @@ class Proxy:
         # One for all clients: a token is one whoever quotes it.
         self._redaction = Redaction(secrets)
         self._count = 0
+        self._orders = ProxiedOrders()
         self._closes = ProxiedCloses()
         self._amends = ProxiedAmends()
 
@@ -175,6 +177,7 @@ class Proxy:
                 self._gate(),
                 codec=_codec(settings.codec),
                 limits=settings.limits,
+                orders=self._orders,
                 closes=self._closes,
                 amends=self._amends,
                 redaction=self._redaction,

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..wire import messages as oa
+from ..wire import units
 from . import fields
+from .errors import InvalidOrder
+from .terms import Side, check_levels
 from .tickets import LONGEST_CLIENT_ORDER_ID, LONGEST_COMMENT, LONGEST_LABEL
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .books import Books
     from .symbols import Symbol
 
-__all__ = ["check_figures", "check_plain", "symbol_id_of"]
+__all__ = ["check_figures", "check_plain", "side_of", "symbol_id_of"]
 
 _PRICES: Final = ("limitPrice", "stopPrice", "baseSlippagePrice", "stopLoss", "takeProfit")
 _DISTANCES: Final = ("relativeStopLoss", "relativeTakeProfit")  # 1/100000 of a price
@@ -29,6 +35,16 @@ _TEXTS: Final = (
     ("clientOrderId", LONGEST_CLIENT_ORDER_ID),
 )
 _WIRE_DIGITS: Final = 5
+_KINDS: Final = oa.ProtoOAOrderType
+_NEEDED: Final[Mapping[int, tuple[str, ...]]] = MappingProxyType(  # docs/protocol.md section 10
+    {
+        _KINDS.LIMIT: ("limitPrice",),
+        _KINDS.STOP: ("stopPrice",),
+        _KINDS.STOP_LIMIT: ("stopPrice", "slippageInPoints"),
+        _KINDS.MARKET_RANGE: ("baseSlippagePrice", "slippageInPoints"),
+    }
+)
+_WAITING: Final[frozenset[int]] = frozenset({_KINDS.LIMIT, _KINDS.STOP, _KINDS.STOP_LIMIT})
 _CHECKED: Final = (
     oa.ProtoOANewOrderReq,
     oa.ProtoOAAmendOrderReq,
@@ -68,15 +84,36 @@ def check_plain(request: Any, *, now_ms: int) -> None:
             fields.text(name, getattr(request, name), longest=longest)
     for name in _given(request, "expirationTimestamp"):
         fields.expiry_ms(name, getattr(request, name), now_ms=now_ms)
+    if isinstance(request, oa.ProtoOANewOrderReq):
+        _check_kind(request)
 
 
-def check_figures(request: Any, symbol: Symbol, *, open_cents: int | None = None) -> None:
-    """Returns if prices have no more digits than the symbol, and the size is one of its sizes.
+def _check_kind(request: oa.ProtoOANewOrderReq) -> None:
+    """That nothing is missing that an order of its kind needs."""
+    for name in _NEEDED.get(request.orderType, ()):
+        if not _given(request, name):
+            raise InvalidOrder(f"{name}: none is given: a {_KINDS(request.orderType).name} order needs one")
+    till_date = request.timeInForce == oa.ProtoOATimeInForce.GOOD_TILL_DATE
+    if till_date and not request.HasField("expirationTimestamp"):
+        raise InvalidOrder("expirationTimestamp: none is given: GOOD_TILL_DATE needs one")
+
+
+def check_figures(
+    request: Any,
+    symbol: Symbol,
+    *,
+    open_cents: int | None = None,
+    side: Side | None = None,
+    quote: Decimal | None = None,
+) -> None:
+    """Returns if prices have no more digits than the symbol, the size is one of its sizes, and levels may lie there.
 
     Args:
         request: a trading request that `check_plain` let through.
         symbol: that it is about.
         open_cents: of a close: what is open of its position, hundredths of a unit, all of which may be closed.
+        side: of the order that is amended, or of the position, where that is known; a new order says it itself.
+        quote: what a new order that fills at once would fill at, where that is known.
 
     Raises:
         InvalidOrder: see `check_plain`.
@@ -94,6 +131,34 @@ def check_figures(request: Any, symbol: Symbol, *, open_cents: int | None = None
             fields.part_cents(sizes, symbol, whole_cents=open_cents)
         else:
             fields.size_cents(sizes, symbol)
+    if isinstance(request, oa.ProtoOANewOrderReq):
+        side = Side(request.tradeSide)
+    if side is not None:
+        _check_levels(request, symbol, side=side, quote=quote)
+
+
+def _check_levels(request: Any, symbol: Symbol, *, side: Side, quote: Decimal | None) -> None:
+    """The same that tickets and amendments are held to."""
+    prices = {name: units.decimal_from_double(getattr(request, name)) for name in _given(request, *_PRICES)}
+    names: list[str] = [name for name in ("limitPrice", "stopPrice", "baseSlippagePrice") if name in prices]
+    waits = True
+    if isinstance(request, oa.ProtoOANewOrderReq):  # a price that its kind has no use for says nothing
+        names = [name for name in _NEEDED.get(request.orderType, ()) if name in prices]
+        waits = request.orderType in _WAITING
+    start = prices[names[0]] if names else None
+    check_levels(
+        side,
+        stop_loss=prices.get("stopLoss"),
+        take_profit=prices.get("takeProfit"),
+        entry=start if waits else None,
+        names=("stopLoss", "takeProfit"),
+    )
+    below = "relativeStopLoss" if side.level_below == "stop_loss" else "relativeTakeProfit"
+    price = start if start is not None else quote
+    for name in _given(request, below):
+        if price is not None:
+            distance = getattr(request, name)
+            fields.above_zero(name, distance, distance, price=price, symbol=symbol)
 
 
 def symbol_id_of(request: Any, books: Books) -> int | None:
@@ -107,6 +172,17 @@ def symbol_id_of(request: Any, books: Books) -> int | None:
     if isinstance(request, oa.ProtoOAAmendPositionSLTPReq | oa.ProtoOAClosePositionReq):
         position = books.positions.position(request.positionId)
         return position.symbol_id if position is not None else None
+    return None
+
+
+def side_of(request: Any, books: Books) -> Side | None:
+    """The side of the order or position that a request changes, or None where the books do not tell."""
+    if isinstance(request, oa.ProtoOAAmendOrderReq):
+        order = books.positions.order(request.orderId)
+        return order.side if order is not None else None
+    if isinstance(request, oa.ProtoOAAmendPositionSLTPReq):
+        position = books.positions.position(request.positionId)
+        return position.side if position is not None else None
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..wire import LocalProtocolError, Message, Permission
@@ -15,6 +16,7 @@ from .guard import tightens
 from .intent import ALWAYS, Validity
 from .preparing import prepared
 from .request_record import RequestRecord
+from .terms import Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,9 +56,8 @@ class RawTrading:
         if books is None:
             return await self._request(message.name, record, books=None, timeout_s=timeout_s)
         if record.target is None or not isinstance(payload, _AMENDMENTS):
-            if record.target is not None:
-                books.check_settled(record.target)
-            with books.closing.claimed(payload):
+            await self._check_settled(record, books)
+            with books.closing.claimed(payload), books.ids.claimed(payload):
                 return await self._request(message.name, record, books=books, timeout_s=timeout_s)
         async with books.turns.of(record.target, within_s=self._session.timings.order_queue_s) as left_s:
             by_s = clock.now_s() + left_s
@@ -81,11 +82,14 @@ class RawTrading:
     ) -> Any:
         payload = record.payload
         account_id = getattr(payload, "ctidTraderAccountId", 0)
-        if books is not None and record.target is not None:
-            books.check_settled(record.target)
+        if books is not None:
+            await self._check_settled(record, books)
         # The last question is asked and answered without waiting: what is let through counts at once.
         settle, validity = await self._within_limits(name, payload, self._session.allowances.get(account_id), books)
         essential = _ends(payload)
+        if books is not None:
+            suspense, symbol_id = books.suspense, _traded_by(payload)
+            validity = replace(validity, settled=lambda: suspense.look(record.target, symbol_id=symbol_id))
 
         def sent(at_ms: int, client_msg_id: str) -> None:
             record.sent(at_ms, client_msg_id)
@@ -154,9 +158,18 @@ class RawTrading:
         if symbol is not None:
             closes = isinstance(payload, oa.ProtoOAClosePositionReq)
             position = books.positions.position(payload.positionId) if closes else None
+            spot, buys = account.board.last(symbol_id), getattr(payload, "tradeSide", 0) == Side.BUY.value
             raw_fields.check_figures(
-                payload, symbol, open_cents=position.volume_cents if position is not None else None
+                payload,
+                symbol,
+                open_cents=position.volume_cents if position is not None else None,
+                side=raw_fields.side_of(payload, books),
+                quote=None if spot is None else spot.ask if buys else spot.bid,
             )
+
+    async def _check_settled(self, record: RequestRecord, books: Books) -> None:
+        within_s, symbol_id = self._session.timings.order_queue_s, _traded_by(record.payload)
+        await books.suspense.check(record.target, symbol_id=symbol_id, within_s=within_s)
 
     def _unanswered(self, record: RequestRecord, reason: str, *, left: bool, books: Books | None) -> None:
         """How it ended, on record; what has left is in doubt."""
@@ -192,6 +205,11 @@ class RawTrading:
 def _ends(payload: Any) -> bool:
     """Whether it closes or cancels."""
     return permission_of(Message(payload).payload_type) in (Permission.CLOSE, Permission.CANCEL)
+
+
+def _traded_by(payload: Any) -> int | None:
+    """What a new order trades, or None: it is none."""
+    return payload.symbolId if isinstance(payload, oa.ProtoOANewOrderReq) else None
 
 
 def _nothing(in_doubt: RequestRecord | None) -> None:

@@ -32,9 +32,9 @@ class NamedSymbol:
 
         Raises:
             TypeError: *price* is a float.
-            ValueError: it is no number.
+            ValueError: it is no number, or has more digits than a double.
         """
-        return float(units.exact(price))
+        return units.double_from_price(price, digits=None)
 
     def rounded(self, price: Decimal) -> Decimal:
         """*price* without the noise of a double."""
@@ -165,7 +165,7 @@ class Symbol:
 
         Raises:
             TypeError: *price* is a float.
-            ValueError: it has more decimals than the symbol.
+            ValueError: it has more decimals than the symbol, or more digits in all than a double.
         """
         return units.double_from_price(price, digits=self.digits)
 

@@ -61,7 +61,12 @@ class TriggerMethod(enum.Enum):
 
 
 def check_levels(
-    side: Side, *, stop_loss: ExactNumber | None, take_profit: ExactNumber | None, entry: Decimal | None = None
+    side: Side,
+    *,
+    stop_loss: ExactNumber | None,
+    take_profit: ExactNumber | None,
+    entry: Decimal | None = None,
+    names: tuple[str, str] = ("stop_loss", "take_profit"),
 ) -> None:
     """Refuse levels that lie on the wrong side of the entry or of each other.
 
@@ -70,12 +75,13 @@ def check_levels(
         stop_loss: a price, or None.
         take_profit: a price, or None.
         entry: the price of a pending order. None for a position, whose stop may have passed its entry.
+        names: what the two are called where they come from.
 
     Raises:
         InvalidOrder: for a buy, the stop loss is not below the entry, or the take profit not above both; for a
             sell, the mirror of it.
     """
-    rungs = [("stop_loss", stop_loss), ("its price", entry), ("take_profit", take_profit)]
+    rungs = [(names[0], stop_loss), ("its price", entry), (names[1], take_profit)]
     ladder = [(name, fields.number(name, price)) for name, price in rungs if price is not None]
     if side is Side.SELL:
         ladder.reverse()

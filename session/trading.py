@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .connection_log import ConnectionLog
     from .gate import Gate
     from .intent import Validity
+    from .request_record import Target
 
 __all__ = ["Trading"]
 
@@ -79,6 +81,10 @@ class Trading:
         account_id, said = self._account.id, ticket.described()
         check_open(self._gate, oa.ProtoOANewOrderReq, Mode.OFF, Mode.REDUCE_ONLY, account_id=account_id, said=said)
         symbol = await figures("ProtoOANewOrderReq", ticket.symbol, session=self._session, account=self._account)
+        into = getattr(ticket, "position_id", None)
+        target: Target | None = ("position", into) if into is not None else None
+        queue_s, suspense = self._session.timings.order_queue_s, self._books.suspense
+        await suspense.check(target, symbol_id=symbol.id, within_s=queue_s)
         now_ms = clock.utc_ms()
         client_order_id = uuid.uuid4().hex
         request = ticket.to_request(symbol, account_id=self._account.id, client_order_id=client_order_id, now_ms=now_ms)
@@ -87,9 +93,13 @@ class Trading:
         if quote is not None and ticket.requested_price is None:
             ticket.check_reach(symbol, quote)
         reading = self._allowance.result(request)
-        result = await prepared("ProtoOANewOrderReq", reading, within_s=self._session.timings.order_queue_s)
+        result = await prepared("ProtoOANewOrderReq", reading, within_s=queue_s)
+        suspense.look(target, symbol_id=symbol.id)
         self._allowance.check_account(request, symbol, result)
-        validity = self._allowance.validity(request, symbol, within_s=self._session.timings.order_queue_s)
+        validity = replace(
+            self._allowance.validity(request, symbol, within_s=queue_s),
+            settled=lambda: suspense.look(target, symbol_id=symbol.id),
+        )
         record = OrderRecord(
             ticket,
             environment=self._account.environment,
@@ -119,7 +129,9 @@ class Trading:
         if self._books.positions.position(position_id) is None:
             await self._look_for_position()
         position = open_position(self._books, position_id, account_id=self._account.id)
-        self._books.check_settled(("position", position_id))
+        target: Target = ("position", position_id)
+        suspense = self._books.suspense
+        await suspense.check(target, within_s=self._session.timings.order_queue_s)
         read = figures if close.needs_figures else figures_if_told
         symbol = await read("ProtoOAClosePositionReq", position.symbol_id, session=self._session, account=self._account)
         # As it is now: reading the figures may have taken a while.
@@ -145,7 +157,8 @@ class Trading:
                 "symbol_id": symbol.id,
                 "reason": _UNCHECKED.format(symbol.name),
             }
-        return await self._send(record, request, facts, essential=True)
+        validity = replace(ALWAYS, settled=lambda: suspense.look(target))
+        return await self._send(record, request, facts, essential=True, validity=validity)
 
     async def cancel(self, order_id: int) -> None:
         """Takes back a pending order. See `Desk.cancel`."""

@@ -24,6 +24,7 @@ from .exact_numbers import MOST_DIGITS, ExactNumber, exact
 
 __all__ = [
     "DEFAULT_MONEY_DIGITS",
+    "DOUBLE_DIGITS",
     "ExactNumber",
     "commission_rate_from_wire",
     "conversion_fee_rate_from_wire",
@@ -60,6 +61,9 @@ __all__ = [
 
 DEFAULT_MONEY_DIGITS: Final = 2
 """What an absent `moneyDigits` stands for (docs/protocol.md section 8)."""
+
+DOUBLE_DIGITS: Final = 15
+"""Significant digits of a decimal number that a double on the wire keeps apart: see `decimal_from_double`."""
 
 _WIRE_PRICE_DIGITS: Final = 5  # prices on the wire are integers of 1/100000, whatever the symbol's digits
 _MOST_PLACES: Final = 20  # decimals of any price or money; the schema has int32, servers send 0 to 8
@@ -140,22 +144,24 @@ def price_from_double(value: float, *, digits: int | None = None) -> Decimal:
     return price if digits is None else price.quantize(point_size(digits=digits), context=_ROUNDED)
 
 
-def double_from_price(price: ExactNumber, *, digits: int) -> float:
+def double_from_price(price: ExactNumber, *, digits: int | None) -> float:
     """Double for the wire from a price of ours.
 
     Args:
         price: the price.
-        digits: how many decimals the symbol has; the server refuses more (docs/protocol.md section 10).
+        digits: how many decimals the symbol has; the server refuses more (docs/protocol.md section 10). None where
+            that is not known: then the price's own.
 
     Raises:
-        ValueError: it has too many decimals, or more digits in all than a double can hold.
+        ValueError: it has too many decimals, or is so large that a double does not tell it from the prices beside it:
+            it tells 15 digits apart, from the first to the symbol's last decimal.
     """
     number = exact(price)
-    _check_whole(_EXACT.scaleb(number, _places(digits)), f"{price} has more than {digits} decimals")
-    double = float(number)
-    if price_from_double(double, digits=digits) != number:
-        raise ValueError(f"{price} has more digits than the wire can carry (15)")
-    return double
+    last = min(0, int(number.normalize(_EXACT).as_tuple().exponent)) if digits is None else -_places(digits)
+    _check_whole(_EXACT.scaleb(number, -last), f"{price} has more than {-last} decimals")
+    if number and number.adjusted() - last >= DOUBLE_DIGITS:
+        raise ValueError(f"{price} has more digits than the wire can carry ({DOUBLE_DIGITS})")
+    return float(number)
 
 
 # Volumes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -31,6 +31,7 @@ from anyctrader.session import (
     open_audit,
     open_desk,
 )
+from anyctrader.session.client_order_ids import ClientOrderIds
 from anyctrader.session.watches import next_daily_ms
 from anyctrader.wire import messages as oa
 
@@ -169,7 +170,10 @@ def test_the_next_daily_moment_is_later_than_now_and_within_a_day(now: str, at: 
     assert next_daily_ms(ms(now), time.fromisoformat(at)) == ms(due)
 
 
-async def test_an_event_that_contradicts_what_was_final_is_on_record_and_leaves_only_reducing(tmp_path: Path) -> None:
+async def test_an_event_that_contradicts_what_was_final_is_on_record_and_leaves_only_reducing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ClientOrderIds, "claimed", lambda *_: nullcontext())  # a program that is not ours
     async with a_desk(tmp_path) as (server, desk), somebody_else(server, tmp_path) as account:
         order = await desk.place(DEMO, BUY)
         await order.filled()

@@ -10,6 +10,7 @@ import pytest
 from anyctrader.session.changes import KEEP, Cancel, Close, OrderAmendment, PositionAmendment
 from anyctrader.session.errors import InvalidOrder
 from anyctrader.session.positions import PendingOrder, Position
+from anyctrader.session.symbols import NamedSymbol
 from anyctrader.session.tickets import Side, TriggerMethod
 from anyctrader.wire import messages as oa
 
@@ -394,3 +395,16 @@ def test_an_amendment_that_would_leave_a_level_at_zero_or_below_is_refused() -> 
     with pytest.raises(InvalidOrder, match=r"stop_loss: 0\.50000 is refused: EURUSD is at 0\.4"):
         amended(OrderAmendment(600, price="0.4"), pending(relativeStopLoss=50_000))
     assert amended(OrderAmendment(600, price="0.6"), pending(relativeStopLoss=50_000)).relativeStopLoss == 50_000
+
+
+@pytest.mark.parametrize("field", ["stop_loss", "take_profit"])
+def test_a_level_that_no_double_holds_is_refused_with_the_symbols_figures_or_without(field: str) -> None:
+    change: dict[str, Any] = {field: Decimal("1E+30")}
+    with pytest.raises(InvalidOrder, match=rf"^{field}: 1E\+30 is refused: EURUSD has 5 decimals"):
+        levels(PositionAmendment(500, **change))
+    named = NamedSymbol(id=EURUSD.id, name="EURUSD")
+    with pytest.raises(InvalidOrder, match=rf"^{field}: 1E\+30 is refused: prices have at most 15 digits$"):
+        PositionAmendment(500, **change).to_request(held(), named, account_id=7)
+    for name in (field, "price"):
+        with pytest.raises(InvalidOrder, match=rf"^{name}: 1E\+30 is refused: EURUSD has 5 decimals"):
+            amended(OrderAmendment(600, **{name: Decimal("1E+30")}))

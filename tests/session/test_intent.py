@@ -42,6 +42,7 @@ from anyctrader.session.intent import ALWAYS, Validity
 from anyctrader.session.proxied import ProxiedClient
 from anyctrader.session.proxied_amends import ProxiedAmends
 from anyctrader.session.proxied_closes import ProxiedCloses
+from anyctrader.session.proxied_orders import ProxiedOrders
 from anyctrader.wire import Message, ProtobufCodec
 from anyctrader.wire import messages as oa
 
@@ -245,7 +246,7 @@ async def test_what_a_client_of_the_proxy_asked_for_does_not_leave_late_unless_i
     ]
     async with open_audit(tmp_path, timeout_s=20) as audit:
         gate = Gate(DEMO, mode=Mode.ON, audit=audit)
-        sides: dict[str, Any] = {"closes": ProxiedCloses(), "amends": ProxiedAmends()}
+        sides: dict[str, Any] = {"orders": ProxiedOrders(), "closes": ProxiedCloses(), "amends": ProxiedAmends()}
         client = ProxiedClient(gate, codec=codec, limits=Limits.standard(DEMO), within_s=20, **sides)
         for asked, answer in said:
             assert await client.judge(codec.encode(Message(asked, "1"))) is None

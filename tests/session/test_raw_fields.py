@@ -18,7 +18,7 @@ from anyctrader.session import (
 )
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, LOT_CENTS, a_desk, audit_of
+from .rig import EURUSD, LOT_CENTS, a_desk, audit_of, heard
 
 pytestmark = pytest.mark.anyio
 DEMO = Environment.DEMO
@@ -28,6 +28,11 @@ NAN, INF = float("nan"), float("inf")
 def order(**changes: Any) -> Any:
     given = {"symbolId": EURUSD, "orderType": 2, "tradeSide": 1, "volume": LOT_CENTS, "limitPrice": 1.1}
     return oa.ProtoOANewOrderReq(**(given | changes))
+
+
+def kind(order_type: int, **given: Any) -> Any:
+    plain = {"symbolId": EURUSD, "orderType": order_type, "tradeSide": 1, "volume": LOT_CENTS}
+    return oa.ProtoOANewOrderReq(**(plain | given))
 
 
 BAD_ORDERS = {
@@ -52,8 +57,28 @@ BAD_ORDERS = {
     "expirationTimestamp: 5": order(expirationTimestamp=5),
     "positionId: -4": order(positionId=-4),
     "symbolId: 999": order(symbolId=999),
+    "limitPrice: 1E+30": order(limitPrice=1e30),
+    "takeProfit: 1E+30": order(takeProfit=1e30),
+    "relativeStopLoss: 110000": order(relativeStopLoss=110_000),
+    "relativeTakeProfit: 110001": order(tradeSide=2, relativeTakeProfit=110_001),
+    "stopLoss: 1.1": order(stopLoss=1.1),
+    "stopLoss: 1.2": order(stopLoss=1.2),
+    "takeProfit: 1.05": order(takeProfit=1.05),
+    "stopLoss: 1.05": order(tradeSide=2, stopLoss=1.05),
+    "relativeStopLoss: 120000": order(orderType=3, stopPrice=1.2, relativeStopLoss=120_000),
+    "relativeStopLoss: 130000": order(orderType=5, baseSlippagePrice=1.3, slippageInPoints=1, relativeStopLoss=130_000),
     "symbolId: 0": order(symbolId=0),
     "orderId: -1": oa.ProtoOACancelOrderReq(orderId=-1),
+}
+
+
+MISSING = {
+    "limitPrice": kind(2),
+    "stopPrice": kind(3),
+    "stopPrice:": kind(6, slippageInPoints=3),
+    "slippageInPoints": kind(6, stopPrice=1.3),
+    "baseSlippagePrice": kind(5, slippageInPoints=3),
+    "expirationTimestamp": order(timeInForce=1),
 }
 
 
@@ -68,6 +93,9 @@ async def test_an_order_that_cannot_be_right_is_refused_before_anything_is_writt
                 await account.request(request)
             assert str(refused.value).startswith(field)
             assert "is refused: " in str(refused.value)
+        for missing, request in MISSING.items():
+            with pytest.raises(InvalidOrder, match=f"^{missing.rstrip(':')}: none is given: .* needs one$"):
+                await account.request(request)
         with pytest.raises(InvalidOrder, match=r"has no symbol of that id; the \d+ that it has are within 1 to"):
             await account.request(order(symbolId=999))
         await desk.flush()
@@ -83,11 +111,15 @@ async def test_changes_and_closes_are_held_against_what_the_books_know_of_their_
         await held.filled()
         trades = [name for name in server.seen.names() if "Amend" in name or "Close" in name]
         ids = {"positionId": held.position_id}
+        terms = {"orderId": pending.order_id, "volume": LOT_CENTS, "limitPrice": 1.1}
         for field, request in (
             ("limitPrice", oa.ProtoOAAmendOrderReq(orderId=pending.order_id, volume=LOT_CENTS, limitPrice=1.1234567)),
             ("volume", oa.ProtoOAAmendOrderReq(orderId=pending.order_id, volume=LOT_CENTS + 1, limitPrice=1.1)),
             ("stopLoss", oa.ProtoOAAmendPositionSLTPReq(**ids, stopLoss=NAN)),
             ("stopLoss", oa.ProtoOAAmendPositionSLTPReq(**ids, stopLoss=1.0000001)),
+            ("stopLoss", oa.ProtoOAAmendOrderReq(**terms, stopLoss=1.15)),
+            ("relativeStopLoss", oa.ProtoOAAmendOrderReq(**terms, relativeStopLoss=110_000)),
+            ("takeProfit", oa.ProtoOAAmendPositionSLTPReq(**ids, stopLoss=1.2, takeProfit=1.1)),
             ("volume", oa.ProtoOAClosePositionReq(**ids, volume=-5)),
             ("volume", oa.ProtoOAClosePositionReq(**ids, volume=LOT_CENTS + 1)),
         ):
@@ -103,8 +135,21 @@ async def test_a_distance_is_a_step_of_the_symbol(tmp_path: Path) -> None:
     async with a_desk(tmp_path) as (_, desk):
         account = desk.account(DEMO)
         coarse = next(s for s in [await account.symbol(n) for n in await account.symbol_names()] if s.digits < 5)
-        good = order(symbolId=coarse.id, volume=coarse.min_volume_cents, limitPrice=1, relativeStopLoss=10**5)
+        good = order(symbolId=coarse.id, volume=coarse.min_volume_cents, limitPrice=2, relativeStopLoss=10**5)
         raw_fields.check_figures(good, coarse)
         good.relativeStopLoss += 1
         with pytest.raises(InvalidOrder, match=r"^relativeStopLoss: 100001 is"):
             raw_fields.check_figures(good, coarse)
+
+
+async def test_a_raw_market_order_is_held_against_the_quote_that_is_known_of_its_symbol(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as (server, desk):
+        account = desk.account(DEMO)
+        server.set_price(EURUSD, bid=119_990, ask=120_000)
+        async with account.spots("EURUSD") as spots:
+            await anext(spots)
+            for request in (kind(1, relativeStopLoss=120_000), kind(1, relativeTakeProfit=119_990, tradeSide=2)):
+                with pytest.raises(InvalidOrder, match=r"EURUSD is at 1\.(2|20000|19990), and a level is above 0"):
+                    await account.request(request)
+            await account.request(kind(1, relativeStopLoss=110_000))
+        assert len(heard(server, oa.ProtoOANewOrderReq)) == 1

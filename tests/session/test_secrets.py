@@ -162,7 +162,7 @@ async def test_secrets_of_live_in_an_order_of_demo_are_covered_in_what_demo_leav
                             tradeSide=oa.ProtoOATradeSide.BUY,
                             volume=LOT_CENTS,
                             comment=text,
-                            clientOrderId=text[:50],
+                            clientOrderId=f"{text[:48]}-{'2' if given is None else '1'}",
                         )
                     )
                 if given is not None:

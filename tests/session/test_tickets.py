@@ -469,3 +469,25 @@ def test_whatever_is_said_is_a_request_or_a_refusal(label: str, number: Any) -> 
         request(ticket).SerializeToString()
     except InvalidOrder:
         pass
+
+
+@pytest.mark.parametrize("price", [Decimal("1E+30"), 10**30, "10000000000", "9999999999.999999"])
+@pytest.mark.parametrize(
+    ("field", "made"),
+    [
+        ("price", lambda price: buy(LimitOrder, price=price)),
+        ("stop_price", lambda price: buy(StopOrder, stop_price=price)),
+        ("stop_price", lambda price: buy(StopLimitOrder, stop_price=price, slippage_points=1)),
+        ("base_price", lambda price: buy(MarketRangeOrder, base_price=price, slippage_points=1)),
+        ("stop_loss", lambda price: limit(stop_loss=price)),
+        ("take_profit", lambda price: limit(take_profit=price)),
+    ],
+)
+def test_a_price_that_no_double_holds_to_its_last_digit_is_refused(field: str, made: Any, price: Any) -> None:
+    allowed = r"EURUSD has 5 decimals \(steps of 0.00001\), and prices have at most 15 digits, those included$"
+    with pytest.raises(InvalidOrder, match=rf"^{field}: \S+ is refused: {allowed}"):
+        request(made(price))
+
+
+def test_the_largest_price_that_a_double_holds_leaves_as_it_was_said() -> None:
+    assert request(limit(price="9999999999.99999")).limitPrice == 9999999999.99999

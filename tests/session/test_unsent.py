@@ -20,6 +20,7 @@ from anyctrader.session.positions import PositionBook
 from anyctrader.session.proxied import ProxiedClient
 from anyctrader.session.proxied_amends import ProxiedAmends
 from anyctrader.session.proxied_closes import ProxiedCloses
+from anyctrader.session.proxied_orders import ProxiedOrders
 from anyctrader.session.request_record import RequestRecord
 from anyctrader.session.verdicts import Evidence, judged
 from anyctrader.wire import Message, ProtobufCodec
@@ -149,7 +150,13 @@ async def test_what_a_client_of_the_proxy_leaves_while_its_intent_is_written_has
     async with open_audit(tmp_path, disk=disk) as audit:
         gate = Gate(DEMO, mode=Mode.ON, audit=audit)
         client = ProxiedClient(
-            gate, codec=codec, limits=Limits(), within_s=600, closes=ProxiedCloses(), amends=ProxiedAmends()
+            gate,
+            codec=codec,
+            limits=Limits(),
+            within_s=600,
+            orders=ProxiedOrders(),
+            closes=ProxiedCloses(),
+            amends=ProxiedAmends(),
         )
         for request, answer in (
             (oa.ProtoOAApplicationAuthReq(clientId="a", clientSecret="b"), oa.ProtoOAApplicationAuthRes()),

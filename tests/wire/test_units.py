@@ -89,6 +89,23 @@ def test_a_price_that_no_double_holds_is_refused():
         units.double_from_price("12345678901234.56789", digits=5)
 
 
+@pytest.mark.parametrize(("digits", "first"), [(5, 10**10), (0, 10**15), (2, 10**13), (None, 10**15)])
+def test_a_price_that_a_double_does_not_tell_from_the_next_one_is_refused(digits, first):
+    for price in (first, Decimal("1E+30"), 10**20):
+        with pytest.raises(ValueError, match="more digits than the wire can carry"):
+            units.double_from_price(price, digits=digits)
+    last = first - units.point_size(digits=digits or 0)
+    assert units.decimal_from_double(units.double_from_price(last, digits=digits)) == last
+
+
+def test_a_price_of_a_symbol_whose_decimals_are_not_known_has_its_own():
+    assert units.double_from_price("1.23456789012345", digits=None) == 1.23456789012345
+    assert units.double_from_price("1E-30", digits=None) == 1e-30
+    assert units.double_from_price(0, digits=None) == 0
+    with pytest.raises(ValueError, match="more digits than the wire can carry"):
+        units.double_from_price("1.234567890123456", digits=None)
+
+
 # volumes
 
 
