@@ -6,7 +6,7 @@ what the server says: reconcile, and its lists for orders whose outcome is unkno
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..wire import messages as oa
 from . import clock
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .connection_log import ConnectionLog
     from .gate import Gate
     from .leftovers import Leftover
+    from .positions import BookChange
     from .request_record import RequestRecord, Target
     from .verdicts import Verdict
 
@@ -110,7 +111,9 @@ class Books:
         self._doubt, self._account = doubt, account
         self._gate, self._log = gate, log
         self._server = ServerClock()
-        self._inquiry = Inquiry(self, account=account, gate=gate, absences=self._absences, server=self._server)
+        self._inquiry = Inquiry(
+            self, account=account, gate=gate, absences=self._absences, server=self._server, fill_s=timings.fill_s
+        )
 
     def add(self, order: Order) -> None:
         """A new order of ours."""
@@ -129,7 +132,7 @@ class Books:
         if isinstance(payload, oa.ProtoOAExecutionEvent):
             of_request = self.provenance.heard(payload, message.client_msg_id)
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
-            self._take(self.positions.apply(payload, at_ms=at_ms))
+            _take(self, self.positions.apply(payload, at_ms=at_ms))
             if payload.HasField("deal"):
                 self.ledger.add([payload.deal])
                 self.deals.heard(payload.deal)
@@ -149,7 +152,7 @@ class Books:
         elif isinstance(payload, oa.ProtoOAErrorRes | oa.ProtoErrorRes):
             self._refused_late(payload, message.client_msg_id, at_ms=at_ms)
         elif isinstance(payload, oa.ProtoOATrailingSLChangedEvent | oa.ProtoOAMarginChangedEvent):
-            self._take(self.positions.apply(payload))
+            _take(self, self.positions.apply(payload))
         elif isinstance(payload, oa.ProtoOASymbolChangedEvent):
             self._inheritance.look_soon()
 
@@ -201,7 +204,7 @@ class Books:
     @property
     def has_unknown(self) -> bool:
         """Whether there is anything whose outcome is unknown, and worth a look now."""
-        return bool(self.doubts) or bool(self.orders.unknown) or self._inheritance.is_due
+        return bool(self.doubts) or bool(self.orders.unknown) or self._inheritance.is_due or self._inquiry.is_left
 
     @property
     def is_left_waiting(self) -> bool:
@@ -317,15 +320,16 @@ class Books:
 
     # Inside
 
-    def _take(self, changes: list[Any]) -> None:
-        for change in changes:
-            if change.problem is not None:
-                self.warn("unreadable", reason=change.problem)
-
     def warn(self, what: str, **fields: object) -> None:
         """Something that a person should know."""
         if self._log is not None:
             self._log.write(what, account=self._account.id, **fields)
+
+
+def _take(books: Books, changes: list[BookChange]) -> None:
+    for change in changes:
+        if change.problem is not None:
+            books.warn("unreadable", reason=change.problem)
 
 
 def _tidy(books: Books, memory: OrderMemory, absences: Absences) -> None:
