@@ -18,6 +18,7 @@ from .doubts import Doubts
 from .environments import Mode
 from .errors import NotSent
 from .event_facts import covered, end_facts, error_facts, execution_facts, slippage_facts
+from .gaps import comes_of_deals, shows_gap
 from .inheritance import Inheritance
 from .inquiry import Inquiry
 from .ledger import Ledger
@@ -132,7 +133,7 @@ class Books:
         if isinstance(payload, oa.ProtoOAExecutionEvent):
             of_request = self.provenance.heard(payload, message.client_msg_id)
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
-            _take(self, self.positions.apply(payload, at_ms=at_ms))
+            _take(self, moved := self.positions.apply(payload, at_ms=at_ms))
             if payload.HasField("deal"):
                 self.ledger.add([payload.deal])
                 self.deals.heard(payload.deal)
@@ -145,6 +146,8 @@ class Books:
             self.changed(changes)
             if payload.HasField("deal"):
                 self.record.put("deal", payload.deal, order=payload.order if payload.HasField("order") else None)
+            if self.positions.reconciled and shows_gap(moved, payload.deal if payload.HasField("deal") else None):
+                self._doubt(self._account.id)
         elif isinstance(payload, oa.ProtoOAOrderErrorEvent):
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
             self._gate.note("order_error", error_facts(payload, changes))
@@ -291,12 +294,13 @@ class Books:
         self.unknown(record, _ENDED_EARLIER)
 
     async def reconcile(self) -> oa.ProtoOAReconcileRes:
-        """Compares with the server's whole list, and takes that over; gives the list."""
+        """Compares with the server's whole list, and takes that over; gives the list. Its deals are looked up soon."""
         ended = {record for record in self.orders if record.is_final}
         mark, remainders = self.positions.mark(), tuple(self.remainders)
         request = oa.ProtoOAReconcileReq(returnProtectionOrders=True)
         answer: oa.ProtoOAReconcileRes = await self._account.ask(request)
-        differences = self.positions.reconcile(answer, since=mark)
+        if comes_of_deals(differences := self.positions.reconcile(answer, since=mark)):
+            self._doubt(self._account.id)
         self.remainders.listed(remainders)
         self.provenance.saw_rows(answer.order)
         for difference in (*differences, *self.past.differences(self.positions)):

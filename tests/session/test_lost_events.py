@@ -14,11 +14,21 @@ from anyctrader.fake import ExchangeSettings
 from anyctrader.fake.accounts import AccountSettings
 from anyctrader.fake.exchange_settings import Delays, Liquidity
 from anyctrader.fake.injection import Fault, OutgoingFrame
-from anyctrader.session import Desk, Environment, LimitOrder, MarketOrder, Order, OutcomeUnknown, Side, book_watch
+from anyctrader.session import (
+    Desk,
+    Environment,
+    LimitOrder,
+    MarketOrder,
+    Order,
+    OutcomeUnknown,
+    PositionAmendment,
+    Side,
+    book_watch,
+)
 from anyctrader.session.verification import verify
 from anyctrader.wire import messages as oa
 
-from .rig import HASTY, LOT_CENTS, QUICK, a_desk, audit_of, facts_of, is_execution
+from .rig import EURUSD, HASTY, LOT_CENTS, QUICK, a_desk, audit_of, facts_of, is_execution
 
 pytestmark = pytest.mark.anyio
 
@@ -78,7 +88,7 @@ NETTED = ExchangeSettings(
 )
 SCARCE = ExchangeSettings(delays=Delays.none(), liquidity=Liquidity(total_cents=LOT_CENTS))
 DEEDS = {
-    "open": Deed(lambda desk, _: desk.place(DEMO, BUY), losses=[(2,), (1, 2), (2, 3), (1, 2, 3)]),
+    "open": Deed(lambda desk, _: desk.place(DEMO, BUY), losses=[(1, 2), (2, 3), (1, 2, 3)]),
     "open, and cut": Deed(lambda desk, _: desk.place(DEMO, BUY), losses=[(1, 2, 3)], exchange=SCARCE),
     "limit at once": Deed(lambda desk, _: desk.place(DEMO, LimitOrder("EURUSD", Side.BUY, lots="0.02", price="2"))),
     "close": Deed(lambda desk, id_: desk.close(DEMO, id_), losses=[(1, 2)], after=BUY),
@@ -160,3 +170,48 @@ async def test_what_is_answered_by_the_event_of_another_order_is_asked_about_at_
             *([] if closes else ["protected"]),
             "finished",
         ]
+
+
+async def all_deals_on_record(desk: Desk, folder: Path, deals: Iterable[int]) -> None:
+    """Returns once each of these deals has its line."""
+    with anyio.fail_after(20):
+        while True:
+            await desk.flush()
+            told = [line["deal_id"] for line in audit_of(folder) if line["fact"] in ("fill", "deal", "missed_deal")]
+            if set(deals) <= set(told):
+                return
+            await anyio.sleep(0.02)
+
+
+def raw_buy(**more: Any) -> oa.ProtoOANewOrderReq:
+    market, buy = oa.ProtoOAOrderType.MARKET, oa.ProtoOATradeSide.BUY
+    return oa.ProtoOANewOrderReq(
+        symbolId=EURUSD, orderType=market, tradeSide=buy, volume=2 * LOT_CENTS, relativeStopLoss=500, **more
+    )
+
+
+@pytest.mark.parametrize("in_parts", [False, True], ids=["at once", "in parts"])
+async def test_a_deal_that_only_its_position_shows_is_looked_up(tmp_path: Path, in_parts: bool) -> None:
+    exchange = replace(PLAIN, liquidity=Liquidity(part_cents=LOT_CENTS)) if in_parts else PLAIN
+    async with a_desk(tmp_path, timings=replace(QUICK, fill_s=60), exchange=exchange) as (server, desk):
+        account = server.exchange.accounts[server.account_id]
+        # In parts the first one's event is lost; at once all but that of the protective order.
+        server.faults.inject(Losing([2] if in_parts else [1, 2]))
+        await desk.account(DEMO).request(raw_buy())
+        await server.seen.wait_for("ProtoOADealListReq", count=2)
+        await all_deals_on_record(desk, tmp_path, account.deals)
+        (answered,) = (line for line in audit_of(tmp_path) if line["fact"] == "answered")
+        (order_id,) = {deal.orderId for deal in account.deals.values()}
+        assert answered.get("order_id") == (order_id if in_parts else None)
+
+
+async def test_a_deal_that_an_amendment_finds_by_the_list_is_looked_up(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, timings=replace(QUICK, fill_s=60)) as (server, desk):
+        position_id = (await (await desk.place(DEMO, BUY)).protected(timeout_s=10)).position_id or 0
+        with server.faults.inject(Losing([2, 3])):
+            await desk.account(DEMO).request(raw_buy(positionId=position_id))  # which moves no balance
+            await desk.session(DEMO).request(oa.ProtoOAVersionReq())
+        assert desk.positions(DEMO)[0].volume_cents == 2 * LOT_CENTS
+        await desk.amend(DEMO, PositionAmendment(position_id, take_profit="1.9"))
+        assert desk.positions(DEMO)[0].volume_cents == 4 * LOT_CENTS
+        await all_deals_on_record(desk, tmp_path, server.exchange.accounts[server.account_id].deals)
