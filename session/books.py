@@ -6,7 +6,7 @@ what the server says: reconcile, and its lists for orders whose outcome is unkno
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..wire import messages as oa
 from . import clock
@@ -18,6 +18,7 @@ from .deal_record import DealRecord
 from .doubts import Doubts
 from .environments import Mode
 from .event_facts import covered, end_facts, error_facts, execution_facts, slippage_facts
+from .gaps import comes_of_deals, shows_gap
 from .inheritance import Inheritance
 from .inquiry import Inquiry
 from .ledger import Ledger
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from .connection_log import ConnectionLog
     from .gate import Gate
     from .leftovers import Leftover
+    from .positions import BookChange
     from .request_record import RequestRecord
     from .verdicts import Verdict
 
@@ -127,7 +129,9 @@ class Books:
             provenance=self.provenance,
             mask=gate.mask,
         )
-        self._inquiry = Inquiry(self, account=account, gate=gate, absences=self._absences, server=self._server)
+        self._inquiry = Inquiry(
+            self, account=account, gate=gate, absences=self._absences, server=self._server, fill_s=timings.fill_s
+        )
 
     def add(self, order: Order) -> None:
         """A new order of ours."""
@@ -146,7 +150,7 @@ class Books:
         if isinstance(payload, oa.ProtoOAExecutionEvent):
             of_request = self.provenance.heard(payload, message.client_msg_id)
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
-            self._take(self.positions.apply(payload, at_ms=at_ms))
+            _take(self, moved := self.positions.apply(payload, at_ms=at_ms))
             if payload.HasField("deal"):
                 self.ledger.add([payload.deal])
                 self.deals.heard(payload.deal)
@@ -159,6 +163,8 @@ class Books:
             self.changed(changes)
             if payload.HasField("deal"):
                 self.record.put("deal", payload.deal, order=payload.order if payload.HasField("order") else None)
+            if self.positions.reconciled and shows_gap(moved, payload.deal if payload.HasField("deal") else None):
+                self._doubt(self._account.id)
         elif isinstance(payload, oa.ProtoOAOrderErrorEvent):
             changes = self.orders.apply(payload, at_ms=at_ms, client_msg_id=message.client_msg_id)
             self._gate.note("order_error", error_facts(payload, changes))
@@ -166,7 +172,7 @@ class Books:
         elif isinstance(payload, oa.ProtoOAErrorRes | oa.ProtoErrorRes):
             self._refused_late(payload, message.client_msg_id, at_ms=at_ms)
         elif isinstance(payload, oa.ProtoOATrailingSLChangedEvent | oa.ProtoOAMarginChangedEvent):
-            self._take(self.positions.apply(payload))
+            _take(self, self.positions.apply(payload))
         elif isinstance(payload, oa.ProtoOASymbolChangedEvent):
             self._inheritance.look_soon()
 
@@ -218,7 +224,7 @@ class Books:
     @property
     def has_unknown(self) -> bool:
         """Whether there is anything whose outcome is unknown, and worth a look now."""
-        return bool(self.doubts) or bool(self.orders.unknown) or self._inheritance.is_due
+        return bool(self.doubts) or bool(self.orders.unknown) or self._inheritance.is_due or self._inquiry.is_left
 
     @property
     def is_left_waiting(self) -> bool:
@@ -288,12 +294,13 @@ class Books:
         self.unknown(record, _ENDED_EARLIER)
 
     async def reconcile(self) -> oa.ProtoOAReconcileRes:
-        """Compares with the server's whole list, and takes that over; gives the list."""
+        """Compares with the server's whole list, and takes that over; gives the list. Its deals are looked up soon."""
         ended = {record for record in self.orders if record.is_final}
         mark, remainders = self.positions.mark(), tuple(self.remainders)
         request = oa.ProtoOAReconcileReq(returnProtectionOrders=True)
         answer: oa.ProtoOAReconcileRes = await self._account.ask(request)
-        differences = self.positions.reconcile(answer, since=mark)
+        if comes_of_deals(differences := self.positions.reconcile(answer, since=mark)):
+            self._doubt(self._account.id)
         self.remainders.listed(remainders)
         self.provenance.saw_rows(answer.order)
         for difference in (*differences, *self.past.differences(self.positions)):
@@ -317,15 +324,16 @@ class Books:
 
     # Inside
 
-    def _take(self, changes: list[Any]) -> None:
-        for change in changes:
-            if change.problem is not None:
-                self.warn("unreadable", reason=change.problem)
-
     def warn(self, what: str, **fields: object) -> None:
         """Something that a person should know."""
         if self._log is not None:
             self._log.write(what, account=self._account.id, **fields)
+
+
+def _take(books: Books, changes: list[BookChange]) -> None:
+    for change in changes:
+        if change.problem is not None:
+            books.warn("unreadable", reason=change.problem)
 
 
 def _tidy(books: Books, memory: OrderMemory, absences: Absences) -> None:

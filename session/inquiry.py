@@ -46,15 +46,32 @@ class Inquiry:
         gate: where facts go on record.
         absences: counts the looks that found nothing.
         server: its clock.
+        fill_s: how long an order may go without a word of the server's.
+
+    Attributes:
+        is_left: whether the last look left an order of this process without its end, or a part of its fills: the lists
+            may lag, or could not be had.
     """
 
-    def __init__(self, books: Books, *, account: Account, gate: Gate, absences: Absences, server: ServerClock) -> None:
+    def __init__(
+        self,
+        books: Books,
+        *,
+        account: Account,
+        gate: Gate,
+        absences: Absences,
+        server: ServerClock,
+        fill_s: float,
+    ) -> None:
         self._books = books
         self._account = account
         self._gate = gate
         self._absences = absences
         self._server = server
+        # The watch over fills has waited for so long by another clock, and must not find it a little early.
+        self._late_ms = int(900 * fill_s)
         self._is_first = True
+        self.is_left = False
 
     async def ask(self, under_way: set[OrderRecord], listed: oa.ProtoOAReconcileRes) -> bool:
         """One look at the server's lists: where there is anything to look up, and the first one in any case.
@@ -70,6 +87,7 @@ class Inquiry:
             whether it told of fills that were not known.
         """
         untold = self._untold(under_way, {order.orderId for order in listed.order})
+        self.is_left = bool(untold)
         doubts, others = tuple(self._books.doubts), self._others()
         if not (untold or doubts or others or self._is_first):
             return False
@@ -94,6 +112,8 @@ class Inquiry:
         self._is_first = False
         told = self._tell(orders)
         told = self._settle(untold, orders, deals) or told
+        handles = self._books.handles  # what an earlier process saw the end of has none
+        self.is_left = any(not record.is_told and record.client_order_id in handles for record in untold)
         self._judge(doubts, [*orders, *listed.order], details)
         self._books.provenance.saw_rows(orders)
         for deal in deals:
@@ -103,9 +123,11 @@ class Inquiry:
     def _untold(self, under_way: set[OrderRecord], working: set[int]) -> list[OrderRecord]:
         """The orders that the server must be asked about.
 
-        Those whose outcome is unknown, those that more is filled of than we know deals of, and those that were under
-        way and that the server works on no more: the event of their end was lost, or is on its way.
+        Those whose outcome is unknown, those that more is filled of than we know deals of, those that were under way
+        and that the server works on no more: the event of their end was lost, or is on its way; and those that it
+        should have said something of by now.
         """
+        late_ms = clock.utc_ms() - self._late_ms
         at_work = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
         return [
             record
@@ -113,6 +135,7 @@ class Inquiry:
             if record.state is OrderState.UNKNOWN
             or record.executed_volume_cents > record.filled_volume_cents
             or (record in under_way and record.state in at_work and record.order_id not in working)
+            or (record in under_way and record.state is OrderState.SENT and (record.sent_at_ms or 0) <= late_ms)
         ]
 
     def _others(self) -> list[PendingOrder]:
@@ -190,7 +213,8 @@ class Inquiry:
         # Only those: the lists lag, and of an order that an event has ended they may still say that it works.
         changes = table.settle([row for row in orders if table.find(row) in untold], deals, at_ms=at_ms)
         alike: dict[tuple[int | None, int], list[OrderRecord]] = {}
-        for record in sorted(table.unknown, key=_left_at_ms):
+        unanswered = [record for record in untold if record.state is OrderState.SENT]
+        for record in sorted((*table.unknown, *unanswered), key=_left_at_ms):
             if record.is_close:
                 alike.setdefault((record.position_id, record.volume_cents), []).append(record)
         for records in alike.values():

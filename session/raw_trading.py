@@ -14,6 +14,7 @@ from . import clock, raw_fields
 from .errors import OutcomeUnknown, RequestFailed, ServerError
 from .guard import tightens
 from .intent import ALWAYS, Validity
+from .order_inputs import is_protective
 from .preparing import prepared
 from .request_record import RequestRecord
 from .terms import Side
@@ -117,7 +118,7 @@ class RawTrading:
                 self._session.review(account_id or None)
             raise
         else:
-            self._gate.note("answered", {**record.ids, **_answer_facts(answer)})
+            self._gate.note("answered", {**record.ids, **_answer_facts(payload, answer)})
             return answer
         finally:
             if books is not None:
@@ -216,14 +217,17 @@ def _nothing(in_doubt: RequestRecord | None) -> None:
     """There is no claim to settle."""
 
 
-def _answer_facts(answer: Any) -> dict[str, Any]:
+def _answer_facts(payload: Any, answer: Any) -> dict[str, Any]:
     """What of an answer tells how the request ended."""
     facts: dict[str, Any] = {}
+    makes_order = isinstance(payload, oa.ProtoOANewOrderReq | oa.ProtoOAClosePositionReq)
     for holder, field, name in (
         ("order", "orderId", "order_id"),
         ("position", "positionId", "position_id"),
         ("deal", "dealId", "deal_id"),
     ):
+        if makes_order and name == "order_id" and is_protective(getattr(answer, "order", oa.ProtoOAOrder())):
+            continue  # not what came of it: the event of that one is lost, or late (docs/protocol.md section 2)
         if id_ := getattr(getattr(answer, holder, None), field, 0):
             facts[name] = id_
     if code := getattr(answer, "errorCode", ""):

@@ -235,7 +235,19 @@ class Trading:
             refusal = ServerError(record.error_code or "ORDER_REJECTED", record.error_description)
             refusal.order = order
             raise refusal
+        if record.state is OrderState.SENT:
+            self._answered_by_another(record)
         return order
+
+    def _answered_by_another(self, record: OrderRecord) -> None:
+        """Its request has an answer, and that is not about this order: its own events are lost, or still to come.
+
+        That of the protective order carries the id of the request as well, and comes after the fill (docs/protocol.md
+        sections 2 and 10.1). It tells neither order nor deal, so the server is asked for them.
+        """
+        record.lost(at_ms=clock.utc_ms())
+        self._books.unknown(record, "what answered it was not about this order: its own events may be lost")
+        self._session.review(self._account.id)
 
     def _sent(self, order: Order, at_ms: int, client_msg_id: str) -> None:
         record = order.record

@@ -37,6 +37,7 @@ from anyctrader.wire import messages as oa
 from .rig import (
     EURUSD,
     LOT_CENTS,
+    Denying,
     a_desk,
     a_server,
     audit_of,
@@ -204,11 +205,12 @@ async def test_a_part_whose_event_was_lost_before_the_process_ended_is_in_the_ro
     async with a_server(exchange=parts) as server:
         async with open_desk(desk_settings(tmp_path, side_of(server))) as desk:
             server.faults.inject(faults.Lose(which="ProtoOAExecutionEvent:ORDER_PARTIAL_FILL"))
-            order = await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, lots="0.05", stop_loss_pips=500))
-            await order.protected()
-            assert (await order.finished(), order.record.filled_volume_cents) == (OrderState.FILLED, 3 * LOT_CENTS)
-            await desk.flush()
-            folder = crashed(tmp_path)
+            with server.faults.inject(Denying(oa.ProtoOADealListReq, code="UNKNOWN_ERROR")):
+                order = await desk.place(DEMO, MarketOrder("EURUSD", Side.BUY, lots="0.05", stop_loss_pips=500))
+                await order.protected()
+                assert (await order.finished(), order.record.filled_volume_cents) == (OrderState.FILLED, 3 * LOT_CENTS)
+                await desk.flush()
+                folder = crashed(tmp_path)
         (left,) = leftovers_of(folder, DEMO).orders
         assert left.end is not None
         async with open_desk(desk_settings(folder, side_of(server))) as desk:
