@@ -140,7 +140,7 @@ class ProxiedClient:
             try:
                 message = self._codec.decode(body)
                 self._redaction.message(message)
-            except (RemoteProtocolError, RecursionError):  # the latter: what no schema has, nested hundreds deep
+            except RemoteProtocolError:
                 await self._judge_bytes(body)
             else:
                 await self._judge(message, body)

@@ -13,6 +13,7 @@ import pytest
 from anyctrader.scripts import passing
 from anyctrader.scripts.options import Format
 from anyctrader.scripts.passing import Screen
+from anyctrader.session import recorder
 from anyctrader.session.proxy import Passage
 from anyctrader.session.recorder import now
 from anyctrader.session.recording import Direction, FrameRecord
@@ -64,14 +65,15 @@ async def test_json_of_any_depth_costs_no_other_client_its_connection(
 async def test_a_frame_that_a_fault_of_ours_keeps_from_being_looked_at_is_told_and_passed_on(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked_at = Redaction.message
+    looked_at = passing.kept_of
 
-    def broken(self: Redaction, message: Any) -> Any:
-        if message.client_msg_id == "deep":
+    def broken(body: bytes, **how: Any) -> Any:
+        if b'"deep"' in body:
             raise RuntimeError(SECRET)
-        return looked_at(self, message)
+        return looked_at(body, **how)
 
-    monkeypatch.setattr(Redaction, "message", broken)
+    monkeypatch.setattr(passing, "kept_of", broken)
+    monkeypatch.setattr(recorder, "kept_of", broken)
     said = deep(5)
     screen = Screen("json", output=Format.TEXT, secrets=[SECRET], brief=True)
     async with a_proxy(tmp_path, codec="json") as place:
