@@ -109,6 +109,9 @@ class Inquiry:
             asked_for = len(untold) + len(doubts) + len(others)
             self._books.warn("not_looked_up", orders=asked_for, reason=str(error))
             return False
+        if untold and deals:
+            # Whoever waits for a fill finds its position as it left it: the list that was told may be older than that.
+            await self._books.reconcile()
         self._is_first = False
         told = self._tell(orders)
         told = self._settle(untold, orders, deals) or told

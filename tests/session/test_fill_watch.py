@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
 from anyctrader.fake import ExchangeSettings, FakeServer, faults
 from anyctrader.fake.exchange_settings import Delays
+from anyctrader.fake.injection import Fault, OutgoingFrame
 from anyctrader.session import (
     Desk,
     Environment,
@@ -27,7 +30,7 @@ from anyctrader.session import (
 from anyctrader.session.verification import verify
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, FILLED, LOT_CENTS, QUICK, a_desk, facts_of, heard, is_execution
+from .rig import EURUSD, FILLED, LOT_CENTS, QUICK, a_desk, facts_of, heard, is_execution, saying
 
 pytestmark = pytest.mark.anyio
 
@@ -82,6 +85,31 @@ async def test_a_close_whose_event_is_lost_is_found_at_the_server(tmp_path: Path
         assert filled.realised is not None
         assert desk.positions(DEMO) == ()
         assert len(heard(server, oa.ProtoOAClosePositionReq)) == 1
+
+
+class OldList(Fault):
+    """What is open is told once as it was: the list was made before what else has happened."""
+
+    def __init__(self, listed: Any) -> None:
+        super().__init__()
+        self._waiting = [listed]
+
+    def outgoing(self, frame: OutgoingFrame) -> Iterable[OutgoingFrame]:
+        if frame.name != "ProtoOAReconcileRes" or not self._waiting:
+            return (frame,)
+        return (saying(frame, self._waiting.pop()),)
+
+
+@pytest.mark.parametrize("closes", [False, True], ids=["an open", "a close"])
+async def test_whoever_waits_for_a_fill_finds_its_position_as_it_left_it(tmp_path: Path, closes: bool) -> None:
+    async with a_desk(tmp_path, timings=SOON) as (server, desk):
+        position_id = (await (await desk.place(DEMO, BUY)).filled()).fills[0].position_id if closes else None
+        before = await desk.account(DEMO).request(oa.ProtoOAReconcileReq(returnProtectionOrders=True))
+        server.faults.inject(faults.Lose(1, which=is_execution(FILLED)))
+        server.faults.inject(OldList(before))
+        order = await desk.place(DEMO, BUY) if position_id is None else await desk.close(DEMO, position_id)
+        await order.filled()
+        assert len(desk.positions(DEMO)) == (0 if closes else 1)
 
 
 async def test_lists_that_lag_are_asked_again(tmp_path: Path) -> None:
