@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
 from anyctrader.fake import ExchangeSettings, Host, faults
 from anyctrader.fake.exchange_settings import Delays
+from anyctrader.fake.injection import OutgoingFrame
 from anyctrader.fake.market import MarketSettings
 from anyctrader.fake.observations import Seen
 from anyctrader.scripts.promotion import Promotion
@@ -183,13 +186,18 @@ async def test_an_environment_that_is_not_set_up_is_said_so(tmp_path: Path) -> N
         assert report.outcomes("B")["live_up"] == "skipped"
 
 
+def _of_events(fits: Callable[[Any], bool]) -> Callable[[OutgoingFrame], bool]:
+    return lambda frame: frame.name == "ProtoOAExecutionEvent" and fits(frame.payload)
+
+
 async def test_a_fill_that_is_lost_fails_the_step_and_what_it_opened_is_closed(tmp_path: Path) -> None:
     async with sandbox_of(tmp_path / "logs") as sandbox:
         server = sandbox.servers[Environment.DEMO]
         stage = stage_of(sandbox, pace=replace(QUICK, fill_s=2.0))
-        server.faults.inject(
-            faults.Lose(which=lambda frame: frame.name == "ProtoOAExecutionEvent" and frame.payload.HasField("deal"))
-        )
+        levels = oa.ProtoOAOrderType.STOP_LOSS_TAKE_PROFIT
+        server.faults.inject(faults.Lose(which=_of_events(lambda event: event.HasField("deal"))))
+        # With it that of the protective order, which would have the fill looked for at once.
+        server.faults.inject(faults.Lose(which=_of_events(lambda event: event.order.orderType == levels)))
         report = await walk(stage, "A")
         outcomes = report.outcomes("A")
         assert outcomes["place"] == "failed"
