@@ -136,7 +136,7 @@ async def test_callers_who_subscribe_under_a_rate_block_keep_no_account_away(tmp
 
 @pytest.mark.parametrize("code", ["BLOCKED_PAYLOAD_TYPE", *TEMPORARY[:2]])
 async def test_missed_deals_that_cannot_be_listed_are_asked_for_until_they_can(tmp_path: Path, code: str) -> None:
-    async with a_desk(tmp_path, timings=replace(QUICK, request_s=0.5)) as (server, desk):
+    async with a_desk(tmp_path, timings=replace(QUICK, request_s=2)) as (server, desk):
         server.set_price(EURUSD, bid=120_000, ask=120_010)
         await (await desk.place(DEMO, STOPPED)).protected()
         denying: Fault = Denying(oa.ProtoOADealListReq, code=code)

@@ -26,7 +26,7 @@ async def test_whatever_our_clock_says_what_happened_unseen_is_found_and_told(
 ) -> None:
     right = clock.utc_ms
     monkeypatch.setattr("anyctrader.session.clock.utc_ms", lambda: right() + off_s * 1000)
-    timings = replace(QUICK, request_s=0.4, absent_s=0.1, absent_looks=2)
+    timings = replace(QUICK, request_s=1, absent_s=0.1, absent_looks=2)
     async with a_desk(tmp_path, timings=timings) as (server, desk):
         session = desk.session(DEMO)
         with server.faults.inject(faults.Unanswering(is_execution())):

@@ -111,7 +111,7 @@ async def test_a_block_of_subscriptions_holds_back_nothing_else_and_they_are_ask
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("anyctrader.session.aftercare._AGAIN_S", 0.2)
-    async with a_desk(tmp_path, timings=replace(QUICK, request_s=0.5)) as (server, desk):
+    async with a_desk(tmp_path, timings=replace(QUICK, request_s=2)) as (server, desk):
         order = await desk.place(DEMO, BUY)
         await order.filled()
         async with desk.account(DEMO).spots("EURUSD") as spots:
@@ -130,7 +130,7 @@ async def test_a_request_whose_end_is_not_told_is_looked_for_until_it_is_known_o
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("anyctrader.session.aftercare._AGAIN_S", 0.2)
-    timings = replace(QUICK, request_s=0.4, absent_s=0.6, absent_looks=2)
+    timings = replace(QUICK, request_s=1, absent_s=0.6, absent_looks=2)
     async with a_desk(tmp_path, timings=timings) as (server, desk):
         order = await desk.place(DEMO, BUY)
         await order.filled()

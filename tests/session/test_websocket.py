@@ -264,7 +264,7 @@ async def test_no_sign_but_a_whole_message_keeps_a_session_ready_past_its_watchd
                     if change.state is SessionState.WAITING:
                         assert "the server has been silent for" in change.reason
                         break
-    assert said > 2
+    assert said
 
 
 # What a peer must not send
