@@ -244,6 +244,7 @@ class Journal:
     def _write_from_reserve(self, facts: Sequence[Fact], error: OSError) -> None:
         while self._reserve is not None and self._reserve.give():
             try:
+                self._repair()  # what the last try left there may not have been cut off: a line behind it would be, too
                 return self._write(facts)
             except OSError as again:
                 if again.errno not in DISK_FULL:

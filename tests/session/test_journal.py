@@ -175,6 +175,16 @@ def test_a_write_that_takes_only_part_is_continued(journals: Any, disk: FaultyDi
     assert verify(tmp_path / "order_audit.jsonl") == []
 
 
+def test_the_file_of_a_new_day_is_sound_by_itself_though_an_environment_has_no_line_in_it(
+    journals: Any, tmp_path: Path
+) -> None:
+    journal, _ = journals()
+    journal.commit([fact(), fact(environment="live")])
+    journal.commit([fact(at_ms=AT_MS + DAY_MS)])
+    assert facts(tmp_path) == ["intent"]
+    assert verify(tmp_path / "order_audit.jsonl") == verify(tmp_path) == []
+
+
 def test_reopened_it_goes_on_with_each_chain(journals: Any, tmp_path: Path) -> None:
     journals()[0].commit([fact(environment="live"), fact(), fact()])
     journal, remarks = journals()
@@ -452,6 +462,21 @@ def test_on_a_full_disk_essential_lines_go_on_from_the_reserve_and_others_are_re
     assert names(refused) == ["reserve_incomplete"]
     assert journal.commit([fact("close", essential=True)]).blocked is None
     assert facts(tmp_path) == ["intent", "close", "close"]
+    assert verify(tmp_path) == []
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+def test_on_a_full_disk_that_cannot_be_cut_back_no_line_is_written_behind_the_rest_of_another(
+    journals: Any, disk: FaultyDisk, tmp_path: Path, code: int
+) -> None:
+    journal, _ = journals()
+    journal.commit([fact()])
+    disk.free, disk.cut_error = 100, code
+    with pytest.raises(OSError, match=r"space|Input/output"):
+        journal.commit([fact("close", essential=True)])
+    disk.free = disk.cut_error = None
+    journal.commit([fact("close", essential=True)])
+    assert facts(tmp_path) == ["intent", "close"]
     assert verify(tmp_path) == []
 
 
