@@ -7,7 +7,7 @@ what it brings then is put away, what must not happen before its end waits for i
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -23,6 +23,8 @@ __all__ = ["Errands"]
 
 T = TypeVar("T")
 
+_TRIES: Final = 5  # times that a process may stand still just then, before that is told
+
 
 class _Errand(Generic[T]):
     """One piece of work.
@@ -30,7 +32,7 @@ class _Errand(Generic[T]):
     It is shared by two threads with no lock: either side takes from the deques, each of whose items so is taken once.
 
     Attributes:
-        began_s: when it began.
+        began_s: when it was to begin.
         over: its thread has done the work.
         brought: what came of it.
         error: why nothing did.
@@ -41,17 +43,29 @@ class _Errand(Generic[T]):
         self.over = False
         self.brought: deque[T] = deque()
         self.error: Exception | None = None
-        self._work = work
+        self._work = deque([work])
         self._owed: deque[Callable[[], None]] = deque()
 
     def run(self) -> None:
         """In the thread."""
         try:
-            self.brought.append(self._work())
+            work = self._work.popleft()
+        except IndexError:
+            return  # it was withdrawn
+        try:
+            self.brought.append(work())
         except Exception as error:
             self.error = error
         self.over = True  # ahead of the look at what is owed: what is added later is seen to by who adds it
         self._settle()
+
+    def withdraw(self) -> bool:
+        """Sees to it that it is not begun; False where it was."""
+        try:
+            self._work.popleft()
+        except IndexError:
+            return False
+        return True
 
     def owe(self, work: Callable[[], None]) -> None:
         """Has this done once its thread has come back, by whoever of the two is later."""
@@ -99,9 +113,7 @@ class Errands:
         async with self._turn:
             if self._left is not None and not self._left.over:
                 raise self._hangs(self._left)
-            errand = _Errand(work)
-            with anyio.move_on_after(within_s, shield=True):
-                await anyio.to_thread.run_sync(errand.run, abandon_on_cancel=True, limiter=self._limiter)
+            errand = await self._begun(work, within_s=within_s)
             if not errand.over:
                 self._left = errand
                 errand.owe(lambda: _put_away(errand, undo))
@@ -116,6 +128,22 @@ class Errands:
             work()
         else:
             self._left.owe(work)
+
+    async def _begun(self, work: Callable[[], T], *, within_s: float) -> _Errand[T]:
+        """Work that its thread has begun: done, or left after its time.
+
+        A process that stands still itself (it was stopped, or the machine slept) may have let all the time go by before
+        a thread has the work. That says nothing of the place: the time begins anew.
+        """
+        for _ in range(_TRIES):
+            errand = _Errand(work)
+            with anyio.move_on_after(within_s, shield=True):
+                await anyio.to_thread.run_sync(errand.run, abandon_on_cancel=True, limiter=self._limiter)
+            if not errand.withdraw():
+                return errand
+        raise ConnectFailed(
+            f"{self._what} was not asked within {within_s:g} s: this process stands still again and again"
+        )
 
     def _hangs(self, errand: _Errand[Any]) -> ConnectFailed:
         return ConnectFailed(f"{self._what} has not answered for {clock.now_s() - errand.began_s:.1f} s")

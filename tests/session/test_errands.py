@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,6 +88,31 @@ async def test_work_that_hangs_is_left_and_until_it_is_back_nothing_else_is_begu
             while not await works():  # noqa: ASYNC110 - it comes true in a thread
                 await anyio.sleep(0.005)
     assert begun == [1]
+
+
+async def test_work_whose_time_went_by_while_the_process_stood_still_is_begun_all_the_same() -> None:
+    errands, turns = Errands("the disk"), list[int]()
+
+    async def stand_still() -> None:
+        for turn in range(3):
+            turns.append(turn)
+            time.sleep(0.1)  # noqa: ASYNC251 - all of the loop is to stand still
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stand_still)
+        assert await errands.run(lambda: "done", within_s=0.05) == "done"
+        assert await errands.run(lambda: "done again", within_s=LONG_S) == "done again"
+    assert turns == [0, 1, 2]
+
+
+async def test_a_process_that_never_gets_to_its_work_says_so_and_leaves_nothing_behind() -> None:
+    errands, begun = Errands("the disk"), list[int]()
+    with pytest.raises(ConnectFailed, match="this process stands still"):
+        await errands.run(lambda: begun.append(1), within_s=0)
+    assert begun == []
+    await errands.run(lambda: begun.append(2), within_s=LONG_S)
+    assert begun == [2]
 
 
 async def test_what_it_brings_too_late_is_put_away_and_what_waits_for_its_end_is_done_then() -> None:
