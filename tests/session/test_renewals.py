@@ -23,7 +23,7 @@ from .rig import QUICK, a_server, connected, credentials_of, heard
 pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
 
 DEMO = Environment.DEMO
-SHORT = replace(QUICK, request_s=0.3)
+SHORT = replace(QUICK, request_s=1)
 ANSWER = "ProtoOARefreshTokenRes"
 
 
@@ -81,7 +81,7 @@ async def until(states: list[SessionState], wanted: SessionState, session: Sessi
 async def test_a_renewal_that_is_answered_late_on_a_link_that_lives_is_waited_for_and_stored(tmp_path: Path) -> None:
     async with a_server() as server, a_session(server, tmp_path) as session:
         account = await session.authorize(server.account_id)
-        with server.faults.inject(faults.Late(0.8, which=ANSWER)):
+        with server.faults.inject(faults.Late(2, which=ANSWER)):
             states: list[SessionState] = []
             with anyio.fail_after(20):
                 async with anyio.create_task_group() as tasks:
@@ -100,7 +100,7 @@ async def test_a_slow_renewal_ahead_of_the_end_makes_no_session_refused_though_t
 ) -> None:
     async with a_server(tokens=TokenPolicy(old_access=OldAccess.DEAD)) as server:
         TokenStore(tmp_path, DEMO).save(near_its_end(server))
-        with server.faults.inject(faults.Late(0.8, which=ANSWER)):
+        with server.faults.inject(faults.Late(2, which=ANSWER)):
             async with a_session(server, tmp_path) as session:
                 account = await session.authorize(server.account_id)
                 states: list[SessionState] = []
@@ -125,10 +125,10 @@ async def test_while_a_renewal_is_late_the_old_token_serves_where_it_is_good_and
     variants = AnswerVariants(refresh_effect=RefreshEffect.NONE)
     if given_up:
         monkeypatch.setattr(renewal, "_GIVE_UP_S", 0.3)
-    timings = replace(SHORT, request_s=0.2)
+    timings = replace(SHORT, request_s=0.8)
     async with a_server(variants=variants, tokens=TokenPolicy(old_access=OldAccess.ALIVE)) as server:
         TokenStore(tmp_path, DEMO).save(near_its_end(server))
-        with server.faults.inject(faults.Late(1.2, which=ANSWER)):
+        with server.faults.inject(faults.Late(2.5, which=ANSWER)):
             async with a_session(server, tmp_path, timings=timings) as session:
                 await server.wait_for("ProtoOARefreshTokenReq")
                 with anyio.fail_after(20):
@@ -158,7 +158,7 @@ async def test_the_lock_of_the_token_file_is_free_again_once_an_answer_is_given_
         store = TokenStore(tmp_path, DEMO)
         store.save(near_its_end(server))
         with server.faults.inject(faults.Unanswering(ANSWER)):
-            async with a_session(server, tmp_path, timings=replace(SHORT, request_s=0.1)) as session:
+            async with a_session(server, tmp_path, timings=replace(SHORT, request_s=0.6)) as session:
                 await server.wait_for("ProtoOARefreshTokenReq")
                 with anyio.fail_after(20):
                     while (taken := store.lock()) is None:  # noqa: ASYNC110 - another task's, in a file
@@ -171,10 +171,10 @@ async def test_the_lock_of_the_token_file_is_free_again_once_an_answer_is_given_
 async def test_who_leaves_while_an_answer_is_late_does_not_lose_it(tmp_path: Path) -> None:
     async with a_server() as server:
         TokenStore(tmp_path, DEMO).save(near_its_end(server))
-        with server.faults.inject(faults.Late(0.6, which=ANSWER)):
-            async with a_session(server, tmp_path, timings=replace(SHORT, request_s=0.1)):
+        with server.faults.inject(faults.Late(1.6, which=ANSWER)):
+            async with a_session(server, tmp_path, timings=replace(SHORT, request_s=0.6)):
                 await server.wait_for("ProtoOARefreshTokenReq")
-                await anyio.sleep(0.2)  # its time goes by
+                await anyio.sleep(0.7)  # its time goes by
         assert kept(tmp_path) == Secret(server.access_token)
         assert server.violations == ()
 

@@ -74,7 +74,7 @@ async def test_a_start_that_waits_for_a_lock_until_its_time_is_over_names_the_lo
     assert taken is not None
     async with a_server() as server:
         credentials = credentials_of(server, refresh_token=server.refresh_token)
-        timings = replace(QUICK, connect_s=1.0)
+        timings = replace(QUICK, connect_s=2.0)
         with pytest.raises(ConnectFailed) as caught:
             async with connected(server, credentials=credentials, token_folder=tmp_path, timings=timings):
                 pass
