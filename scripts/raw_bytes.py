@@ -65,7 +65,9 @@ def of_stdin() -> bytes:
 
 
 def given(text: str) -> tuple[bytes, str]:
-    """The bytes that were typed, as hex or base64; of stdin, where `-` was, also as they are. And which it was.
+    """The bytes that were typed, as hex, base64 or a string with escapes, and which it was.
+
+    Of stdin, where `-` was typed, also as they are.
 
     Raises:
         DraftError: they are neither.
@@ -82,7 +84,7 @@ def given(text: str) -> tuple[bytes, str]:
         parts = [*reader.feed(data), *reader.close()]
         if not any(isinstance(part, Break) and part.reason for part in parts):
             return b"".join(part for part in parts if isinstance(part, bytes)), encoding.value
-    raise DraftError("the bytes are written as hex or base64")
+    raise DraftError("the bytes are written as hex, as base64, or as a string with \\x escapes")
 
 
 async def send_raw(

@@ -100,7 +100,7 @@ def send(
         typer.Option(
             "--raw",
             metavar="BYTES",
-            help="Send this message as it is: hex or base64, a frame or an envelope; -: stdin.",
+            help="Send this frame or envelope as it is: hex, base64 or a string with \\x escapes; -: stdin.",
         ),
     ] = None,
     timeout_s: Annotated[
