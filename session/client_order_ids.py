@@ -96,7 +96,7 @@ class ClientOrderIds:
             return f"order {max(known)}"
         if any(self._orders.get(name) is not None for name in names):
             return "an order of this desk"
-        return "a request of which nobody could tell the outcome" if known else None
+        return "a request of which the server named no order, or nobody could tell the outcome," if known else None
 
     def _open_ended(self, names: set[str]) -> str | None:
         """Why it may be the same order that is asked for once more, for people; None where its outcome is known."""

@@ -146,7 +146,7 @@ class Doubts:
     def _settle(self, record: RequestRecord, verdict: Verdict) -> None:
         if verdict.order_id is not None:
             self._provenance.came_of(verdict.order_id, record.intent_id)
-        if verdict.outcome is Outcome.UNDECIDED:
+        if verdict.outcome in (Outcome.DONE, Outcome.UNDECIDED):  # which order it is, nothing need have told
             self._provenance.names(getattr(record.payload, "clientOrderId", ""), verdict.order_id or 0)
         del self._records[record.intent_id]
         self._found.pop(record.intent_id, None)

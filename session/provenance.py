@@ -29,7 +29,7 @@ TOLD: Final = frozenset({"execution", "fill", "deal", "missed_deal", "finished",
 _MOST: Final = 50_000  # an hour of fourteen orders a second, some megabytes; older ones the time of the deals rules out
 _SLACK_MS: Final = 5_000  # servers that work together, and whose clocks drift; see `ServerClock`
 _MAKES_ORDERS: Final = (oa.ProtoOANewOrderReq, oa.ProtoOAClosePositionReq)
-_UNDECIDED: Final = "undecided"  # the `Outcome` of that name, on record
+_TAKES_ID: Final = frozenset({"done", "undecided"})  # the `Outcome` of those names, on record
 _MAKERS: Final = frozenset(kind.__name__ for kind in _MAKES_ORDERS)
 
 
@@ -59,9 +59,7 @@ class Provenance:
         self._count = 0
         self._owners: dict[int, str] = {}  # by `orderId`: our own id of what it came of
         self._openers: dict[int, int] = {}  # by `positionId`: the first order seen of it
-        self._named: dict[
-            str, int
-        ] = {}  # by client order id: the first order seen with it; 0 where that was not decided
+        self._named: dict[str, int] = {}  # by client order id: the first order seen with it; 0 where that is not known
         self._newest_ms = 0
         self._asking: dict[str, RequestRecord] = {}  # raw requests that wait for their answer, by the id they left with
 
@@ -70,8 +68,10 @@ class Provenance:
     def follow(self, line: Mapping[str, Any]) -> None:
         """A line of the audit, in the order in which they were written."""
         order_id, position_id = line.get("order_id"), line.get("position_id")
-        if line.get("fact") in TOLD and (isinstance(order_id, int) or line.get("outcome") == _UNDECIDED):
+        if line.get("fact") in TOLD and (isinstance(order_id, int) or line.get("outcome") in _TAKES_ID):
             self.names(line.get("client_order_id"), order_id if isinstance(order_id, int) else 0)
+        if line.get("fact") == "answered":
+            self.answered(line)
         if line.get("fact") not in TOLD or not isinstance(order_id, int):
             return
         intent_id, made_ms = line.get("intent_id"), line.get("executed_at_ms")
@@ -102,8 +102,19 @@ class Provenance:
         if order_id and position_id and position_id not in self._openers:
             _keep(self._openers, position_id, order_id)
 
+    def answered(self, facts: Mapping[str, Any]) -> None:
+        """A raw request was: what its line `answered` says.
+
+        The id of a new order is taken by then, also where all that told of that order is lost and the first word is of
+        the one that protects its position: deals, which tell of it in the end, carry no client order id.
+        """
+        refused = "error_code" in facts and not (facts.get("order_id") or facts.get("position_id"))
+        if facts.get("message") == oa.ProtoOANewOrderReq.__name__ and not refused:
+            order_id = facts.get("order_id")
+            self.names(facts.get("client_order_id"), order_id if isinstance(order_id, int) else 0)
+
     def names(self, client_order_id: object, order_id: int) -> None:
-        """An order carries this client order id, or may: 0 where it is not decided which. The first one stands."""
+        """An order carries this client order id, or may: 0 where it is not known which. The first one stands."""
         if isinstance(client_order_id, str) and client_order_id and not self._named.get(client_order_id):
             _keep(self._named, client_order_id, order_id)
 
@@ -170,7 +181,7 @@ class Provenance:
         return next((order_id for order_id, owner in self._owners.items() if owner == our_id), None)
 
     def named(self, client_order_id: str) -> int | None:
-        """The order that carries this client order id, 0 where that was not decided, None where none is known to."""
+        """The order that carries this client order id, 0 where it is not known which, None where none is known to."""
         return self._named.get(client_order_id)
 
     def owns(self, order_id: int) -> bool:

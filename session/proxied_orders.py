@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..wire import messages as oa
 from ..wire.catalog import account_of
 from .fields import invalid
-from .order_inputs import is_out_of_time
+from .order_inputs import is_out_of_time, is_protective
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -85,7 +85,8 @@ class ProxiedOrders:
         order = next((each for each in self._under_way if _may_answer(payload, client, client_msg_id, each)), None)
         if order is not None:
             code = getattr(payload, "errorCode", "")
-            self._withdraw(order, frees=bool(code) and not is_out_of_time(code))
+            protects = any(is_protective(row) for row in rows)  # what has a position to protect is filled
+            self._withdraw(order, frees=bool(code) and not is_out_of_time(code) and not protects)
 
     def end(self, client: object) -> None:
         """A client is gone, who would have been told."""

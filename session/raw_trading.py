@@ -118,7 +118,10 @@ class RawTrading:
                 self._session.review(account_id or None)
             raise
         else:
-            self._gate.note("answered", {**record.ids, **_answer_facts(payload, answer)})
+            facts = {**record.ids, **_answer_facts(payload, answer)}
+            self._gate.note("answered", facts)
+            if books is not None:
+                books.provenance.answered(facts)
             return answer
         finally:
             if books is not None:

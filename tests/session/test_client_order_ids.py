@@ -27,13 +27,17 @@ from anyctrader.session.client_order_ids import ClientOrderIds
 from anyctrader.session.doubts import Doubts
 from anyctrader.session.inheritance import Inheritance
 from anyctrader.session.leftovers import Leftover
+from anyctrader.session.order_inputs import is_protective
 from anyctrader.session.orders import OrderTable
 from anyctrader.session.provenance import Provenance
+from anyctrader.session.request_record import RequestRecord
+from anyctrader.session.verdicts import Outcome
 from anyctrader.wire import messages as oa
 
 from .rig import EURUSD, LOT_CENTS, QUICK, a_desk, a_server, audit_of, heard
 from .test_client import ready_again
 from .test_doubts import a_desk_at, until_resolved
+from .test_lost_events import Losing
 
 pytestmark = pytest.mark.anyio
 DEMO = Environment.DEMO
@@ -118,6 +122,28 @@ async def test_an_order_of_the_desk_keeps_its_id_from_raw_ones_as_a_label_too_un
         assert len(heard(server, oa.ProtoOANewOrderReq)) == 2
 
 
+async def test_one_that_is_answered_by_the_event_of_its_protection_only_keeps_its_id_after_a_restart_too(
+    tmp_path: Path,
+) -> None:
+    refused = r"clientOrderId: 'abc' is refused: (order 6000001|a request of which the server named no order.*) has it"
+    async with a_server() as server:
+        async with a_desk_at(server, tmp_path) as desk:
+            await desk.account(DEMO).symbol("EURUSD")
+            with server.faults.inject(Losing((1, 2))):
+                answer = await raw(desk, relativeStopLoss=1000)
+            assert (is_protective(answer.order), answer.order.orderId) == (True, 6000002)
+            with pytest.raises(InvalidOrder, match=refused):
+                await raw(desk, relativeStopLoss=1000)
+        of_record = Provenance()  # days later no list that is asked for at a start names the order
+        for line in audit_of(tmp_path):
+            of_record.follow(line)
+        assert of_record.named("abc") == 0
+        async with a_desk_at(server, tmp_path) as desk:
+            with pytest.raises(InvalidOrder, match=refused):
+                await raw(desk, relativeStopLoss=1000)
+        assert len(heard(server, oa.ProtoOANewOrderReq)) == 1
+
+
 async def test_of_two_with_one_id_at_the_same_time_one_leaves(tmp_path: Path) -> None:
     async with a_desk(tmp_path) as (server, desk):
         await desk.account(DEMO).symbol("EURUSD")
@@ -190,6 +216,44 @@ def test_an_id_is_the_first_orders_and_that_of_an_undecided_request_is_taken_too
         known.follow({"fact": "execution", "order_id": order_id, "client_order_id": "a"})
         known.saw_rows([oa.ProtoOAOrder(orderId=order_id + 1, clientOrderId="d")])
     assert [known.named(name) for name in "ad"] == [7, 8]
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ({"position_id": 5}, 0),
+        ({"order_id": 7, "position_id": 5}, 7),
+        ({"error_code": "X", "order_id": 7}, 7),
+        ({"error_code": "X", "position_id": 5}, 0),
+        ({"error_code": "X"}, None),
+    ],
+)
+def test_an_answer_takes_the_id_of_a_new_order_unless_it_is_a_refusal_that_names_nothing(
+    said: dict[str, Any], named: int | None
+) -> None:
+    facts = {"message": "ProtoOANewOrderReq", "client_order_id": "abc", "intent_id": "1", **said}
+    now, later = Provenance(), Provenance()
+    now.answered(facts)
+    later.follow({"fact": "answered", **facts})
+    assert now.named("abc") == later.named("abc") == named
+    now.saw_rows([oa.ProtoOAOrder(orderId=7, clientOrderId="abc")])
+    assert now.named("abc") == 7, "once it is known, it is told"
+
+
+def test_one_in_doubt_that_the_event_of_its_protection_answers_late_keeps_its_id() -> None:
+    provenance, later = Provenance(), Provenance()
+    doubts = Doubts(Absences(looks=3, over_s=30), provenance)
+    request = oa.ProtoOANewOrderReq(**NEW, clientOrderId="abc", relativeStopLoss=1000)
+    record = RequestRecord(intent_id="1", name="ProtoOANewOrderReq", payload=request, intent_at_ms=1)
+    record.sent(1, "7")
+    doubts.add(record)
+    event = oa.ProtoOAExecutionEvent(executionType=oa.ProtoOAExecutionType.ORDER_ACCEPTED)
+    event.order.orderId, event.order.orderType = 2, oa.ProtoOAOrderType.STOP_LOSS_TAKE_PROFIT
+    settled = doubts.heard(event, "7")
+    assert settled is not None
+    assert (settled[1].outcome, settled[1].order_id, list(doubts)) == (Outcome.DONE, None, [])
+    later.follow({"fact": "resolved", "outcome": settled[1].outcome.value, **record.ids})
+    assert provenance.named("abc") == later.named("abc") == 0
 
 
 def test_an_order_that_is_yet_to_be_taken_over_has_its_id_and_one_with_a_secret_is_known_by_its_record() -> None:

@@ -33,6 +33,13 @@ def told(client_order_id: str = "abc", account: int = 1) -> Any:
     return event
 
 
+def protection(code: str = "") -> Any:
+    event = oa.ProtoOAExecutionEvent(ctidTraderAccountId=1, executionType=oa.ProtoOAExecutionType.ORDER_REJECTED)
+    event.order.orderId, event.order.clientOrderId, event.errorCode = 9, "the server's", code
+    event.order.orderType = oa.ProtoOAOrderType.STOP_LOSS_TAKE_PROFIT
+    return event
+
+
 def refusal(code: str = "MARKET_CLOSED", account: int = 1) -> Any:
     return oa.ProtoOAErrorRes(ctidTraderAccountId=account, errorCode=code)
 
@@ -74,6 +81,8 @@ def test_one_that_does_not_leave_frees_its_id() -> None:
         (ONE, "1", refusal(account=2), False),
         (ONE, "1", oa.ProtoOAOrderErrorEvent(ctidTraderAccountId=1, errorCode="X", positionId=5), False),
         (ONE, "1", told(""), False),
+        (ONE, "1", protection(), False),
+        (ONE, "1", protection("TRADING_BAD_STOPS"), False),
     ],
 )
 def test_only_a_refusal_frees_an_id(client: object, client_msg_id: str, payload: Any, frees: bool) -> None:
