@@ -120,7 +120,7 @@ def test_what_is_typed_wrong_is_told_before_anything_is_connected(call: Call) ->
         (("HeartbeatEvent",), "anyctrader ping"),
         ((), "which request?"),
         (("TraderReq", "--raw", "0833"), "either a name or --raw"),
-        (("--raw", "what?"), "hex or base64"),
+        (("--raw", "what?"), "as hex, as base64"),
         (("--raw", ""), "there are no bytes"),
     ):
         done = call("send", "demo", *arguments)
