@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from . import clock
-from .errors import NotSent, Refused, ServerError
+from .errors import NotSent, OutcomeUnknown, RateLimited, RequestFailed
 from .symbols import NamedSymbol
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ __all__ = ["Inheritance"]
 # A list of symbols may be some hundred kilobytes: one that goes on without this symbol is not read every few seconds.
 _AGAIN_S = 15.0
 _AGAIN_MOST_S = 3_600.0
+# After all the time that a read has: the next one would take as long.
+_UNANSWERED = (NotSent, OutcomeUnknown, RateLimited)
 
 
 class Inheritance:
@@ -75,38 +77,56 @@ class Inheritance:
         """The one that has this id, or None."""
         return next((each for each in self._orders if each.client_order_id == client_order_id), None)
 
-    async def take(self, adopt: Callable[[Leftover, OrderRecord], None]) -> None:
+    async def take(self, adopt: Callable[[Leftover, OrderRecord], None]) -> str | None:
         """Gives those whose symbol is known; the others wait on.
+
+        A server that does not answer keeps the account no more away than one that refuses. It is waited for once, and
+        not for each of them.
 
         Args:
             adopt: takes one into the books. Called at once when its symbol is there: one is never lost in between.
 
+        Returns:
+            why the server is silent about symbols, or None where it is not.
+
         Raises:
-            NotSent, OutcomeUnknown: the server was not asked, or did not answer. The rest waits.
+            NotSent, OutcomeUnknown, RateLimited: the link is lost. The rest waits.
         """
         if not self.is_due:
-            return
+            return None
         if self._told:
             self._account.book.changed(())  # its list may have the symbol by now
+        silence: RequestFailed | None = None
         for each in tuple(self._orders):
-            try:
-                record = each.record(await self._symbol(each))
-            except (Refused, ServerError) as error:
-                self._tell(each, error)
+            found = self._known(each) or silence or await self._asked(each)
+            if isinstance(found, RequestFailed):
+                self._tell(each, found)
+                silence = found if isinstance(found, _UNANSWERED) else silence
                 continue
             self._orders.remove(each)
-            adopt(each, record)
+            adopt(each, each.record(found))
         self._due_s = clock.now_s() + self._again_s
         self._again_s = min(2 * self._again_s, _AGAIN_MOST_S)
+        return str(silence) if silence is not None else None
 
-    async def _symbol(self, each: Leftover) -> Symbol | NamedSymbol:
-        if each.symbol_id is None:
+    async def _asked(self, each: Leftover) -> Symbol | RequestFailed:
+        """What the server says of its symbol, or why that is not known."""
+        try:
             return await self._account.symbol(each.symbol)
+        except RequestFailed as error:
+            if isinstance(error, _UNANSWERED) and not self._account.has_link:
+                raise
+            return error
+
+    def _known(self, each: Leftover) -> Symbol | NamedSymbol | None:
+        """What is known of its symbol, as far as it is needed; None where the server must be asked."""
+        if each.symbol_id is None:
+            return self._account.book.known(each.symbol)
         # It left without its figures, and what became of it is found out without them.
         known = self._account.book.known(each.symbol_id)
         return known or NamedSymbol(id=each.symbol_id, name=self._account.name_of(each.symbol_id))
 
-    def _tell(self, left: Leftover, error: Exception) -> None:
+    def _tell(self, left: Leftover, error: RequestFailed) -> None:
         if left.client_order_id in self._told:
             return
         self._told.add(left.client_order_id)
