@@ -6,13 +6,15 @@ import math
 from typing import TYPE_CHECKING
 
 from . import clock
+from .changes import Close
 from .errors import NotSent, OutcomeUnknown, RateLimited, RequestFailed
 from .symbols import NamedSymbol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from .account import Account
+    from .holdings import PendingOrder
     from .leftovers import Leftover
     from .order_record import OrderRecord
     from .request_record import Target
@@ -53,14 +55,18 @@ class Inheritance:
         """Whether one waits that is to be looked after now."""
         return bool(self._orders) and clock.now_s() >= self._due_s
 
-    def check_settled(self, target: Target) -> None:
-        """Returns if none of them was about this order or position.
+    def check_settled(self, target: Target, *, waiting: Collection[PendingOrder]) -> None:
+        """Returns if none of them that may have changed this order or position since was about it.
+
+        Args:
+            target: the order or position.
+            waiting: the orders that are known to wait for their price. What is one of them is not in doubt.
 
         Raises:
             NotSent: one was. Nothing may leave for it.
         """
         kind, id_ = target
-        for each in (each for each in self._orders if each.end is None):
+        for each in self._unsettled(waiting):
             named = getattr(each.intent, "position_id", None)  # of a close, or of an order into a position
             if id_ == (named if kind == "position" else each.order_id):
                 raise NotSent(
@@ -68,10 +74,10 @@ class Inheritance:
                     f"record, and the server does not say what {each.symbol} is: find out first"
                 )
 
-    def of_symbol(self, symbol_id: int, name: str) -> Leftover | None:
-        """One of them that trades a symbol, or None."""
-        same = (each for each in self._orders if each.symbol_id == symbol_id or each.symbol == name)
-        return next((each for each in same if each.end is None), None)
+    def of_symbol(self, symbol_id: int, name: str, *, waiting: Collection[PendingOrder]) -> Leftover | None:
+        """One of them that may have changed the position of a symbol since, or None. See `check_settled`."""
+        unsettled = self._unsettled(waiting)
+        return next((each for each in unsettled if each.symbol_id == symbol_id or each.symbol == name), None)
 
     def of_client_order_id(self, client_order_id: str) -> Leftover | None:
         """The one that has this id, or None."""
@@ -109,6 +115,11 @@ class Inheritance:
         self._again_s = min(2 * self._again_s, _AGAIN_MOST_S)
         return str(silence) if silence is not None else None
 
+    def _unsettled(self, waiting: Collection[PendingOrder]) -> Iterator[Leftover]:
+        for each in self._orders:
+            if each.end is None and not any(_came_of(order, each) for order in waiting):
+                yield each
+
     async def _asked(self, each: Leftover) -> Symbol | RequestFailed:
         """What the server says of its symbol, or why that is not known."""
         try:
@@ -132,3 +143,11 @@ class Inheritance:
         self._told.add(left.client_order_id)
         why = f"{error}; it is taken up when the server says what {left.symbol} is"
         self._warn("not_followed", order=left.client_order_id, reason=why)
+
+
+def _came_of(order: PendingOrder, left: Leftover) -> bool:
+    """Whether an order that opens is that of an earlier process: by its own id, or by what was given with it."""
+    if left.order_id is not None:
+        return order.id == left.order_id
+    given = left.client_order_id in (order.client_order_id, order.label)
+    return given and order.side is left.side and not isinstance(left.intent, Close)
