@@ -155,6 +155,12 @@ class Account:
         """A read of the session's own: callers' queries wait for it. See `request`."""
         return await self.request(payload, ahead=True)
 
+    @property
+    def has_link(self) -> bool:
+        """Whether the server can be heard: what is not answered all the same, it is silent about."""
+        link = self._session.link
+        return link is not None and link.over is None
+
     # Symbols
 
     async def symbol_names(self) -> list[str]:

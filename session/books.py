@@ -264,11 +264,12 @@ class Books:
     async def restore(self) -> str | None:
         """Sets the books right by the server's word. Gives why it is to be asked again in a while, or None."""
         self.ledger.lose()  # it is asked for, too, where an event may have been lost on a link that stays up
-        await self._inherit()
+        silence = await self._inheritance.take(self._adopt)
+        self._take_requests()
         under_way = set(self.orders.open)
         listed = await self.reconcile()
-        # A close shall not have to wait for them.
-        if (unknown := await self._account.book.know(self.positions.symbol_ids)) is not None:
+        # A close shall not have to wait for them, nor for a server that is silent about them twice.
+        if (unknown := silence or await self._account.book.know(self.positions.symbol_ids)) is not None:
             self.warn("symbols_not_known", reason=unknown)
         again = await self.record.catch_up(listed)
         if await self._inquiry.ask(under_way, listed):
@@ -277,9 +278,8 @@ class Books:
         self.snapshot("restored")
         return again
 
-    async def _inherit(self) -> None:
-        """Takes over what an earlier process left, of unknown outcome, so that the server is asked about it."""
-        await self._inheritance.take(self._adopt)
+    def _take_requests(self) -> None:
+        """Takes over those that an earlier process left, of unknown outcome, so that the server is asked about them."""
         while self._left.requests:
             request = self._left.requests.pop(0)
             if self.doubts.add(request, severed=True):

@@ -100,7 +100,7 @@ class Suspense:
                 raise NotSent(
                     f"nothing left for {kind} {id_}: the outcome of {record.client_order_id} is unknown, find out first"
                 )
-        self._inheritance.check_settled(target)
+        self._inheritance.check_settled(target, waiting=self._positions.pending_orders)
         if (doubt := self._doubts.of(target)) is not None:
             raise NotSent(f"nothing left for {kind} {id_}: {doubt.name} {doubt.whereabouts}, find out first")
 
@@ -124,7 +124,8 @@ class Suspense:
         for doubt in self._doubts:
             if self._symbol_in(doubt.payload) == symbol_id:
                 return f"{doubt.name} {doubt.whereabouts}, find out first"
-        left = self._inheritance.of_symbol(symbol_id, self._account.name_of(symbol_id))
+        name, waiting = self._account.name_of(symbol_id), self._positions.pending_orders
+        left = self._inheritance.of_symbol(symbol_id, name, waiting=waiting)
         return f"{left.client_order_id} of an earlier process has no end on record" if left is not None else None
 
     def _symbol_in(self, payload: Any) -> int | None:

@@ -94,9 +94,9 @@ class SymbolBook:
             return str(error)
         return None
 
-    def known(self, symbol_id: int) -> Symbol | None:
-        """The symbol with that id, or None where it was not asked for yet. Asks nothing."""
-        return next((symbol for symbol in self._known.values() if symbol.id == symbol_id), None)
+    def known(self, symbol: int | str) -> Symbol | None:
+        """The symbol with that id or name, or None where it was not asked for yet. Asks nothing."""
+        return next((known for known in self._known.values() if symbol in (known.id, known.name)), None)
 
     def name_of(self, symbol_id: int) -> str:
         """The name for a symbol id, or the number itself where it is not known yet."""

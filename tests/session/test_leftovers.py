@@ -34,6 +34,7 @@ from anyctrader.session import (
     inheritance,
     open_desk,
 )
+from anyctrader.session.account import Account
 from anyctrader.session.changes import Close
 from anyctrader.session.leftovers import Leftovers, leftovers_of
 from anyctrader.session.terms import TimeInForce, TriggerMethod
@@ -59,6 +60,7 @@ pytestmark = pytest.mark.anyio
 
 DEMO = Environment.DEMO
 BUY = MarketOrder("EURUSD", Side.BUY, lots="0.01")
+GBPUSD = 2
 
 
 @asynccontextmanager
@@ -280,6 +282,76 @@ async def test_an_order_whose_symbol_is_not_told_is_taken_up_when_it_is(
     assert order.client_order_id in line
     assert "it is taken up when the server says what EURUSD is" in line
     assert leftovers_of(folder, DEMO) == Leftovers()
+
+
+SILENT = [
+    pytest.param(lambda: faults.Deafness("ProtoOASymbolsListReq"), id="the list is not told"),
+    pytest.param(lambda: faults.Deafness("ProtoOASymbolByIdReq"), id="the figures are not told"),
+    pytest.param(lambda: Denying(FIGURES, code="REQUEST_FREQUENCY_EXCEEDED"), id="the figures are held back"),
+]
+
+
+@pytest.mark.parametrize("silent", SILENT)
+async def test_a_server_that_is_silent_about_their_symbols_keeps_no_account_away(
+    tmp_path: Path, silent: Callable[[], Fault], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask(account: Account, payload: Any) -> Any:
+        of_symbols = isinstance(payload, SYMBOLS | FIGURES)
+        return await account.request(payload, timeout_s=0.5 if of_symbols else None, ahead=True)
+
+    async with a_server() as server:
+        server.set_price(GBPUSD, bid=120_000, ask=120_010)
+        async with a_desk_at(server, tmp_path) as desk:
+            opened = await desk.place(DEMO, MarketOrder("GBPUSD", Side.BUY, lots="0.01"))
+            await opened.filled()
+            left = set[str]()
+            for symbol in ("EURUSD", "GBPUSD"):
+                left.add(
+                    (await desk.place(DEMO, LimitOrder(symbol, Side.BUY, lots="0.01", price="1.0"))).client_order_id
+                )
+        assert opened.position_id is not None
+        monkeypatch.setattr(inheritance, "_AGAIN_S", 0.2)
+        monkeypatch.setattr(Account, "ask", ask)
+        before = len(server.seen.names())
+        with ExitStack() as silence:
+            silence.enter_context(server.faults.inject(silent()))
+            async with a_desk_at(server, tmp_path, absent_s=0.2) as desk:
+                await (await desk.close(DEMO, opened.position_id)).filled()
+                assert left.isdisjoint(desk.orders)
+                silence.close()
+                with anyio.fail_after(30):
+                    while not left <= desk.orders.keys():  # noqa: ASYNC110 - nothing tells of it
+                        await anyio.sleep(0.01)
+        names = server.seen.names()[before:]
+    assert names.count("connected") == 1
+    at_first = names[: names.index("ProtoOAReconcileReq")]
+    if isinstance(silent(), faults.Deafness):  # what is held back is repeated, for as long as it may take
+        assert at_first.count(at_first[-1]) == 1  # waited for once, and not for each of them
+    log = (tmp_path / "demo_connection.log").read_text().splitlines()
+    assert len([line for line in log if "not_followed" in line]) == 2
+
+
+async def test_a_link_that_is_lost_while_their_symbols_are_asked_for_is_no_silence(tmp_path: Path) -> None:
+    async with a_server() as server:
+        async with a_desk_at(server, tmp_path) as desk:
+            await desk.place(DEMO, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="1.0"))
+        since, before = server.seen.total, len(heard(server, oa.ProtoOAReconcileReq))
+        with ExitStack() as silence:
+            silence.enter_context(server.faults.inject(faults.Deafness("ProtoOASymbolByIdReq")))
+
+            async def drop() -> None:
+                await server.wait_for(lambda seen: isinstance(seen.message, FIGURES), since=since)
+                silence.close()
+                server.drop_clients()
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(drop)
+                async with a_desk_at(server, tmp_path) as desk:
+                    with anyio.fail_after(20):
+                        await desk.session(DEMO).wait_for(SessionState.READY)
+                    assert (await left_behind(desk)).state is OrderState.ACCEPTED
+                    assert len(heard(server, oa.ProtoOAReconcileReq)) == before + 1
+    assert "not_followed" not in (tmp_path / "demo_connection.log").read_text()
 
 
 async def test_it_is_taken_up_on_a_link_that_stays_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, ExitStack
+from contextlib import AbstractAsyncContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,17 @@ from anyctrader.session import (
     Side,
     StopOrder,
     clock,
+    open_desk,
 )
 from anyctrader.session.changes import Close
 from anyctrader.session.gate import Gate
+from anyctrader.session.holdings import PendingOrder
 from anyctrader.session.inheritance import Inheritance
 from anyctrader.session.leftovers import Leftover
 from anyctrader.session.tickets import Ticket
 from anyctrader.wire import messages as oa
 
-from .rig import EURUSD, LOT_CENTS, a_desk, heard
+from .rig import EURUSD, LOT_CENTS, QUICK, Denying, a_desk, a_server, desk_settings, heard, side_of
 
 pytestmark = pytest.mark.anyio
 DEMO = Environment.DEMO
@@ -209,9 +211,8 @@ class Nobody:
     """An account that is not asked."""
 
 
-@pytest.mark.parametrize("intent", [Close(7, volume_cents=1), MarketOrder("X", Side.BUY, units=1, position_id=7)])
-def test_an_order_into_a_position_that_an_earlier_process_left_shuts_it(intent: Any) -> None:
-    left = Leftover(
+def left_by(intent: Ticket | Close, *, order_id: int | None = None) -> Leftover:
+    return Leftover(
         intent=intent,
         environment=DEMO,
         account_id=1,
@@ -221,13 +222,72 @@ def test_an_order_into_a_position_that_an_earlier_process_left_shuts_it(intent: 
         volume_cents=1,
         intent_at_ms=clock.utc_ms(),
         sent_at_ms=None,
-        order_id=None,
+        order_id=order_id,
         quoted_price=None,
     )
+
+
+@pytest.mark.parametrize("intent", [Close(7, volume_cents=1), MarketOrder("X", Side.BUY, units=1, position_id=7)])
+def test_an_order_into_a_position_that_an_earlier_process_left_shuts_it(intent: Any) -> None:
+    left = left_by(intent)
     account: Any = Nobody()
     inheritance = Inheritance([left], account=account, warn=print)
     with pytest.raises(NotSent, match="ours of an earlier process has no end on record"):
-        inheritance.check_settled(("position", 7))
-    inheritance.check_settled(("position", 8))
-    assert inheritance.of_symbol(3, "X") is left
-    assert inheritance.of_symbol(3, "Y") is None
+        inheritance.check_settled(("position", 7), waiting=())
+    inheritance.check_settled(("position", 8), waiting=())
+    assert inheritance.of_symbol(3, "X", waiting=()) is left
+    assert inheritance.of_symbol(3, "Y", waiting=()) is None
+
+
+LIMIT = LimitOrder("X", Side.BUY, units=1, price="1.1")
+
+
+@pytest.mark.parametrize(
+    ("left", "is_settled", "shown"),
+    [
+        (left_by(LIMIT, order_id=5), True, {"id": 5}),
+        (left_by(LIMIT, order_id=6), False, {"id": 5, "client_order_id": "ours"}),
+        (left_by(LIMIT), True, {"client_order_id": "ours"}),
+        (left_by(LIMIT), True, {"client_order_id": "the server's", "label": "ours"}),
+        (left_by(LIMIT), False, {"client_order_id": "another's", "label": "another's"}),
+        (left_by(LIMIT), False, {"client_order_id": "ours", "side": Side.SELL}),
+        (left_by(Close(7, volume_cents=1)), False, {"label": "ours"}),
+    ],
+)
+def test_what_an_earlier_process_left_is_settled_while_its_order_is_known_to_wait(
+    left: Leftover, is_settled: bool, shown: dict[str, Any]
+) -> None:
+    told: dict[str, Any] = {"id": 5, "position_id": 7, "symbol_id": 3, "side": Side.BUY, "volume_cents": 1}
+    waiting = [PendingOrder(type=2, status=oa.ProtoOAOrderStatus.ORDER_STATUS_ACCEPTED, **(told | shown))]
+    account: Any = Nobody()
+    inheritance = Inheritance([left], account=account, warn=print)
+    assert (inheritance.of_symbol(3, "X", waiting=waiting) is None) is is_settled
+    if left.order_id is not None:
+        with nullcontext() if is_settled else pytest.raises(NotSent, match="has no end on record"):
+            inheritance.check_settled(("order", left.order_id), waiting=waiting)
+
+
+@pytest.mark.parametrize("rests", [True, False])
+async def test_an_order_of_an_earlier_process_that_is_known_to_wait_shuts_nothing(tmp_path: Path, rests: bool) -> None:
+    account = AccountSettings(account_id=1_000_001, trader_login=3_000_001, account_type=oa.ProtoOAAccountType.NETTED)
+    async with a_server(exchange=ExchangeSettings(delays=Delays.none(), accounts=(account,))) as server:
+        settings = desk_settings(tmp_path, side_of(server, timings=QUICK))
+        async with open_desk(settings) as desk:
+            asks = await a_position(server, desk)
+            limit = await desk.place(DEMO, LimitOrder("EURUSD", Side.BUY, lots="0.01", price="1.1"))
+            if not rests:
+                await asked_in_vain(server, OF_ITS_SYMBOL["limit"], asks)
+        with server.faults.inject(Denying(oa.ProtoOASymbolByIdReq, code="TIMEOUT_ERROR")):
+            async with open_desk(settings) as desk:
+                asks = Asks(desk, asks.position_id)
+                assert desk.orders == {}
+                if rests:
+                    await asks.desk.amend(DEMO, PositionAmendment(asks.position_id, stop_loss="1.1"))
+                    await (await desk.close(DEMO, asks.position_id)).filled()
+                else:
+                    with pytest.raises(NotSent, match="of an earlier process has no end on record"):
+                        await desk.close(DEMO, asks.position_id)
+                assert limit.order_id is not None
+                await desk.cancel(DEMO, limit.order_id)
+    assert len(heard(server, oa.ProtoOAClosePositionReq)) == rests
+    assert len(heard(server, oa.ProtoOACancelOrderReq)) == 1
