@@ -224,17 +224,27 @@ class Drops(io.RawIOBase):
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (("--encoding", "json"), "leave out --encoding"),
-        (("--content", "frames", "--type", "2100"), "leave out --content and --type"),
+        (("--encoding", "json"), "--encoding left out"),
+        (("--encoding", "binary"), "--encoding left out"),
+        (("--content", "frames", "--type", "2100"), "--content and --type left out"),
     ],
 )
-def test_options_that_say_what_a_capture_is_are_a_usage_error_with_a_recording(
+def test_what_is_said_to_be_a_capture_is_read_as_one_and_told_to_look_like_a_recording(
     call: Call, write: Any, options: tuple[str, ...], named: str
 ) -> None:
     done = call("decode", write(PLAIN), *options)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "is a recording" in done.stderr
+    assert done.returncode == 1 or "--encoding" in options
+    assert "opened" not in done.stdout
+    assert "looks like a recording" in done.stderr
     assert named in done.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--encoding", "binary"), ("--content", "frames")])
+def test_a_capture_whose_texts_hold_a_record_is_shown(call: Call, write: Any, options: tuple[str, ...]) -> None:
+    said = Message(oa.ProtoOAErrorRes(errorCode="E", description="see\n" + lines_of(OPENED)[0].decode()))
+    body = ProtobufCodec().encode(said)
+    done = call("decode", write((len(body).to_bytes(4, "big") + body) * 3), "--brief", *options)
+    assert (done.returncode, done.stdout.count("ProtoOAErrorRes"), done.stderr) == (0, 3, "")
 
 
 def test_a_recording_that_takes_long_shows_how_far_it_is(
