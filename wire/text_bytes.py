@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias
 
-__all__ = ["Break", "Encoding", "TextBytes", "encodings_of"]
+__all__ = ["Break", "Encoding", "TextBytes", "encodings_of", "row_of"]
 
 
 class Encoding(enum.Enum):
@@ -60,6 +60,7 @@ Written: TypeAlias = "bytes | Break"
 _LONGEST_PART: Final = 1 << 16  # characters of a line that are kept until its end is there
 _BETWEEN: Final = b" \t\r:,;-"
 _AROUND: Final = b"\"'{}[]"  # hex in the source of a program
+_EDGES: Final = b" \t\r\n\f\v:,;\"'{}[]"  # of a row of them; a dash may be base64
 # What C has before and behind the bytes of an array, as `xxd -i` writes it.
 _DECLARED: Final = re.compile(rb"\s*[A-Za-z_][\w \t*]*(?:\[\w*\]\s*=|(?<=_len)\s*=\s*\d+\s*;)")
 _COMMENT: Final = re.compile(rb"/\*.{0,200}?\*/")
@@ -101,6 +102,17 @@ def encodings_of(head: bytes) -> tuple[Encoding, ...]:
     lines = [line for line in (each.strip() for each in head.splitlines()) if line and not line.startswith(b"#")]
     ways = tuple(encoding for encoding, _ in _ALPHABETS if _may_be([_bare(line, encoding) for line in lines], encoding))
     return (Encoding.STRING, *ways) if _ESCAPED.search(head) and (b'"' in head or b"'" in head) else ways
+
+
+def row_of(line: bytes) -> bytes:
+    """What holds the bytes of a line: it without the declaration, comments and brackets of a program's source."""
+    return _undeclared(line).strip(_EDGES)
+
+
+def _undeclared(line: bytes) -> bytes:
+    if (declared := _DECLARED.match(line)) is not None:
+        line = line[declared.end() :]
+    return _COMMENT.sub(b"", line) if b"*/" in line else line
 
 
 def _may_be(lines: list[bytes], encoding: Encoding) -> bool:
@@ -315,9 +327,9 @@ def _bare(line: bytes, encoding: Encoding, *, begins: bool = True) -> bytes:
         # What xxd writes behind two spaces, hexdump behind a bar, od an angle and tshark three spaces are characters.
         line = re.split(rb"\s\s" if offset[2] else rb"\||\s\s\s|\s\s>", line, maxsplit=1)[0]
         return line.translate(None, _BETWEEN)
-    if begins and (declared := _DECLARED.match(line)) is not None:
-        line = line[declared.end() :]
-    if b"*/" in line:
+    if begins:
+        line = _undeclared(line)
+    elif b"*/" in line:
         line = _COMMENT.sub(b"", line)
     if b"x" in line or b"X" in line:
         line = _PREFIX.sub(b"", line)
