@@ -80,7 +80,7 @@ _FIRST_WORDS: Final = re.compile(rb"\s*0{7}(?: [0-9a-fA-F]{4})+[ \t]*(?:\r?\n|\Z
 _WORD: Final = re.compile(rb"(?<=\s)(\S\S)(\S\S)(?=\s|$)")
 _OFFSET: Final = re.compile(rb"\s*([0-9a-fA-F]{4,16})(:?)(?:\s+|$)")
 _DIGITS_OF_OD: Final = 7  # of an octal or decimal offset; of a hex one it writes six, and the others four or eight
-_MOST_REPEATED: Final = MAX_FRAME_SIZE  # bytes that a `*` stands for; no message has more that are alike
+_MOST_REPEATED: Final = MAX_FRAME_SIZE  # bytes that all `*` of a dump stand for: a few characters would hold us up
 _ESCAPED: Final = re.compile(rb"\\(?:x[0-9a-fA-F]{2}|[0-7]{3})")
 _LINES_TRIED: Final = 8  # of any lengths; among more, a word may be all right by chance
 _ONE_WRONG_IN: Final = 20  # characters, for a text to be tried at all: to look for messages in noise takes long
@@ -147,6 +147,7 @@ class TextBytes:
         self._row = b""  # of a dump: the bytes of its last line, none where it is damaged
         self._row_end = 0  # what the offset behind it must be
         self._is_repeated = False
+        self._most_repeated = _MOST_REPEATED  # bytes that are left of them
         self._is_words = False
         self._last = b""  # of words: the last byte, which is none where the offset behind it says so
         self._radix = 8  # of its offsets, where od wrote them
@@ -250,10 +251,14 @@ class TextBytes:
         if self._is_repeated:
             self._is_repeated = False
             size = offset - self._row_end
-            if self._row and 0 < size <= _MOST_REPEATED:
+            if self._row and 0 < size <= self._most_repeated:
+                self._most_repeated -= size
                 rows = self._row * (_LONGEST_PART // len(self._row) + 1)
                 for start in range(0, size, len(rows)):
                     yield rows[: size - start]
+            elif self._row and size > 0:
+                most = f"more than the {_MOST_REPEATED:,} that are believed of a dump"
+                yield Break(f"line {self._number}: with what the * before it stands for, {most} are repeated", size)
             else:
                 yield Break(
                     f"line {self._number}: the lines that the * before it stands for are not known", max(size, 1)
