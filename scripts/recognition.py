@@ -28,7 +28,7 @@ __all__ = ["Recognition"]
 
 _HEAD: Final = 1 << 16  # bytes that are looked at: the begin of a recording has a line a few hundred bytes
 _MARK: Final = b"\xef\xbb\xbf"  # what some programs write in front of text that is UTF-8
-_OBJECT: Final = re.compile(rb"^(?:\xef\xbb\xbf)?[ \t]*(?=\{)", re.MULTILINE)
+_OBJECT: Final = re.compile(rb"^(?:\xef\xbb\xbf)?[ \t]*(?=\{\s*(?:\"|\Z))", re.MULTILINE)
 # As everybody writes the first members of a record: its end need not be there.
 _BEGUN: Final = re.compile(rb'\{\s*"record"\s*:\s*"(?:opened|closed|frame|lost)"\s*,')
 _AT_ITS_END: Final = 16  # characters: a word or an escape that is cut off there is no fault
