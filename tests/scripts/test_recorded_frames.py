@@ -14,6 +14,7 @@ import pytest
 from anyctrader.scripts import progress
 from anyctrader.wire import JsonCodec, Message, ProtobufCodec
 from anyctrader.wire import messages as oa
+from anyctrader.wire.envelope import write_envelope
 
 from .conftest import Call
 from .programs import json_lines
@@ -108,6 +109,17 @@ def test_frames_are_read_where_the_line_that_tells_their_codec_was_cut_off(call:
     done = call("decode", write(*(frame(each, codec) for each in MESSAGES), spaced), "--format", "json")
     assert (done.returncode, done.stderr) == (0, "")
     assert [line["name"] for line in json_lines(done.stdout)] == [*NAMES, "ProtoHeartbeatEvent"]
+
+
+def test_of_a_damaged_body_the_envelope_is_shown_where_its_line_does_not_tell_it(call: Call, write: Any) -> None:
+    secret = oa.ProtoOAAccountAuthReq(ctidTraderAccountId=1, accessToken=SECRET)
+    body = write_envelope(2142, b"\x0a\xff", f"7 {SECRET}")
+    spoiled = frame(body=base64.b64encode(body).decode())
+    name = write(OPENED, frame(Message(secret, "1")), spoiled)
+    _, damage = json_lines(call("decode", name, "--format", "json").stdout)
+    assert damage["damage"].startswith("the body of this frame cannot be read: ")
+    assert [damage[key] for key in ("payloadType", "name", "clientMsgId")] == [2142, "ProtoOAErrorRes", "7 ***"]
+    assert "ProtoOAErrorRes of #a-1 DAMAGED" in call("decode", name).stdout
 
 
 def test_a_damaged_body_is_named_with_its_place(call: Call, write: Any) -> None:
