@@ -40,6 +40,7 @@ _MEMBERS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(  # that a reco
         "lost": frozenset(("at", "mono_ns", "frames")),
     }
 )
+_OF_RECORDS: Final = frozenset(("mono_ns", "connection"))  # members that no envelope has
 
 
 class Recognition:
@@ -136,8 +137,9 @@ def _is_record(members: dict[str, Any]) -> bool:
 
 
 def _is_envelope(members: dict[str, Any]) -> bool:
-    """Whether it is a message of JSON; and no record some of which is missing."""
-    return isinstance(members.get("payloadType"), int) and ("payload" in members or _needed(members) is None)
+    """Whether it is a message of JSON; and no record that is damaged."""
+    is_record = _needed(members) is not None or not _OF_RECORDS.isdisjoint(members)
+    return isinstance(members.get("payloadType"), int) and ("payload" in members or not is_record)
 
 
 def _needed(members: dict[str, Any]) -> frozenset[str] | None:

@@ -66,6 +66,8 @@ RECORDINGS = {
     "braces ahead": b"{\n" * 500 + SORTED,
     "a frame alone": FRAME + b"\n",
     "a line ahead that lacks a member": FRAME.replace(b'"size":8,', b"") + b"\n" + FRAME,
+    "a line ahead of a kind that is none": FRAME.replace(b'"frame"', b'"fr\xf8me"') + b"\n" + FRAME,
+    "a line ahead whose kind is not named": FRAME.replace(b'"record"', b'"re\xf8ord"') + b"\n" + FRAME,
     "a line ahead that ends behind a colon": FRAME[:10] + b"\n" + FRAME + b"\n" + FRAME,
     "a line longer than what is looked at": FRAME[:-1] + b',"body":"' + b"A" * 70_000,
     "bytes ahead that are no text, and a torn line": b"\xff\xfe\x00\x01" + LINE[:40] + b"\n" + LINE,
