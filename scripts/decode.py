@@ -134,44 +134,61 @@ class _Wish:
 
 
 def _decode(source: BinaryIO, size: int | None, name: str, reader: CaptureReader, wish: _Wish) -> ExitCode:
-    show = _Show(wish.output, brief=wish.brief, redaction=None if wish.show_secrets else Redaction())
-    recognition: Recognition | None = Recognition()
-    waiting: list[Piece] = []  # what the begin says as a capture, while it may still be a recording
-    with Progress("decoding", size, shown=not is_terminal()) as progress:
-        done = 0
-        try:
-            # As much as is there: whoever writes into our stdin frame by frame sees them frame by frame.
-            while chunk := source.read1(_CHUNK):  # type: ignore[attr-defined]
-                if recognition is not None and recognition.feed(chunk):
-                    break
-                pieces = reader.feed(chunk)
-                if recognition is not None:
-                    waiting += pieces
-                    # Damage may be what is ahead of a recording; nothing else is there in one.
-                    if recognition.is_open and all(isinstance(piece, Damage) for piece in waiting):
-                        continue
-                    pieces, waiting, recognition = waiting, [], None
-                show.pieces(pieces)
-                done += len(chunk)
-                progress.at(done)
-            else:
-                show.pieces(waiting)
-                show.pieces(reader.close())
-                return show.ended(reader)
-        except NoCapture as error:
-            remark(f"{name}: {error}")
-            return ExitCode.NO
-    return _recording(io.BufferedReader(_Begun(recognition.head, source)), size, name, wish)
-
-
-def _recording(source: BinaryIO, size: int | None, name: str, wish: _Wish) -> ExitCode:
-    if wish.told_of:
-        options = " and ".join(wish.told_of)
-        remark(f"{name} is a recording, which tells by itself how it is written and what it holds: leave out {options}")
-        return ExitCode.USAGE
+    # As much as is there: whoever writes into our stdin frame by frame sees them frame by frame.
+    chunks = iter(lambda: source.read1(_CHUNK), b"")  # type: ignore[attr-defined]
+    recognition = Recognition()
+    try:
+        first = [] if wish.told_of else _first(chunks, reader, recognition)
+        if first is not None:
+            return _capture(first, chunks, size, reader, recognition, wish)
+    except NoCapture as error:
+        remark(f"{name}: {error}")
+        return ExitCode.NO
+    finally:
+        if wish.told_of and recognition.close():
+            remark(f"{name} looks like a recording; {' and '.join(wish.told_of)} left out, it is read as one")
     from anyctrader.scripts.recorded_frames import show_recording  # what reads captures does not wait for it
 
-    return show_recording(source, size, output=wish.output, brief=wish.brief, show_secrets=wish.show_secrets)
+    begun = io.BufferedReader(_Begun(recognition.head, source))
+    return show_recording(begun, size, output=wish.output, brief=wish.brief, show_secrets=wish.show_secrets)
+
+
+def _first(chunks: Iterator[bytes], reader: CaptureReader, recognition: Recognition) -> list[Piece] | None:
+    """What the begin says as a capture; None where it is a recording."""
+    pieces: list[Piece] = []
+    for chunk in chunks:
+        is_recording = recognition.feed(chunk)
+        if is_recording:
+            return None
+        pieces += reader.feed(chunk)
+        # Damage may be what is ahead of a recording; nothing else is there in one.
+        has_message = recognition.place is None and not all(isinstance(piece, Damage) for piece in pieces)
+        if is_recording is False or has_message:
+            return pieces
+    return None if recognition.close() else pieces
+
+
+def _capture(
+    first: list[Piece],
+    chunks: Iterator[bytes],
+    size: int | None,
+    reader: CaptureReader,
+    recognition: Recognition,
+    wish: _Wish,
+) -> ExitCode:
+    """Shows a capture; what it looks like is told where somebody has said what it is."""
+    show = _Show(wish.output, brief=wish.brief, redaction=None if wish.show_secrets else Redaction())
+    with Progress("decoding", size, shown=not is_terminal()) as progress:
+        done = len(recognition.head)
+        show.pieces(first)
+        for chunk in chunks:
+            if wish.told_of:
+                recognition.feed(chunk)
+            show.pieces(reader.feed(chunk))
+            done += len(chunk)
+            progress.at(done)
+        show.pieces(reader.close())
+    return show.ended(reader)
 
 
 class _Begun(io.RawIOBase):

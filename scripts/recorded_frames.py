@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from anyctrader.session import SettingsError
 from anyctrader.session.recording import Closed, Damage, FrameRecord, Lost, Opened, iso_of, read_lines
+from anyctrader.wire.messages import name_of
 from anyctrader.wire.redaction import Redaction
 from anyctrader.wire.rendering import Frame
 from anyctrader.wire.scan import Codecs
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from anyctrader.session.recording import Line
+    from anyctrader.wire import Message
+    from anyctrader.wire.scan import Damage as Unreadable
 
 __all__ = ["show_recording"]
 
@@ -71,13 +74,14 @@ class _Show:
         """Writes one more."""
         said = line.said
         if isinstance(said, FrameRecord):
-            found = self._passing(line, said)
-            if isinstance(found, Passing):
-                self._print_frame(found)
+            piece = self._piece(line, said)
+            if piece is None or isinstance(piece, Frame):
+                self._print_frame(self._passing(line, said, piece))
             else:
-                self._print_damage(found, said)
+                problem = f"the body of this frame cannot be read: {piece.reason}"
+                self._print_damage(Damage(line.number, line.offset, line.size, problem), said, piece.message)
         elif isinstance(said, Damage):
-            self._print_damage(said, None)
+            self._print_damage(said)
         elif self._output is Format.TEXT:
             print_lines([escaped(self._covered(_told(said)))])
         elif isinstance(said, Lost):
@@ -93,15 +97,16 @@ class _Show:
         remark(f"{many} at offset {first.offset} (line {first.line}): {why}; everything else was read")
         return ExitCode.NO
 
-    def _passing(self, line: Line, record: FrameRecord) -> Passing | Damage:
-        """The frame without its secrets; or what is wrong with its body."""
-        piece = None
-        if record.body is not None:
-            # Each body tells its codec: the line that does may have been cut off with what was ahead of it.
-            text = record.body.lstrip(_SPACE)
-            piece = self._codecs.piece(text if text[:1] == b"{" else record.body, line.offset, record.size)
-        if piece is not None and not isinstance(piece, Frame):
-            return Damage(line.number, line.offset, line.size, f"the body of this frame cannot be read: {piece.reason}")
+    def _piece(self, line: Line, record: FrameRecord) -> Frame | Unreadable | None:
+        """What its body is; None where that was not kept."""
+        if record.body is None:
+            return None
+        # Each body tells its codec: the line that does may have been cut off with what was ahead of it.
+        text = record.body.lstrip(_SPACE)
+        return self._codecs.piece(text if text[:1] == b"{" else record.body, line.offset, record.size)
+
+    def _passing(self, line: Line, record: FrameRecord, piece: Frame | None) -> Passing:
+        """The frame without its secrets."""
         message = piece.message if piece is not None else None
         if message is not None and self._redaction is not None:
             message = self._redaction.message(message)
@@ -129,13 +134,19 @@ class _Show:
         else:
             print_lines(self._lines.of(passing), colour=colour_of(passing.refused))
 
-    def _print_damage(self, damage: Damage, record: FrameRecord | None) -> None:
-        """Tells of it; beside it what its line says, where only the body of a frame is damaged."""
+    def _print_damage(self, damage: Damage, record: FrameRecord | None = None, envelope: Message | None = None) -> None:
+        """Tells of it; where only the body of a frame is damaged, with what its line says, or else its envelope."""
         self._damages += 1
         self._first = self._first or damage
         problem = self._covered(damage.problem)
+        number = record.payload_type if record is not None else None
+        id_ = record.client_msg_id if record is not None else None
+        if envelope is not None:
+            number = envelope.payload_type if number is None else number
+            id_ = envelope.client_msg_id if id_ is None else id_
+        name = name_of(number) if number is not None else None
         if self._output is Format.TEXT:
-            what = f" {record.name or 'a frame'} of #{self._covered(record.connection)}" if record is not None else ""
+            what = f" {name or 'a frame'} of #{self._covered(record.connection)}" if record is not None else ""
             text = f"@{damage.offset} line {damage.line}{what} DAMAGED, {damage.size} bytes: {problem}"
             print_lines([escaped(text)], colour=_DAMAGE)
             return
@@ -143,10 +154,8 @@ class _Show:
         if record is not None:
             members |= {"at": iso_of(record.at.utc_us), "connection": self._covered(record.connection)}
             members["direction"] = record.direction.value
-        id_ = record.client_msg_id if record is not None else None
         members |= {"offset": damage.offset, "size": damage.size, "line": damage.line}
-        members["payloadType"] = record.payload_type if record is not None else None
-        members["name"] = record.name if record is not None else None
+        members |= {"payloadType": number, "name": name}
         members["clientMsgId"] = None if id_ is None else self._covered(id_)
         print_json_lines([members | {"payload": None, "damage": problem}])
 

@@ -15,7 +15,7 @@ from .form_readers import SCANNED
 from .form_trial import Trial
 from .forms import Content, Form
 from .framing import MAX_FRAME_SIZE
-from .text_bytes import Encoding, encodings_of
+from .text_bytes import Encoding, encodings_of, row_of
 from .websocket_scan import HTTP_WORDS
 
 if TYPE_CHECKING:
@@ -285,10 +285,10 @@ class FormSearch:
         return self._lines == 1 or len(self._lengths) > 1
 
     def _count(self, line: bytes) -> bool:
-        """Counts a line, unless there is nothing in it."""
-        line = line.strip()
-        if not line or line.startswith(b"#"):
+        """Counts a line, unless there is nothing in it: how long a declaration is says nothing of the rows below it."""
+        row = row_of(line)
+        if not row or line.lstrip().startswith(b"#"):
             return False
         self._lines += 1
-        self._lengths.add(len(line))
+        self._lengths.add(len(row))
         return True

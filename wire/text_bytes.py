@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias
 
-__all__ = ["Break", "Encoding", "TextBytes", "encodings_of"]
+__all__ = ["Break", "Encoding", "TextBytes", "encodings_of", "row_of"]
 
 
 class Encoding(enum.Enum):
@@ -60,6 +60,7 @@ Written: TypeAlias = "bytes | Break"
 _LONGEST_PART: Final = 1 << 16  # characters of a line that are kept until its end is there
 _BETWEEN: Final = b" \t\r:,;-"
 _AROUND: Final = b"\"'{}[]"  # hex in the source of a program
+_EDGES: Final = b" \t\r\n\f\v:,;\"'{}[]"  # of a row of them; a dash may be base64
 # What C has before and behind the bytes of an array, as `xxd -i` writes it.
 _DECLARED: Final = re.compile(rb"\s*[A-Za-z_][\w \t*]*(?:\[\w*\]\s*=|(?<=_len)\s*=\s*\d+\s*;)")
 _COMMENT: Final = re.compile(rb"/\*.{0,200}?\*/")
@@ -79,7 +80,7 @@ _FIRST_WORDS: Final = re.compile(rb"\s*0{7}(?: [0-9a-fA-F]{4})+[ \t]*(?:\r?\n|\Z
 _WORD: Final = re.compile(rb"(?<=\s)(\S\S)(\S\S)(?=\s|$)")
 _OFFSET: Final = re.compile(rb"\s*([0-9a-fA-F]{4,16})(:?)(?:\s+|$)")
 _DIGITS_OF_OD: Final = 7  # of an octal or decimal offset; of a hex one it writes six, and the others four or eight
-_MOST_REPEATED: Final = MAX_FRAME_SIZE  # bytes that a `*` stands for; no message has more that are alike
+_MOST_REPEATED: Final = MAX_FRAME_SIZE  # bytes that all `*` of a dump stand for: a few characters would hold us up
 _ESCAPED: Final = re.compile(rb"\\(?:x[0-9a-fA-F]{2}|[0-7]{3})")
 _LINES_TRIED: Final = 8  # of any lengths; among more, a word may be all right by chance
 _ONE_WRONG_IN: Final = 20  # characters, for a text to be tried at all: to look for messages in noise takes long
@@ -101,6 +102,17 @@ def encodings_of(head: bytes) -> tuple[Encoding, ...]:
     lines = [line for line in (each.strip() for each in head.splitlines()) if line and not line.startswith(b"#")]
     ways = tuple(encoding for encoding, _ in _ALPHABETS if _may_be([_bare(line, encoding) for line in lines], encoding))
     return (Encoding.STRING, *ways) if _ESCAPED.search(head) and (b'"' in head or b"'" in head) else ways
+
+
+def row_of(line: bytes) -> bytes:
+    """What holds the bytes of a line: it without the declaration, comments and brackets of a program's source."""
+    return _undeclared(line).strip(_EDGES)
+
+
+def _undeclared(line: bytes) -> bytes:
+    if (declared := _DECLARED.match(line)) is not None:
+        line = line[declared.end() :]
+    return _COMMENT.sub(b"", line) if b"*/" in line else line
 
 
 def _may_be(lines: list[bytes], encoding: Encoding) -> bool:
@@ -135,6 +147,7 @@ class TextBytes:
         self._row = b""  # of a dump: the bytes of its last line, none where it is damaged
         self._row_end = 0  # what the offset behind it must be
         self._is_repeated = False
+        self._most_repeated = _MOST_REPEATED  # bytes that are left of them
         self._is_words = False
         self._last = b""  # of words: the last byte, which is none where the offset behind it says so
         self._radix = 8  # of its offsets, where od wrote them
@@ -238,10 +251,14 @@ class TextBytes:
         if self._is_repeated:
             self._is_repeated = False
             size = offset - self._row_end
-            if self._row and 0 < size <= _MOST_REPEATED:
+            if self._row and 0 < size <= self._most_repeated:
+                self._most_repeated -= size
                 rows = self._row * (_LONGEST_PART // len(self._row) + 1)
                 for start in range(0, size, len(rows)):
                     yield rows[: size - start]
+            elif self._row and size > 0:
+                most = f"more than the {_MOST_REPEATED:,} that are believed of a dump"
+                yield Break(f"line {self._number}: with what the * before it stands for, {most} are repeated", size)
             else:
                 yield Break(
                     f"line {self._number}: the lines that the * before it stands for are not known", max(size, 1)
@@ -315,9 +332,9 @@ def _bare(line: bytes, encoding: Encoding, *, begins: bool = True) -> bytes:
         # What xxd writes behind two spaces, hexdump behind a bar, od an angle and tshark three spaces are characters.
         line = re.split(rb"\s\s" if offset[2] else rb"\||\s\s\s|\s\s>", line, maxsplit=1)[0]
         return line.translate(None, _BETWEEN)
-    if begins and (declared := _DECLARED.match(line)) is not None:
-        line = line[declared.end() :]
-    if b"*/" in line:
+    if begins:
+        line = _undeclared(line)
+    elif b"*/" in line:
         line = _COMMENT.sub(b"", line)
     if b"x" in line or b"X" in line:
         line = _PREFIX.sub(b"", line)

@@ -395,7 +395,7 @@ class Drops(io.RawIOBase):
 @pytest.mark.parametrize(
     ("data", "shown"),
     [
-        (b'{"record":"close","at":"2026-01-01T00:00:00.000000Z"}\n', "line 1 DAMAGED"),
+        (b'{"record":"lost","at":"2026-01-01","mono_ns":1,"frames":1}\n', "line 1 DAMAGED"),
         (b'{"reco', "@0 DAMAGED"),
         (b'{"payloadType":51}', "@0 ProtoHeartbeatEvent"),
         (FRAMES[3], "@0 ProtoHeartbeatEvent"),

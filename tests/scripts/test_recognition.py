@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyctrader.scripts.recognition import Recognition
+from anyctrader.wire.envelope import write_envelope
+from anyctrader.wire.messages import ProtoOAErrorRes
 
 OPENED = {
     "record": "opened",
@@ -23,6 +25,31 @@ OPENED = {
 }
 LINE = json.dumps(OPENED, separators=(",", ":")).encode() + b"\n"
 SORTED = json.dumps(OPENED, sort_keys=True).encode() + b"\n"
+FRAME = json.dumps(
+    {
+        "record": "frame",
+        "at": OPENED["at"],
+        "mono_ns": 2,
+        "connection": "a-1",
+        "direction": "to_client",
+        "size": 8,
+        "payloadType": 51,
+    },
+    separators=(",", ":"),
+).encode()
+
+
+def saying(text: bytes, times: int = 1) -> bytes:
+    """Frames of a server that says this."""
+    body = write_envelope(2142, ProtoOAErrorRes(errorCode="E", description=text.decode()).SerializeToString(), "1")
+    return (len(body).to_bytes(4, "big") + body) * times
+
+
+def nested(inner: bytes) -> bytes:
+    """An indented envelope that has this object in it, at the begin of a line."""
+    return b'{\n"payloadType": 2142,\n"payload": {\n"newer":\n' + inner + b"\n}\n}\n"
+
+
 RECORDINGS = {
     "as we write it": LINE,
     "sorted, as `jq -cS` writes it": SORTED,
@@ -37,6 +64,13 @@ RECORDINGS = {
     "a mark of UTF-8 ahead": b"\xef\xbb\xbf" + SORTED,
     "an object of something else ahead": b'{"ready":true}\n' + SORTED,
     "braces ahead": b"{\n" * 500 + SORTED,
+    "a frame alone": FRAME + b"\n",
+    "a line ahead that lacks a member": FRAME.replace(b'"size":8,', b"") + b"\n" + FRAME,
+    "a line ahead of a kind that is none": FRAME.replace(b'"frame"', b'"fr\xf8me"') + b"\n" + FRAME,
+    "a line ahead whose kind is not named": FRAME.replace(b'"record"', b'"re\xf8ord"') + b"\n" + FRAME,
+    "a line ahead that ends behind a colon": FRAME[:10] + b"\n" + FRAME + b"\n" + FRAME,
+    "a line longer than what is looked at": FRAME[:-1] + b',"body":"' + b"A" * 70_000,
+    "bytes ahead that are no text, and a torn line": b"\xff\xfe\x00\x01" + LINE[:40] + b"\n" + LINE,
 }
 OTHERS = {
     "an envelope": b'{"payloadType":51}\n' * 10,
@@ -46,18 +80,30 @@ OTHERS = {
     "a record that is no text": b'{"record":1,"at":""}\n',
     "nesting that is too deep": b'{"record":{"a":' * 4000,
     "bytes": bytes(range(256)) * 10,
+    "frames that say the begin of a record": saying(b'see\n{"record":"frame","at":"x', 3),
+    "frames that say a record": saying(b"see\n" + LINE + FRAME + b"\n", 3),
+    "damage, and frames that say a record": b"\xff\xff" + saying(b"see\n" + LINE, 3),
+    "a frame whose end is missing, that says a record": saying(b"see\n" + LINE + b"a" * 300)[:-9],
+    "a frame longer than what is looked at, that says a record": saying(b"see\n" + LINE + b"a" * 80_000),
+    "an envelope with an unknown member": b'{"payloadType":51,"record":"x"}\n{"payloadType":51}\n',
+    "an envelope ahead of a record": b'{"payloadType":51}\n' + LINE,
+    "a record within an indented envelope": nested(LINE),
+    "a record within an indented envelope whose end is missing": nested(LINE)[:-4],
+    "the begin of a record within an indented envelope": nested(LINE)[: 44 + 60],
+    "an object of another kind": b'{"record":"close","at":"2026-01-01T00:00:00.000000Z"}\n',
+    "a record that lacks all else": b'{"record":"frame"}\n{"record":"opened","x":1}\n',
 }
 
 
 def recognised(data: bytes, sizes: list[int]) -> bool:
     """Whether it is a recording, cut into pieces of these sizes and a rest."""
     recognition = Recognition()
-    found = False
+    found: bool | None = False
     for size in [*sizes, len(data)]:
         if found or not data:
             break
         found, data = recognition.feed(data[:size]), data[size:]
-    return found
+    return bool(found) or recognition.close()
 
 
 @pytest.mark.parametrize("data", RECORDINGS.values(), ids=RECORDINGS)
@@ -81,7 +127,10 @@ def test_how_the_bytes_come_does_not_matter(data: bytes, sizes: list[int], one_b
 
 def test_what_stands_far_behind_the_begin_is_not_waited_for() -> None:
     recognition = Recognition()
-    assert not recognition.feed(bytes(65_535))
-    assert recognition.is_open
-    assert not recognition.feed(b"\n")
-    assert not recognition.is_open
+    assert recognition.feed(bytes(65_535)) is None
+    assert recognition.feed(b"\n") is False
+    assert recognition.feed(LINE) is False
+
+
+def test_behind_text_a_recording_is_told_with_its_first_line() -> None:
+    assert Recognition().feed(b"garbage\n" + LINE) is True

@@ -14,6 +14,7 @@ import pytest
 from anyctrader.scripts import progress
 from anyctrader.wire import JsonCodec, Message, ProtobufCodec
 from anyctrader.wire import messages as oa
+from anyctrader.wire.envelope import write_envelope
 
 from .conftest import Call
 from .programs import json_lines
@@ -108,6 +109,17 @@ def test_frames_are_read_where_the_line_that_tells_their_codec_was_cut_off(call:
     done = call("decode", write(*(frame(each, codec) for each in MESSAGES), spaced), "--format", "json")
     assert (done.returncode, done.stderr) == (0, "")
     assert [line["name"] for line in json_lines(done.stdout)] == [*NAMES, "ProtoHeartbeatEvent"]
+
+
+def test_of_a_damaged_body_the_envelope_is_shown_where_its_line_does_not_tell_it(call: Call, write: Any) -> None:
+    secret = oa.ProtoOAAccountAuthReq(ctidTraderAccountId=1, accessToken=SECRET)
+    body = write_envelope(2142, b"\x0a\xff", f"7 {SECRET}")
+    spoiled = frame(body=base64.b64encode(body).decode())
+    name = write(OPENED, frame(Message(secret, "1")), spoiled)
+    _, damage = json_lines(call("decode", name, "--format", "json").stdout)
+    assert damage["damage"].startswith("the body of this frame cannot be read: ")
+    assert [damage[key] for key in ("payloadType", "name", "clientMsgId")] == [2142, "ProtoOAErrorRes", "7 ***"]
+    assert "ProtoOAErrorRes of #a-1 DAMAGED" in call("decode", name).stdout
 
 
 def test_a_damaged_body_is_named_with_its_place(call: Call, write: Any) -> None:
@@ -224,17 +236,27 @@ class Drops(io.RawIOBase):
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (("--encoding", "json"), "leave out --encoding"),
-        (("--content", "frames", "--type", "2100"), "leave out --content and --type"),
+        (("--encoding", "json"), "--encoding left out"),
+        (("--encoding", "binary"), "--encoding left out"),
+        (("--content", "frames", "--type", "2100"), "--content and --type left out"),
     ],
 )
-def test_options_that_say_what_a_capture_is_are_a_usage_error_with_a_recording(
+def test_what_is_said_to_be_a_capture_is_read_as_one_and_told_to_look_like_a_recording(
     call: Call, write: Any, options: tuple[str, ...], named: str
 ) -> None:
     done = call("decode", write(PLAIN), *options)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "is a recording" in done.stderr
+    assert done.returncode == 1 or "--encoding" in options
+    assert "opened" not in done.stdout
+    assert "looks like a recording" in done.stderr
     assert named in done.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--encoding", "binary"), ("--content", "frames")])
+def test_a_capture_whose_texts_hold_a_record_is_shown(call: Call, write: Any, options: tuple[str, ...]) -> None:
+    said = Message(oa.ProtoOAErrorRes(errorCode="E", description="see\n" + lines_of(OPENED)[0].decode()))
+    body = ProtobufCodec().encode(said)
+    done = call("decode", write((len(body).to_bytes(4, "big") + body) * 3), "--brief", *options)
+    assert (done.returncode, done.stdout.count("ProtoOAErrorRes"), done.stderr) == (0, 3, "")
 
 
 def test_a_recording_that_takes_long_shows_how_far_it_is(

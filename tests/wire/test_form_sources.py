@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyctrader.wire.capture import CaptureReader
+from anyctrader.wire.envelope import write_envelope
+from anyctrader.wire.framing import encode_frame
 from anyctrader.wire.rendering import Frame
 
 from .captured import FRAMES, MESSAGES, NAMES, damages, in_parts, names
@@ -98,6 +100,23 @@ def test_a_sound_capture_in_a_source_is_read_whole(way: str, size: int) -> None:
         pieces = read(WAYS[way](b"".join(FRAMES[first : first + count])), size)
         assert names(pieces) == NAMES[first : first + count]
         assert damages(pieces) == []
+
+
+@pytest.mark.parametrize("size", [1, 37, 1 << 16])
+@pytest.mark.parametrize("name", ["", "unsigned char x_bin[] = {\n", "/* of today */\nstatic const uint8_t x[] =\n{\n"])
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize(("row", "id_"), [(8, None), (12, "1"), (16, "12345")])
+def test_rows_the_first_of_which_is_just_a_frame_are_put_together(
+    row: int, id_: str | None, begun: bool, name: str, size: int
+) -> None:
+    frames = [encode_frame(write_envelope(2104, b"", id_)) if id_ else bytes.fromhex("0000000408331200")]
+    assert len(frames[0]) == row
+    frames += FRAMES[10:14]
+    rows = [b", ".join(b"0x%02x" % byte for byte in part) for part in in_parts(b"".join(frames), row)]
+    text = (name.rstrip("\n") if begun else name).encode() + b"  " + b",\n  ".join(rows) + b"\n};\n"
+    pieces = read(text, size)
+    assert damages(pieces) == []
+    assert names(pieces)[1:] == NAMES[10:14]
 
 
 @settings(deadline=None, max_examples=20)

@@ -150,6 +150,20 @@ def test_a_star_that_may_stand_for_anything_costs_neither_memory_nor_the_lines_b
     assert (isinstance(told, Break) and told.lost, behind) == (lost, b"ab")
 
 
+def test_the_stars_of_a_dump_stand_for_no_more_together_than_one_may() -> None:
+    star = b"*\n%08x  61 62 63 64 65 66 67 68 69 6a 6b 6c 6d 6e 6f 70\n"
+    text = FIRST + star % 9_000_000 + star % 18_000_000 + star % 23_000_000
+    pieces = read(text, Encoding.DUMP)
+    assert sum(len(piece) for piece in pieces if isinstance(piece, bytes)) == 9_000_016 + 16 + 4_999_984 + 16
+    assert [piece for piece in pieces if isinstance(piece, Break) and piece.reason is not None] == [
+        Break(
+            "line 5: with what the * before it stands for, more than the 15,000,000 that are believed of a dump are"
+            " repeated",
+            18_000_000 - 9_000_016,
+        )
+    ]
+
+
 def test_a_star_at_the_end_of_a_dump_is_told() -> None:
     assert read(FIRST + b"*\n", Encoding.DUMP)[1:] == [
         Break("line 3: the offset behind the last * is missing", 16),
