@@ -270,12 +270,13 @@ class _Show:
             return self._aside_members(piece)
         self._count(piece)
         known = piece.message
+        said = known.client_msg_id if known is not None else None
         return {
             "offset": piece.offset,
             "size": piece.size,
             "payloadType": known.payload_type if known is not None else None,
             "name": known.name if known is not None else None,
-            "clientMsgId": known.client_msg_id if known is not None else None,
+            "clientMsgId": self._covered(said) if said is not None else None,
             "payload": None,
             "damage": self._reason(piece),
         }

@@ -11,6 +11,7 @@ import anyio.to_thread
 
 from anyctrader.session.kept_frame import kept_of
 from anyctrader.wire import JsonCodec, ProtobufCodec
+from anyctrader.wire.messages import name_of
 from anyctrader.wire.redaction import Redaction
 
 from .options import Format
@@ -146,6 +147,9 @@ class Screen:
             reason=kept.reason,
             refused=None if passage.refused is None else self._redaction.text(passage.refused),
             ours=passage.ours,
+            name=None if kept.payload_type is None else name_of(kept.payload_type),
+            payload_type=kept.payload_type,
+            client_msg_id=kept.client_msg_id,
         )
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..wire import UnknownPayload
+from ..wire.ambiguity import repeated_key
 from ..wire.errors import LocalProtocolError, RemoteProtocolError, UndecodablePayload
 
 if TYPE_CHECKING:
-    from ..wire import Codec
+    from ..wire import Codec, Message
     from ..wire.redaction import Redaction
 
 __all__ = ["KeptFrame", "kept_of"]
@@ -18,6 +19,7 @@ _NO_ENVELOPE = "no envelope can be read"
 _NO_PAYLOAD = "its payload cannot be read"
 _UNKNOWN_TYPE = "its payload type is not in the schema"
 _NOT_TO_BE_TAKEN_OUT = "it holds a secret that cannot be taken out"
+_EMPTY_PAYLOAD = 2  # bytes: it is written where none came
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class KeptFrame:
         payload_type: of its envelope; None where there is none that can be read.
         client_msg_id: of its envelope, secrets covered, or None.
         body: without secrets; None where it must not be kept.
-        masked: whether `body` is another than what travelled.
+        masked: whether `body` is another than what travelled: a secret is covered in it, or what was there twice is
+            there once.
         reason: why there is no body. Words of ours only: a parser's may quote what it stumbled over.
     """
 
@@ -59,11 +62,24 @@ def kept_of(body: bytes, *, codec: Codec, redaction: Redaction) -> KeptFrame:
     client_msg_id = clean.client_msg_id
     if isinstance(message.payload, UnknownPayload):
         return KeptFrame(payload_type, client_msg_id, reason=_UNKNOWN_TYPE)
-    # Of a key that is there twice only the last is read: JSON may have a secret where its message has none.
-    if clean is message and (codec.name == "protobuf" or not redaction.finds(body)):
+    if clean is message and not _says_more(body, message, codec=codec, redaction=redaction):
         return KeptFrame(payload_type, client_msg_id, body)
     try:
         kept = codec.encode(redaction.message(message))  # anew: the text as a whole may have told another secret
     except LocalProtocolError:
         return KeptFrame(payload_type, client_msg_id, reason=_NOT_TO_BE_TAKEN_OUT)
     return KeptFrame(payload_type, client_msg_id, kept, masked=kept != body)
+
+
+def _says_more(body: bytes, message: Message, *, codec: Codec, redaction: Redaction) -> bool:
+    """Whether a frame may say what its message does not: of what is there twice only the last is read."""
+    if codec.name == "protobuf":
+        try:
+            anew = len(codec.encode(message))
+        except LocalProtocolError:
+            return True
+        return anew not in (len(body), len(body) + _EMPTY_PAYLOAD)
+    try:
+        return repeated_key(body) is not None or redaction.finds(body)
+    except (ValueError, RecursionError):
+        return True  # the codec has read it, and another reader does not: that is doubt enough

@@ -57,7 +57,7 @@ class TextCover:
         if not self._allowance.take(len(text) + _TEXT_COST):
             return self._left_out(len(text), "characters")
         covered = text
-        if len(text) >= SHORTEST or "=" in text:
+        if len(text) >= SHORTEST or "=" in text or ":" in text:
             data = text.encode("utf-8", "surrogatepass")
             spans = self._spans(data)
             if spans is None:

@@ -18,6 +18,7 @@ import pytest
 
 from anyctrader.wire import Message, ProtobufCodec, encode_frame
 from anyctrader.wire import messages as oa
+from anyctrader.wire.envelope import write_envelope
 from anyctrader.wire.websocket import Opcode, control_frame, data_frame
 
 from .conftest import Call
@@ -143,6 +144,22 @@ def test_a_payload_that_cannot_be_read_is_named(call: Call, tmp_path: Path) -> N
     assert "@0 ProtoOASpotEvent (2131) DAMAGED" in call("decode", str(path)).stdout
     assert done.returncode == 1
     assert "damage at offset 0: " in done.stderr
+
+
+@pytest.mark.parametrize("output", [(), ("--format", "json"), ("--brief",)])
+def test_the_id_of_a_damaged_message_shows_no_secret(call: Call, tmp_path: Path, output: tuple[str, ...]) -> None:
+    file = tmp_path / "damaged"
+    told = Message(oa.ProtoOAAccountAuthReq(ctidTraderAccountId=1, accessToken=SECRET))
+    damaged = write_envelope(2142, b"\x0a\xff", f"7 {SECRET}"), write_envelope(2104, b"\x0a\xff", "pin=9876&x")
+    bodies = ProtobufCodec().encode(told), *damaged
+    file.write_bytes(b"".join(map(encode_frame, bodies)))
+    result = call("decode", str(file), *output)
+    assert result.returncode == 1
+    assert SECRET not in result.stdout + result.stderr
+    assert "9876" not in result.stdout + result.stderr
+    if "json" in output:
+        ids = [orjson.loads(line)["clientMsgId"] for line in result.stdout.splitlines()]
+        assert ids == [None, "7 ***", "pin=***&x"]
 
 
 def test_bare_payloads_need_their_type(call: Call, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from anyctrader.session import recorder
 from anyctrader.session.proxy import Passage
 from anyctrader.session.recorder import now
 from anyctrader.session.recording import Direction, FrameRecord
-from anyctrader.wire import encode_frame
+from anyctrader.wire import Codec, JsonCodec, Message, ProtobufCodec, UnknownPayload, encode_frame
 from anyctrader.wire import messages as oa
 from anyctrader.wire.redaction import Redaction
 
@@ -85,6 +85,23 @@ async def test_a_frame_that_a_fault_of_ours_keeps_from_being_looked_at_is_told_a
     assert SECRET not in out + told
     kept = [each for each in place.recording() if isinstance(each, FrameRecord) and each.sha256 is not None]
     assert (kept[0].sha256, kept[0].size, kept[0].reason) == (digest, len(said), "it could not be looked at")
+
+
+@pytest.mark.parametrize("codec", ["protobuf", "json"])
+async def test_of_a_frame_that_is_withheld_its_type_and_its_id_are_told(
+    capfd: pytest.CaptureFixture[str], codec: str
+) -> None:
+    shapes: dict[str, Codec] = {"protobuf": ProtobufCodec(), "json": JsonCodec()}
+    inside = SECRET.encode() if codec == "protobuf" else {"x": SECRET}
+    said = shapes[codec].encode(Message(UnknownPayload(9999, inside), client_msg_id=f"7 {SECRET}"))
+    for output in (Format.JSON, Format.TEXT):
+        screen = Screen(codec, output=output, secrets=[SECRET])
+        screen.passed(Passage(now(), 7, Direction.TO_SERVER, said))
+        await screen.flush()
+    line, text = capfd.readouterr().out.splitlines()
+    frame = orjson.loads(line)
+    assert (frame["payloadType"], frame["name"], frame["clientMsgId"]) == (9999, "Unknown(9999)", "7 ***")
+    assert f"Unknown(9999), {len(said)} bytes, not shown: its payload type is not in the schema" in text
 
 
 async def test_a_fault_in_a_reason_or_a_refusal_is_told_without_them(

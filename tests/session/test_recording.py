@@ -27,6 +27,7 @@ from anyctrader.session.recording import (
 )
 from anyctrader.wire import JsonCodec, Message, ProtobufCodec, UnknownPayload
 from anyctrader.wire import messages as oa
+from anyctrader.wire.envelope import write_envelope
 from anyctrader.wire.redaction import Redaction
 
 AT = Moment(1_764_000_000_123_456, 77)
@@ -238,6 +239,44 @@ def test_a_secret_that_the_text_of_json_gives_away_is_covered_at_once() -> None:
     assert kept.body is not None
     assert b"hunter2" not in kept.body
     assert b"token=***" in kept.body
+
+
+AUTH = oa.ProtoOAAccountAuthReq(ctidTraderAccountId=1, accessToken="planted-token-1").SerializeToString()
+CLEAN = oa.ProtoOAAccountAuthReq(ctidTraderAccountId=1, accessToken="***").SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        write_envelope(2102, AUTH + CLEAN, None),
+        write_envelope(2102, AUTH, None) + write_envelope(2102, CLEAN, None),
+        write_envelope(51, AUTH, None) + write_envelope(51, b"", None),
+        write_envelope(51, None, "token=planted-token-1") + write_envelope(51, None, "a"),
+        write_envelope(2142, b"\x12\x01E\x1a\x15token=planted-token-1\x1a\x01x", None),
+        b'{"payloadType":2104,"payload":{"accessToken":"planted-token-1"},"payload":{}}',
+        b'{"payloadType":2104,"accessToken":"planted-token-1","accessToken":"","payload":{}}',
+        b'{"payloadType":2104,"payload":{"authToken":"planted-token-1","authToken":null}}',
+        b'{"payloadType":2142,"payload":{"errorCode":"E","description":"token\\u003dplanted-1","description":"x"}}',
+        b'{"payloadType":2102,"payload":{"ctidTraderAccountId":1,"accessToken":"planted-1","accessToken":"***"}}',
+    ],
+)
+def test_of_what_a_frame_says_twice_only_what_is_read_is_kept(body: bytes) -> None:
+    codec = JsonCodec() if body.startswith(b"{") else ProtobufCodec()
+    assert b"planted" in body
+    kept = kept_of(body, codec=codec, redaction=Redaction())
+    assert kept.body is not None
+    assert b"planted" not in kept.body
+    assert kept.masked
+    assert codec.decode(kept.body).payload_type == codec.decode(body).payload_type
+
+
+@pytest.mark.parametrize(
+    "body", [b"\x08\x33", b"\x08\x33\x12\x00", b'{ "payloadType": 51 }', write_envelope(2104, b"", "a")]
+)
+def test_a_frame_that_says_everything_once_is_kept_as_it_is(body: bytes) -> None:
+    codec = JsonCodec() if body.startswith(b"{") else ProtobufCodec()
+    kept = kept_of(body, codec=codec, redaction=Redaction(["planted-token-1"]))
+    assert (kept.body, kept.masked) == (body, False)
 
 
 async def test_a_secret_that_the_settings_know_is_covered_from_the_first_frame(tmp_path: Path) -> None:

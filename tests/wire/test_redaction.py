@@ -242,6 +242,26 @@ def test_a_value_that_a_text_assigns_to_the_name_of_a_secret_is_hidden() -> None
     assert redaction.text("hunter22") == MASK
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('label token="hunter 22" x', 'label token="***" x'),
+        ("accessToken='hunter22' x", "accessToken='***' x"),
+        ("token = hunter22 x", "token = *** x"),
+        ('{"error":{"accessToken":"hunter22"},"a":1}', '{"error":{"accessToken":"***"},"a":1}'),
+        ("client_secret:=hunter22", "client_secret:=***"),
+        ("password: hunter22, again", "password: ***, again"),
+        ("note: the token: is missing", "note: the token: is missing"),
+        ('"pin":7', '"pin":***'),
+        ('{"a":{"token":"***"}}', '{"a":{"token":"***"}}'),
+    ],
+)
+def test_a_value_is_hidden_between_quotes_and_behind_spaces_and_colons(text: str, shown: str) -> None:
+    redaction = Redaction()
+    assert redaction.text(text) == shown
+    assert redaction.message(error(text)).payload.description == shown
+
+
 @pytest.mark.parametrize("size", [1, 60, 80, 120, 200])
 def test_such_a_value_is_hidden_in_a_field_of_the_schema_as_in_one_that_nobody_knows(size: int) -> None:
     text, shown = f"pin={'7' * size}&x=1", f"pin={MASK}&x=1"
@@ -256,6 +276,23 @@ def test_such_a_value_is_hidden_in_a_field_of_the_schema_as_in_one_that_nobody_k
         b"\x12\x01v\xba\x3e" + bytes([len(text) & 0x7F | 0x80, len(text) >> 7]) + text.encode()
     )
     assert b"7" not in Redaction([SECRET]).message(Message(newer)).payload.SerializeToString()
+
+
+@pytest.mark.parametrize("given", ["token={}", 'token="{}"', "accessToken: {}"])
+def test_such_a_value_is_hidden_in_an_unknown_field_of_every_message(given: str) -> None:
+    text = given.format(SECRET).encode()
+    extra = b"\xba\x3e" + bytes((len(text),)) + text
+    for cls in oa.PAYLOAD_CLASSES.values():
+        payload = cls()
+        payload.MergeFromString(extra)
+        shown = Redaction().message(Message(payload))
+        assert SECRET.encode() not in shown.payload.SerializePartialToString(), cls.__name__
+        assert [(each.number, each.value) for each in unknown_fields(shown)] == [(999, MASK.encode())], cls.__name__
+    spot = oa.ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=1)
+    spot.trendbar.add(volume=5).MergeFromString(extra)
+    hidden = Redaction().message(Message(spot)).payload
+    assert SECRET.encode() not in hidden.SerializePartialToString()
+    assert hidden.trendbar[0].volume == 5
 
 
 @pytest.mark.parametrize("extra", [b"\x12\x18" + SECRET.encode() + b"\x08\x05", GROUP, b"\xff" + SECRET.encode()])
@@ -341,7 +378,7 @@ def test_a_text_of_megabytes_is_looked_at_once_or_covered_whole() -> None:
         (f"url=https://h/apps/token?refresh_token={TOKEN}&x=1", "url=https://h/apps/token?refresh_token=***&x=1"),
         (f"error=access_token={TOKEN}", "error=access_token=***"),
         (f"token={TOKEN}?more", "token=***"),
-        ("token= x=1", "token= x=1"),
+        ("token= x=1", "token= ***"),
     ],
 )
 def test_a_value_may_hold_another_name_and_its_value(text: str, shown: str) -> None:
