@@ -195,10 +195,9 @@ class Journal:
         """
         if not facts:
             return Commit()
-        day = max(day_of(fact.at_ms) for fact in facts)
         self._repair()
         self._stay(facts[0].at_ms)
-        self._rotate(day)
+        self._rotate(day := max(day_of(fact.at_ms) for fact in facts))
         if self._columns and not self._size:
             facts = [Fact(facts[0].environment, facts[0].at_ms, "columns", self._columns, True), *facts]
         blocked = self._why_essential_only()
@@ -332,8 +331,8 @@ class Journal:
         """Leaves a remark, once until what it says is over."""
         if fact not in self._said:
             self._said.add(fact)
-            fields = {"file": file} | ({"error": error.strerror or str(error)} if error is not None else {})
-            self._remarks.append(Remark(fact, fields))
+            why = {"error": error.strerror or str(error)} if error is not None else {}
+            self._remarks.append(Remark(fact, {"file": file, **why}))
 
     def _taken_remarks(self) -> list[Remark]:
         remarks, self._remarks = self._remarks, []
