@@ -105,6 +105,7 @@ TICKETS = [
 @pytest.mark.parametrize("ticket", TICKETS, ids=lambda ticket: type(ticket).__name__)
 async def test_every_kind_of_order_is_read_back_as_it_was_meant(tmp_path: Path, ticket: Any) -> None:
     async with a_server() as server, a_desk_at(server, tmp_path / "a") as desk:
+        await desk.account(DEMO).symbol("EURUSD")
         with server.faults.inject(faults.Deafness("ProtoOANewOrderReq")), pytest.raises(OutcomeUnknown):
             await impatient(desk).place(DEMO, ticket)
         (order,) = desk.orders.values()
