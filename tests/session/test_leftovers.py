@@ -150,6 +150,7 @@ async def test_an_order_that_was_filled_unseen_is_found_at_the_next_start(tmp_pa
 async def test_an_order_that_never_arrived_is_found_out_by_several_looks(tmp_path: Path) -> None:
     async with a_server() as server:
         async with a_desk_at(server, tmp_path / "a") as desk:
+            await desk.account(DEMO).symbol("EURUSD")
             with server.faults.inject(
                 faults.Deafness("ProtoOANewOrderReq")
             ):  # to the end: a look that is answered would settle it
@@ -207,6 +208,7 @@ async def test_a_pending_order_is_followed_on_after_a_restart(tmp_path: Path) ->
 async def test_an_order_of_another_account_and_one_that_makes_no_sense_are_not_followed(tmp_path: Path) -> None:
     async with a_server() as server:
         async with a_desk_at(server, tmp_path / "a") as desk:
+            await desk.account(DEMO).symbol("EURUSD")
             with server.faults.inject(faults.Deafness("ProtoOANewOrderReq")), pytest.raises(OutcomeUnknown):
                 await impatient(desk).place(DEMO, BUY)
             await desk.flush()
