@@ -326,9 +326,20 @@ def folder() -> Rule:
     """The path of a folder, which need not exist yet."""
     return Rule(
         "must be the path of a folder",
-        lambda value: isinstance(value, Path) and "\0" not in str(value),
+        lambda value: isinstance(value, Path) and _can_be_asked_for(value),
         lambda text: Path(text) if text.strip() else None,
     )
+
+
+def _can_be_asked_for(path: Path) -> bool:
+    """Whether a system takes it for a path: without a null character, or half a surrogate pair.
+
+    Surrogates that stand for bytes which are not UTF-8, as in the process environment, are good.
+    """
+    try:
+        return b"\0" not in str(path).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
 
 
 def _is_number(value: object, kind: type | UnionType) -> TypeGuard[float]:

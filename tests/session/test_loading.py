@@ -802,6 +802,14 @@ ENVIRONS = st.dictionaries(st.sampled_from(sorted(known_names())), TEXTS)
     environ=ENVIRONS, complete=st.sampled_from([{}, explicit(DEMO), explicit(LIVE), explicit(DEMO) | explicit(LIVE)])
 )
 @example(environ={}, complete={})
+@example(
+    environ={
+        "CTRADER_DEMO_APPLICATION_ID": "a",
+        "CTRADER_DEMO_ACCOUNT_ID": "7",
+        "CTRADER_TOKEN_FOLDER": f"{PLANTED}\ud800",
+    },
+    complete={},
+)
 def test_any_values_of_known_keys_give_settings_or_an_error_without_a_value(
     environ: dict[str, str], complete: dict[str, str]
 ) -> None:

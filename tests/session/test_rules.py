@@ -98,8 +98,8 @@ def test_a_text_that_is_allowed_gives_its_value(rule: Rule, text: str, value: ob
                 "a b",
             )
         ],
-        *[(rules.folder(), text) for text in ("", " ", "a\0b")],
-        *[(rules.file(), text) for text in ("/no/such/file", "", "/", "a\0b", "x" * 5000)],
+        *[(rules.folder(), text) for text in ("", " ", "a\0b", "a\ud800b")],
+        *[(rules.file(), text) for text in ("/no/such/file", "", "/", "a\0b", "a\ud800b", "x" * 5000)],
     ],
 )
 def test_any_other_text_is_refused_without_being_repeated(rule: Rule, text: str) -> None:
